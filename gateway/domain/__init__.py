@@ -1,0 +1,1 @@
+"""The frozen types that store, jobs, tools and dashboard share. Imports nothing of ours."""

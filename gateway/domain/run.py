@@ -1,0 +1,107 @@
+"""A run: one execution of a prompt, from row to result."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RunStatus(StrEnum):
+    """Where a run is; the last eight are final."""
+
+    QUEUED = "queued"
+    """Written down, not yet claimed."""
+    STARTING = "starting"
+    """Claimed; servers are checked and the CLI is being started."""
+    RUNNING = "running"
+    """The CLI reported its tools."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    BUDGET = "budget"
+    """Stopped by a limit on money or turns."""
+    INTERRUPTED = "interrupted"
+    """The gateway ended before the run did."""
+    EXPIRED = "expired"
+    """Not started within its time to live."""
+    SKIPPED = "skipped"
+    """A due instant that did not start, with the reason."""
+
+    @property
+    def final(self) -> bool:
+        """True when the run will never change again."""
+        return self not in (RunStatus.QUEUED, RunStatus.STARTING, RunStatus.RUNNING)
+
+
+class Trigger(StrEnum):
+    """What started a run."""
+
+    CRON = "cron"
+    WEBHOOK = "webhook"
+    MANUAL = "manual"
+    QUICK = "quick"
+    CHAIN = "chain"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution. Times are integer milliseconds UTC, money integer micro-dollars."""
+
+    id: str
+    trigger: Trigger
+    status: RunStatus
+    prompt: str
+    tools: tuple[str, ...]
+    servers: tuple[str, ...]
+    created_at: int
+    job_id: str | None = None
+    webhook_id: str | None = None
+    scheduled_for: int | None = None
+    """The due instant of a cron run; unique together with job_id."""
+    model: str | None = None
+    system_prompt: str | None = None
+    max_turns: int | None = None
+    timeout_s: float = 30 * 60
+    budget_micro_usd: int | None = None
+    attempt: int = 0
+    """Counts claims; a write with an older attempt is refused."""
+    started_at: int | None = None
+    finished_at: int | None = None
+    output: str | None = None
+    error: str | None = None
+    """One sentence for a person when the run did not succeed."""
+    cost_micro_usd: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    turns: int | None = None
+    session_id: str | None = None
+    process_group: int | None = None
+    """Group of the CLI while it runs, so that a later start can end what was left."""
+    process_started_at: float | None = None
+    """psutil create_time of the group's leader; guards against a re-used number."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended: what `finish` stores."""
+
+    status: RunStatus
+    output: str | None = None
+    error: str | None = None
+    cost_micro_usd: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    turns: int | None = None
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunMessage:
+    """One message of a run's transcript."""
+
+    run_id: str
+    seq: int
+    kind: str
+    """The SDK's message type: system, assistant, user, result."""
+    body: str
+    """The message as JSON text."""
+    at: int

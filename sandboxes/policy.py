@@ -1,0 +1,62 @@
+"""What one child may use: the frozen description from which every way of starting it is built."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+MIB = 1024 * 1024
+
+
+class Level(StrEnum):
+    """How tightly a child is confined."""
+
+    STRONG = "strong"
+    """Own namespaces and mount tree, limits, no privileges, Landlock, seccomp."""
+    REDUCED = "reduced"
+    """No namespaces: limits, no privileges, Landlock, seccomp."""
+    OFF = "off"
+    """Own session and a clean environment only."""
+
+
+class NetworkMode(StrEnum):
+    """What a child may reach."""
+
+    NONE = "none"
+    HOSTS = "hosts"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Network access of a child; `hosts` counts only in mode HOSTS."""
+
+    mode: NetworkMode = NetworkMode.NONE
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Ceilings for one child. Sizes in bytes."""
+
+    memory_bytes: int = 512 * MIB
+    address_space_bytes: int | None = 2048 * MIB
+    """None for programs that reserve far more than they use (Node, Chromium)."""
+    processes: int = 128
+    open_files: int = 256
+    file_size_bytes: int = 256 * MIB
+    data_dir_bytes: int = 512 * MIB
+    data_dir_files: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything a child was given. Paths are absolute."""
+
+    level: Level
+    data_dir: Path
+    read_only: tuple[Path, ...] = ()
+    """Code folder, interpreter, virtual environment and granted paths."""
+    read_write: tuple[Path, ...] = ()
+    """Granted paths beside data_dir."""
+    network: Network = field(default_factory=Network)
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,60 @@
+"""What can go wrong below the gateway. The message is one sentence for a person."""
+
+
+class SupervisorError(Exception):
+    """Base of this package's errors."""
+
+
+class InvalidServer(SupervisorError):
+    """A server's folder, name or metadata cannot be used."""
+
+
+class UnknownServer(SupervisorError):
+    """No server has this name."""
+
+    def __init__(self, server: str, known: tuple[str, ...]) -> None:
+        names = ", ".join(sorted(known)) or "none"
+        super().__init__(f"There is no server named {server!r}; known servers: {names}.")
+        self.server = server
+        self.known = known
+
+
+class ServerUnavailable(SupervisorError):
+    """The server exists but cannot take a call now."""
+
+    def __init__(self, server: str, state: str, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"Server {server!r} is {state}: {reason}.")
+        self.server = server
+        self.state = state
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class StartFailed(SupervisorError):
+    """A child did not become ready."""
+
+    def __init__(self, server: str, reason: str, stderr_tail: tuple[str, ...] = ()) -> None:
+        super().__init__(f"Server {server!r} did not start: {reason}.")
+        self.server = server
+        self.reason = reason
+        self.stderr_tail = stderr_tail
+
+
+class ChildDied(SupervisorError):
+    """The child ended while a call was in flight; the call may or may not have taken effect."""
+
+    def __init__(self, server: str, reason: str, stderr_tail: tuple[str, ...]) -> None:
+        super().__init__(f"Server {server!r} ended during the call: {reason}.")
+        self.server = server
+        self.reason = reason
+        self.stderr_tail = stderr_tail
+
+
+class CallTimedOut(SupervisorError):
+    """The child did not answer in time; the call was cancelled."""
+
+    def __init__(self, server: str, method: str, timeout_s: float) -> None:
+        super().__init__(f"Server {server!r} did not answer {method} within {timeout_s:g} s.")
+        self.server = server
+        self.method = method
+        self.timeout_s = timeout_s

@@ -1,0 +1,98 @@
+"""What the supervisor tells the world: past-tense facts, sent to one subscriber function."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ServerState(StrEnum):
+    """A slot's state."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    READY = "ready"
+    DEGRADED = "degraded"
+    BACKOFF = "backoff"
+    """Died; waiting to be started again."""
+    QUARANTINED = "quarantined"
+    """Died too often; retried slowly until new code, a tool or a click ends it."""
+    STOPPING = "stopping"
+    FAILED = "failed"
+    """Cannot be started until something is changed; the reason says what."""
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """A slot went from one state to another."""
+
+    server: str
+    before: ServerState
+    after: ServerState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpawned:
+    """A process was started."""
+
+    server: str
+    generation: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChildReady:
+    """A child answered its handshake and its lists."""
+
+    server: str
+    generation: int
+    pid: int
+    era: str
+    tools: int
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChildExited:
+    """A child is gone, wanted or not."""
+
+    server: str
+    generation: int
+    pid: int
+    reason: str
+    wanted: bool
+    uptime_s: float
+    calls_failed: int
+    stderr_tail: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """New code took over from old without losing a call."""
+
+    server: str
+    generation: int
+    tools_added: tuple[str, ...]
+    tools_removed: tuple[str, ...]
+    tools_changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRejected:
+    """New code did not become ready; the old child goes on."""
+
+    server: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftoverKilled:
+    """A process of an earlier supervisor was found alive and ended."""
+
+    server: str
+    pid: int
+
+
+Event = (
+    StateChanged | ChildSpawned | ChildReady | ChildExited | Reloaded | ReloadRejected | LeftoverKilled
+)

@@ -1,0 +1,77 @@
+"""The immutable description from which a server's children are started."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from sandboxes.policy import Limits, Network
+
+
+class ServerKind(StrEnum):
+    """Where a server comes from."""
+
+    FIXED = "fixed"
+    """Shipped, read-only."""
+    DYNAMIC = "dynamic"
+    """Written at run time."""
+
+
+class Instances(StrEnum):
+    """How many children serve a server."""
+
+    SHARED = "shared"
+    PER_SESSION = "per_session"
+
+
+class ReloadStrategy(StrEnum):
+    """How new code replaces old."""
+
+    SIDE_BY_SIDE = "side_by_side"
+    """The new child becomes ready before the old one is drained."""
+    STOP_FIRST = "stop_first"
+    """For servers that hold a port, a lock or a profile."""
+
+
+class Era(StrEnum):
+    """The two families of MCP revisions; a child speaks one of them for its whole life."""
+
+    HANDSHAKE = "handshake"
+    """Up to 2025-11-25: `initialize`."""
+    MODERN = "modern"
+    """2026-07-28: stateless."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredCredential:
+    """A secret the server asks for by name."""
+
+    key: str
+    required: bool = True
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """Everything needed to start a server, except its secrets. Equal specs start equal children."""
+
+    name: str
+    kind: ServerKind
+    code_dir: Path
+    digest: str
+    """SHA-256 of every file in `code_dir`; changes when code or metadata change."""
+    description: str = ""
+    command: tuple[str, ...] | None = None
+    """None: `server.py` in `code_dir`, run by Python."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Plain variables from the metadata; never secrets."""
+    credentials: tuple[DeclaredCredential, ...] = ()
+    network: Network = field(default_factory=Network)
+    limits: Limits = field(default_factory=Limits)
+    start_timeout_s: float = 30.0
+    call_timeout_s: float = 300.0
+    instances: Instances = Instances.SHARED
+    reload: ReloadStrategy = ReloadStrategy.SIDE_BY_SIDE
+    era: Era | None = None
+    """None: handshake where the server speaks it, else modern."""
+    read_only: tuple[Path, ...] = ()
+    read_write: tuple[Path, ...] = ()
