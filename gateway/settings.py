@@ -1,0 +1,199 @@
+"""The settings: environment and `.env` of the checkout, parsed once and strictly.
+
+The only place that reads the process environment. A wrong value raises SettingsError with the
+variable and what it accepts. Secrets leave the environment, so that no child can inherit them.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from dotenv.parser import parse_stream
+
+from gateway import variables as known
+from gateway.secret import Secret
+from gateway.variables import CHECKOUT, VARIABLES, Transport, Variable
+from sandboxes.policy import Level
+
+ENV_FILE = CHECKOUT / ".env"
+SHOWN_CHARACTERS = 80
+"""How much of a wrong value an error repeats."""
+LOOKALIKE = 0.85
+"""A name in `.env` this close to one of ours is a slip of the keyboard, not another program's."""
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """A setting has a wrong value; the message is one sentence for the person who set it."""
+
+    def __init__(self, variable: str, problem: str) -> None:
+        super().__init__(f"{variable} {problem}")
+        self.variable = variable
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting under the lower-case name of its variable; None: not set."""
+
+    anthropic_api_key: Secret | None
+    anthropic_base_url: str | None
+    claude_model: str
+    mcp_transport: Transport
+    host: str
+    port: int
+    public_url: str | None
+    oauth_client_id: str | None
+    oauth_client_secret: Secret | None
+    oauth_secret_key: Secret | None
+    dashboard_username: str | None
+    dashboard_password: Secret | None
+    ngrok_authtoken: Secret | None
+    database_url: Secret | None
+    home: Path
+    fixed_servers_dir: Path
+    dynamic_servers_dir: Path
+    master_key_file: Path
+    default_timezone: str
+    sandbox: Level
+    sandbox_uid_base: int
+
+
+def load(
+    environ: MutableMapping[str, str] = os.environ, env_file: Path | None = ENV_FILE
+) -> Settings:
+    """Read all settings; the environment wins over the file. Removes the secrets from `environ`.
+
+    Raises SettingsError.
+    """
+    source = _Source(dict(environ), _read_env_file(env_file) if env_file else {})
+    home = source.read(known.CLAUDE_RUNNER_HOME)
+    settings = Settings(
+        anthropic_api_key=source.optional(known.ANTHROPIC_API_KEY),
+        anthropic_base_url=source.optional(known.ANTHROPIC_BASE_URL),
+        claude_model=source.read(known.CLAUDE_MODEL),
+        mcp_transport=source.read(known.MCP_TRANSPORT),
+        host=source.read(known.HOST),
+        port=source.read(known.PORT),
+        public_url=source.optional(known.PUBLIC_URL),
+        oauth_client_id=source.optional(known.OAUTH_CLIENT_ID),
+        oauth_client_secret=source.optional(known.OAUTH_CLIENT_SECRET),
+        oauth_secret_key=source.optional(known.OAUTH_SECRET_KEY),
+        dashboard_username=source.optional(known.DASHBOARD_USERNAME),
+        dashboard_password=source.optional(known.DASHBOARD_PASSWORD),
+        ngrok_authtoken=source.optional(known.NGROK_AUTHTOKEN),
+        database_url=source.optional(known.DATABASE_URL),
+        home=home,
+        fixed_servers_dir=source.read(known.FIXED_SERVERS_DIR),
+        dynamic_servers_dir=source.read(known.DYNAMIC_SERVERS_DIR),
+        master_key_file=source.optional(known.MASTER_KEY_FILE)
+        or home.with_name(f"{home.name}.key"),
+        default_timezone=source.read(known.DEFAULT_TIMEZONE),
+        sandbox=source.read(known.SANDBOX),
+        sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),
+    )
+    _check_together(settings)
+    for variable in VARIABLES:
+        if variable.secret:
+            environ.pop(variable.name, None)
+    return settings
+
+
+def _check_together(settings: Settings) -> None:
+    """Raise SettingsError for values that are right alone and wrong together."""
+    if CHECKOUT.is_relative_to(settings.home):
+        raise SettingsError(
+            "CLAUDE_RUNNER_HOME", "must not contain the checkout; name a folder of its own."
+        )
+    if settings.master_key_file.is_relative_to(settings.home):
+        raise SettingsError(
+            "MASTER_KEY_FILE", f"must lie outside CLAUDE_RUNNER_HOME ({settings.home})."
+        )
+    if settings.dashboard_username and not settings.dashboard_password:
+        raise SettingsError("DASHBOARD_PASSWORD", "must be set when DASHBOARD_USERNAME is.")
+    if settings.dashboard_password and not settings.dashboard_username:
+        raise SettingsError("DASHBOARD_USERNAME", "must be set when DASHBOARD_PASSWORD is.")
+    if settings.oauth_client_secret and not settings.oauth_client_id:
+        raise SettingsError("OAUTH_CLIENT_ID", "must be set when OAUTH_CLIENT_SECRET is.")
+
+
+class _Source:
+    """Finds the text of a variable: environment, then file, then default."""
+
+    def __init__(self, environ: Mapping[str, str], file: Mapping[str, str]) -> None:
+        self._places = (environ, file)
+
+    def read(self, variable: Variable[T]) -> T:
+        """Return the value of a variable that has a default."""
+        raw = self._raw(variable)
+        if raw is None:
+            assert variable.default is not None, f"{variable.name} has no default"
+            raw = variable.default
+        return _parse(variable, raw)
+
+    def optional(self, variable: Variable[T]) -> T | None:
+        """Return the value, or None when nobody set it."""
+        raw = self._raw(variable)
+        return None if raw is None else _parse(variable, raw)
+
+    def _raw(self, variable: Variable[object]) -> str | None:
+        """Return what was set. An empty value counts as not set, as compose files write it."""
+        for place in self._places:
+            raw = place.get(variable.name) or None
+            file = place.get(f"{variable.name}_FILE") if variable.secret else None
+            if raw and file:
+                raise SettingsError(
+                    variable.name, f"and {variable.name}_FILE are both set; keep one."
+                )
+            if raw or file:
+                return raw or _read_secret_file(variable, Path(file or ""))
+        return None
+
+
+def _parse(variable: Variable[T], raw: str) -> T:
+    try:
+        return variable.parse(raw)
+    except ValueError:
+        shown = "a value it does not accept" if variable.secret else repr(raw[:SHOWN_CHARACTERS])
+        raise SettingsError(variable.name, f"is {shown}; it accepts {variable.accepts}.") from None
+
+
+def _read_secret_file(variable: Variable[object], path: Path) -> str:
+    name = f"{variable.name}_FILE"
+    try:
+        value = (CHECKOUT / path).read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(name, f"names {path}, which cannot be read: {error}.") from None
+    if not value:
+        raise SettingsError(name, f"names {path}, which is empty.")
+    return value
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    """Return the pairs of a `.env` file; a missing file is empty."""
+    if not path.exists():
+        return {}
+    pairs: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for line in parse_stream(stream):
+                if line.error:
+                    raise SettingsError(str(path), f"line {line.original.line} is not NAME=value.")
+                if line.key:
+                    _check_known(path, line.key)
+                    pairs[line.key] = line.value or ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), f"cannot be read: {error}.") from None
+    return pairs
+
+
+def _check_known(path: Path, name: str) -> None:
+    """Refuse a misspelt setting; a name that resembles none of ours is another program's."""
+    names = {variable.name for variable in VARIABLES}
+    names |= {f"{variable.name}_FILE" for variable in VARIABLES if variable.secret}
+    near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=LOOKALIKE)
+    if name not in names and near:
+        raise SettingsError(str(path), f"sets {name}, which is no setting; did you mean {near[0]}?")

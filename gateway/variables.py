@@ -1,0 +1,180 @@
+"""The table of settings: each variable's name, what it accepts, how it is read, its default.
+
+`gateway/settings.py` reads them; the README's table and `.env.example` are tested against this one.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from gateway.secret import Secret
+from sandboxes.policy import Level
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Transport(StrEnum):
+    """How MCP callers reach the gateway (MCP_TRANSPORT)."""
+
+    STDIO = "stdio"
+    """Standard input and output only."""
+    HTTP = "http"
+    """Streamable HTTP at `/mcp`."""
+    SSE = "sse"
+    """Server-sent events at `/sse`."""
+    BOTH = "both"
+    """HTTP, and stdio when standard input is a pipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Generic[T_co]):
+    """One setting: its name, what it accepts, how it is read, and what holds without it."""
+
+    name: str
+    accepts: str
+    """Completes the sentence "it accepts ..."."""
+    parse: Callable[[str], T_co]
+    """Raises ValueError for a value it does not accept."""
+    default: str | None = None
+    """As one would write it; None: unset, or derived from other settings."""
+    secret: bool = False
+    """Also read from the file that NAME_FILE names, and removed from the environment."""
+
+
+def _text(raw: str) -> str:
+    if re.search(r"\s", raw):
+        raise ValueError
+    return raw
+
+
+def _username(raw: str) -> str:
+    if not raw.isprintable():
+        raise ValueError
+    return raw
+
+
+def _word_secret(raw: str) -> Secret:
+    return Secret(_text(raw))
+
+
+def _long_secret(raw: str) -> Secret:
+    if len(raw) < 16:
+        raise ValueError
+    return Secret(raw)
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(raw: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,10}", raw) or not low <= int(raw) <= high:
+            raise ValueError
+        return int(raw)
+
+    return parse
+
+
+def _host(raw: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+(%\w+)?", raw):
+        raise ValueError
+    return raw
+
+
+def _web_address(raw: str) -> str:
+    parts = urlsplit(raw)
+    extras = parts.query or parts.fragment or parts.username or parts.password
+    if parts.scheme not in ("http", "https") or not parts.hostname or extras:
+        raise ValueError
+    _ = parts.port  # raises ValueError outside 0-65535
+    return _text(raw).rstrip("/")
+
+
+def _origin(raw: str) -> str:
+    address = _web_address(raw)
+    if urlsplit(address).path:
+        raise ValueError
+    return address
+
+
+def _postgresql(raw: str) -> Secret:
+    if urlsplit(raw).scheme not in ("postgresql", "postgres"):
+        raise ValueError
+    return Secret(raw)
+
+
+def _path(raw: str) -> Path:
+    try:
+        return (CHECKOUT / Path(raw).expanduser()).resolve()
+    except (OSError, RuntimeError) as error:
+        raise ValueError from error
+
+
+def _timezone(raw: str) -> str:
+    try:
+        return ZoneInfo(raw).key
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError from error
+
+
+_FOLDER = "a path; a relative one counts from the checkout"
+_WORD = "text without spaces"
+
+ANTHROPIC_API_KEY = Variable("ANTHROPIC_API_KEY", _WORD, _word_secret, secret=True)
+ANTHROPIC_BASE_URL = Variable("ANTHROPIC_BASE_URL", "an http:// or https:// address", _web_address)
+CLAUDE_MODEL = Variable("CLAUDE_MODEL", "a model name or alias", _text, "sonnet")
+MCP_TRANSPORT = Variable("MCP_TRANSPORT", "stdio, http, sse or both", Transport, "both")
+HOST = Variable("HOST", "an address or host name, without scheme or port", _host, "127.0.0.1")
+PORT = Variable("PORT", "a whole number from 0 to 65535", _whole(0, 65535), "8080")
+PUBLIC_URL = Variable("PUBLIC_URL", "an http:// or https:// address without a path", _origin)
+OAUTH_CLIENT_ID = Variable("OAUTH_CLIENT_ID", _WORD, _text)
+OAUTH_CLIENT_SECRET = Variable(
+    "OAUTH_CLIENT_SECRET", "at least 16 characters", _long_secret, secret=True
+)
+OAUTH_SECRET_KEY = Variable("OAUTH_SECRET_KEY", "at least 16 characters", _long_secret, secret=True)
+DASHBOARD_USERNAME = Variable("DASHBOARD_USERNAME", "printable text", _username)
+DASHBOARD_PASSWORD = Variable("DASHBOARD_PASSWORD", "any text", Secret, secret=True)
+NGROK_AUTHTOKEN = Variable("NGROK_AUTHTOKEN", _WORD, _word_secret, secret=True)
+DATABASE_URL = Variable("DATABASE_URL", "a postgresql:// address", _postgresql, secret=True)
+CLAUDE_RUNNER_HOME = Variable("CLAUDE_RUNNER_HOME", _FOLDER, _path, "var")
+FIXED_SERVERS_DIR = Variable("FIXED_SERVERS_DIR", _FOLDER, _path, "fixed-servers")
+DYNAMIC_SERVERS_DIR = Variable("DYNAMIC_SERVERS_DIR", _FOLDER, _path, "dynamic_servers")
+MASTER_KEY_FILE = Variable("MASTER_KEY_FILE", "a path outside CLAUDE_RUNNER_HOME", _path)
+DEFAULT_TIMEZONE = Variable(
+    "DEFAULT_TIMEZONE", "an IANA time zone such as Europe/Berlin", _timezone, "UTC"
+)
+SANDBOX = Variable("SANDBOX", "strong, reduced or off", Level, "strong")
+SANDBOX_UID_BASE = Variable(
+    "SANDBOX_UID_BASE",
+    "a whole number from 1000 to 4000000000",
+    _whole(1000, 4_000_000_000),
+    "600000",
+)
+
+VARIABLES: tuple[Variable[object], ...] = (
+    ANTHROPIC_API_KEY,
+    ANTHROPIC_BASE_URL,
+    CLAUDE_MODEL,
+    MCP_TRANSPORT,
+    HOST,
+    PORT,
+    PUBLIC_URL,
+    OAUTH_CLIENT_ID,
+    OAUTH_CLIENT_SECRET,
+    OAUTH_SECRET_KEY,
+    DASHBOARD_USERNAME,
+    DASHBOARD_PASSWORD,
+    NGROK_AUTHTOKEN,
+    DATABASE_URL,
+    CLAUDE_RUNNER_HOME,
+    FIXED_SERVERS_DIR,
+    DYNAMIC_SERVERS_DIR,
+    MASTER_KEY_FILE,
+    DEFAULT_TIMEZONE,
+    SANDBOX,
+    SANDBOX_UID_BASE,
+)
