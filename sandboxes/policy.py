@@ -60,3 +60,5 @@ class Policy:
     """Granted paths beside data_dir."""
     network: Network = field(default_factory=Network)
     limits: Limits = field(default_factory=Limits)
+    uid: int | None = None
+    """User and group the child becomes when the gateway runs as root; without meaning otherwise."""

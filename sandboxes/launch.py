@@ -1,0 +1,188 @@
+"""From a command and a policy to what `subprocess.Popen` needs. The door of this floor.
+
+Every child starts through `launcher`, which ties its life to ours. Under level strong the
+launcher runs twice: outside, to tie bubblewrap to us, and inside, to confine the child.
+"""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandboxes import bubblewrap, environment, interpreter, landlock, reach, seccomp, system
+from sandboxes.errors import CommandNotFound, LevelUnavailable, NetworkUnavailable, SandboxError
+from sandboxes.policy import Level, Limits, NetworkMode, Policy
+
+LAUNCHER = interpreter.SANDBOXES / "launcher.py"
+STRONG_LANDLOCK = 1
+"""Under strong, Landlock is the second fence behind the mount tree; any version will do."""
+REDUCED_LANDLOCK = 6
+"""The first version that also fences signals and abstract sockets (Linux 6.12)."""
+INIT_OF_NAMESPACE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Arguments for `Popen`, with `start_new_session` and `close_fds`, from a thread that lives on.
+
+    The parent-death signal is tied to the thread that starts the process. TERM and KILL to the
+    process group reach the program at every level.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    pass_fds: tuple[int, ...] = ()
+
+
+def prepare(
+    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy: Policy
+) -> Launch:
+    """Return how to start `command` under `policy`; starts nothing. Call in the parent process.
+
+    `env` is the whole environment of the child (see `environment.child_environment`).
+
+    Raises:
+        LevelUnavailable: the level cannot be had here.
+        NetworkUnavailable: the network access cannot be given.
+        CommandNotFound: the program does not exist.
+        RefusedName: `env` would steer our own launcher.
+        SandboxError: a granted path is missing or cannot be read by the child.
+    """
+    environment.check_loader(env)
+    program = _program(command[0], env, cwd)
+    target = [str(program), *command[1:]]
+    if policy.level is Level.OFF:
+        return Launch((*_launcher(os.getpid()), "--", *target), env, cwd)
+    _check_machine(policy)
+    read_only = _read_only(policy)
+    reach.check(policy, program, read_only)
+    if policy.level is Level.REDUCED:
+        confined = [*_launcher(os.getpid()), *_reduced(policy, read_only), "--", *target]
+        return Launch(tuple(confined), env, cwd)
+    # Bubblewrap as root has no right left to enter a folder of the server's user.
+    place = ["--directory", str(cwd)]
+    inside = [*_launcher(INIT_OF_NAMESPACE), *place, *_strong(policy, read_only), "--", *target]
+    wrapper = bubblewrap.arguments(
+        _bubblewrap(), policy, read_only=read_only, root=os.geteuid() == 0
+    )
+    outside = [*_launcher(os.getpid()), "--wraps", "--"]
+    return Launch((*outside, *wrapper, "--", *inside), env, Path("/"))
+
+
+def _program(name: str, env: Mapping[str, str], cwd: Path) -> Path:
+    if "/" in name:
+        path = cwd / name
+        if path.is_file() and os.access(path, os.X_OK):
+            return path
+        raise CommandNotFound(name)
+    found = shutil.which(name, path=env.get("PATH", ""))
+    if found is None:
+        raise CommandNotFound(name)
+    return Path(found)
+
+
+def _own_python() -> Path:
+    return Path(sys.executable).resolve()
+
+
+def _launcher(parent: int) -> list[str]:
+    return [str(_own_python()), "-I", "-S", "-B", str(LAUNCHER), "--parent", str(parent)]
+
+
+def _bubblewrap() -> Path:
+    found = shutil.which("bwrap", path="/usr/bin:/usr/local/bin:/bin")
+    if found is None:
+        raise LevelUnavailable(
+            Level.STRONG, "bubblewrap is not installed; run: apt-get install bubblewrap"
+        )
+    return Path(found)
+
+
+def _check_machine(policy: Policy) -> None:
+    level = policy.level
+    if not sys.platform.startswith("linux"):
+        raise LevelUnavailable(level, "it needs Linux; set SANDBOX=off to run without a sandbox")
+    if platform.machine() not in seccomp.MACHINES:
+        raise LevelUnavailable(level, f"no system call filter for {platform.machine()} processors")
+    needed = STRONG_LANDLOCK if level is Level.STRONG else REDUCED_LANDLOCK
+    offered = landlock.abi()
+    if offered < needed:
+        raise LevelUnavailable(
+            level,
+            f"the kernel offers Landlock version {offered} and it needs {needed}; "
+            f"run a newer kernel with landlock in its lsm= list",
+        )
+    if os.geteuid() == 0 and not policy.uid:
+        raise LevelUnavailable(level, "started as root without a user for the server")
+    if policy.network.mode is NetworkMode.HOSTS:
+        raise NetworkUnavailable(
+            "Network access to single hosts is not available yet; ask for 'none' or 'full'."
+        )
+
+
+def _read_only(policy: Policy) -> tuple[Path, ...]:
+    ours = (interpreter.SANDBOXES,)
+    if policy.level is Level.STRONG:
+        ours += interpreter.folders(_own_python())
+    paths = tuple(dict.fromkeys((*policy.read_only, *ours)))
+    for path in (policy.data_dir, *policy.read_write, *paths):
+        if not path.is_absolute() or path in bubblewrap.MADE_BY_US:
+            raise SandboxError(f"A server cannot be given {path}; name a folder of its own.")
+        if not path.exists():
+            raise SandboxError(f"{path} is granted to a server but does not exist; make it first.")
+    return paths
+
+
+def _limits(limits: Limits) -> list[str]:
+    ceilings = {
+        "CORE": 0,
+        "MEMLOCK": 0,
+        "NOFILE": limits.open_files,
+        "FSIZE": limits.file_size_bytes,
+        "AS": limits.address_space_bytes,
+    }
+    options: list[str] = []
+    for name, amount in ceilings.items():
+        if amount is not None:
+            options += ["--rlimit", f"{name}={amount}"]
+    return options
+
+
+def _common(policy: Policy, *, read: Sequence[object], write: Sequence[object]) -> list[str]:
+    options = ["--confine", *_limits(policy.limits)]
+    if os.geteuid() == 0:
+        options += ["--uid", str(policy.uid)]
+    if policy.network.mode is NetworkMode.FULL:
+        options += ["--internet"]
+    for path in read:
+        options += ["--read", str(path)]
+    for path in write:
+        options += ["--write", str(path)]
+    for name in system.DEVICES:
+        options += ["--device", name]
+    return options
+
+
+def _strong(policy: Policy, read_only: Sequence[Path]) -> list[str]:
+    # The mount tree holds nothing but what the child may see, so whole folders are granted here.
+    read = ("/usr", *system.LINKS, "/etc", "/proc", *read_only)
+    write = (policy.data_dir, *policy.read_write, "/tmp", "/dev/shm")  # noqa: S108 - the child's own
+    options = _common(policy, read=read, write=write)
+    processes = policy.limits.processes
+    return [*options, "--landlock", str(STRONG_LANDLOCK), "--rlimit", f"NPROC={processes}"]
+
+
+def _reduced(policy: Policy, read_only: Sequence[Path]) -> list[str]:
+    resolver = system.resolver(policy.network.mode)
+    read = (*system.READ_ONLY, *system.LINKS, *resolver, *system.PROC, *read_only)
+    options = _common(policy, read=read, write=(policy.data_dir, *policy.read_write))
+    options += ["--landlock", str(REDUCED_LANDLOCK)]
+    processes = policy.limits.processes
+    if os.geteuid() == 0:
+        return [*options, "--rlimit", f"NPROC={processes}"]
+    # The kernel counts all processes of a user together, and this user runs more than one server.
+    return [*options, "--extra-processes", str(processes)]
