@@ -14,7 +14,7 @@ class Job:
     """IANA name; the cron expression is evaluated in this zone."""
     prompt: str
     tools: tuple[str, ...]
-    """Tool names (built-in or ``mcp__server__tool``); empty means the settings row `allowed_tools`."""
+    """Built-in or ``mcp__server__tool``; empty means the settings row `allowed_tools`."""
     servers: tuple[str, ...]
     """Server names; empty means the settings row `mcp_servers`."""
     enabled: bool

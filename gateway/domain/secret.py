@@ -1,0 +1,29 @@
+"""Secrets as they rest: sealed for the store, masked for people."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An encrypted value and the data key that opens it."""
+
+    key_id: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """A key that seals values, itself wrapped by the master key."""
+
+    id: str
+    wrapped: bytes = field(repr=False)
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedCredential:
+    """What may be shown of a credential. `set_at` is in integer milliseconds UTC."""
+
+    key: str
+    masked: str
+    set_at: int

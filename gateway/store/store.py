@@ -1,0 +1,95 @@
+"""The store: every table of one database, opened once per process."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.store.credentials import CredentialTable
+from gateway.store.data_keys import DataKeyTable
+from gateway.store.database import Database, unavailable_as_error
+from gateway.store.engines import (
+    create_private_file,
+    postgres_engine,
+    postgres_place,
+    postgres_url,
+    sqlite_migrator,
+    sqlite_reader,
+    sqlite_writer,
+)
+from gateway.store.jobs import JobTable
+from gateway.store.migrate import SHIPPED, Migrations, is_current, migrate
+from gateway.store.runs import RunTable
+from gateway.store.servers import ServerTable
+from gateway.store.settings import SettingTable
+from gateway.store.tokens import TokenTable
+from gateway.store.webhooks import WebhookTable
+
+
+class Store:
+    """One table object per aggregate, over SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self.jobs = JobTable(database)
+        self.runs = RunTable(database)
+        self.webhooks = WebhookTable(database)
+        self.settings = SettingTable(database)
+        self.tokens = TokenTable(database)
+        self.credentials = CredentialTable(database)
+        self.data_keys = DataKeyTable(database)
+        self.servers = ServerTable(database)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, url: str | None, *, path: Path, migrations: Migrations = SHIPPED
+    ) -> AsyncGenerator["Store"]:
+        """Open the database at `url`, or without one the SQLite file `path`, at the newest schema.
+
+        Raises StoreUnavailable, UnsupportedDatabase, SchemaTooNew and MigrationFailed.
+        """
+        async with AsyncExitStack() as stack:
+            if url:
+                database = await _open_postgres(stack, url, migrations)
+            else:
+                database = await _open_sqlite(stack, path, migrations)
+            yield cls(database)
+
+
+async def _open_sqlite(stack: AsyncExitStack, path: Path, migrations: Migrations) -> Database:
+    place = str(path)
+    create_private_file(path)
+    with unavailable_as_error(place):
+        async with _disposed(sqlite_migrator(path)) as migrator:
+            if not await is_current(migrator, place=place, migrations=migrations):
+                await migrate(migrator, place=place, file=path, migrations=migrations)
+    writer = await stack.enter_async_context(_disposed(sqlite_writer(path)))
+    reader = await stack.enter_async_context(_disposed(sqlite_reader(path)))
+    stack.push_async_callback(_optimize, writer)
+    return Database(place=place, writer=writer, reader=reader)
+
+
+async def _open_postgres(stack: AsyncExitStack, text_url: str, migrations: Migrations) -> Database:
+    url = postgres_url(text_url)
+    place = postgres_place(url)
+    engine = await stack.enter_async_context(_disposed(postgres_engine(url)))
+    with unavailable_as_error(place):
+        if not await is_current(engine, place=place, migrations=migrations):
+            await migrate(engine, place=place, file=None, migrations=migrations)
+    reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return Database(place=place, writer=engine, reader=reader)
+
+
+@asynccontextmanager
+async def _disposed(engine: AsyncEngine) -> AsyncGenerator[AsyncEngine]:
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def _optimize(writer: AsyncEngine) -> None:
+    async with writer.begin() as connection:
+        await connection.execute(text("PRAGMA optimize"))

@@ -1,0 +1,127 @@
+"""Column types that give the same Python values on SQLite (STRICT) and PostgreSQL.
+
+PostgreSQL stores no NUL in text and neither database stores half a surrogate pair; both arrive in
+the output of programs, so every text column replaces them instead of losing the row.
+"""
+
+import json
+from enum import StrEnum
+from typing import Any, Generic, TypeVar, cast
+
+from sqlalchemy import REAL, BigInteger, Boolean, Dialect, Double, Integer, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+INTEGER = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits on both; SQLite's STRICT tables know no BIGINT."""
+REAL_NUMBER = Double[float]().with_variant(REAL(), "sqlite")
+BYTES = LargeBinary()
+
+
+def storable(text: str) -> str:
+    """Return `text` with what a database cannot hold replaced by U+FFFD."""
+    if text.isascii():
+        return text.replace("\x00", REPLACEMENT)
+    cleaned = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return cleaned.replace("\x00", REPLACEMENT)
+
+
+def _storable_tree(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        pairs = cast("dict[str, Any]", value).items()
+        return {storable(key): _storable_tree(item) for key, item in pairs}
+    if isinstance(value, list | tuple):
+        return [_storable_tree(item) for item in cast("list[Any]", value)]
+    return value
+
+
+class Words(TypeDecorator[str]):
+    """Text from anywhere."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable(value)
+
+
+class Flag(TypeDecorator[bool]):
+    """True or false; 1 or 0 on SQLite, whose STRICT tables know no BOOLEAN."""
+
+    impl = Boolean
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else Boolean())
+
+    def process_bind_param(self, value: bool | None, dialect: Dialect) -> Any:  # noqa: FBT001 - SQLAlchemy's signature
+        return value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> bool | None:
+        return None if value is None else bool(value)
+
+
+class Json(TypeDecorator[Any]):
+    """Any JSON value: text on SQLite, JSONB on PostgreSQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        tree = _storable_tree(value)
+        return tree if dialect.name == "postgresql" else json.dumps(tree, ensure_ascii=False)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return json.loads(value) if isinstance(value, str) and dialect.name == "sqlite" else value
+
+
+class Names(Json):
+    """A tuple of strings, kept as a JSON list."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[str, ...]:
+        return tuple(super().process_result_value(value, dialect))
+
+
+E_co = TypeVar("E_co", bound=StrEnum)
+
+
+class Member(TypeDecorator[E_co], Generic[E_co]):
+    """One member of a StrEnum, kept as its text."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: type[E_co]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: E_co | None, dialect: Dialect) -> str | None:
+        return None if value is None else self.kind(value).value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> E_co | None:
+        return None if value is None else self.kind(value)
+
+
+class Members(Json, Generic[E_co]):
+    """A frozenset of members of a StrEnum, kept as a sorted JSON list."""
+
+    cache_ok = True
+
+    def __init__(self, kind: type[E_co]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return super().process_bind_param(sorted(member.value for member in value), dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> frozenset[E_co]:
+        return frozenset(map(self.kind, super().process_result_value(value, dialect)))
