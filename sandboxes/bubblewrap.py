@@ -17,9 +17,7 @@ NEEDED_TO_CHANGE_USER = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 MADE_BY_US = frozenset(Path(path) for path in ("/", "/etc", "/tmp", "/dev", "/dev/shm", "/proc"))  # noqa: S108 - the child's own
 
 
-def arguments(
-    program: Path, policy: Policy, *, read_only: Sequence[Path], root: bool
-) -> list[str]:
+def arguments(program: Path, policy: Policy, *, read_only: Sequence[Path], root: bool) -> list[str]:
     """Return bubblewrap's command line up to the `--` before the program it starts.
 
     `read_only` is all the child may read beside the system. `root`: no user namespace; the

@@ -38,9 +38,7 @@ class Launch:
     pass_fds: tuple[int, ...] = ()
 
 
-def prepare(
-    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy: Policy
-) -> Launch:
+def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy: Policy) -> Launch:
     """Return how to start `command` under `policy`; starts nothing. Call in the parent process.
 
     `env` is the whole environment of the child (see `environment.child_environment`).

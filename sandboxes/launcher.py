@@ -16,7 +16,7 @@ import sys
 # Our own folder's parent comes last, so that nothing there can stand in for the standard library.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - pathlib costs 10 ms here
 
-from sandboxes import kernel, landlock, seccomp  # noqa: E402 - found by the line above
+from sandboxes import kernel, landlock, seccomp
 
 REFUSED = 97
 FIRST_INHERITED_FD = 3

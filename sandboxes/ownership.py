@@ -10,26 +10,28 @@ from pathlib import Path
 
 from sandboxes.errors import ForeignOwner, SandboxError
 
+UID_BASE = 70_000
+"""Free on Debian and Ubuntu: above systemd's dynamic users, below subordinate ones."""
 UID_SPAN = 10_000
 """Users that may be handed out above the base."""
 MAX_ENTRIES = 1_000_000
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def assign_uid(data_dirs: Path, data_dir: Path, base: int) -> int:
+def assign_uid(data_dirs: Path, data_dir: Path, base: int = UID_BASE) -> int:
     """Return the uid of a server: that of its DATA_DIR, else the lowest free one from `base`.
 
-    `data_dirs` is the folder of all servers, each with a `data` folder in it. Call `give`
-    with the answer before asking for the next server.
+    `data_dirs` is the folder of all servers, each with a `data` folder in it. Call
+    `make_folders` with the answer before asking for the next server.
 
     Raises:
         SandboxError: all users of the span are taken.
     """
     span = range(base, base + UID_SPAN)
     owner = _owner(data_dir)
-    if owner in span:
+    if owner is not None and owner in span:
         return owner
-    taken = {_owner(server / "data") for server in data_dirs.iterdir()} if data_dirs.is_dir() else ()
+    taken = {_owner(found) for found in data_dirs.glob("*/data")}
     for uid in span:
         if uid not in taken:
             return uid

@@ -19,7 +19,7 @@ def check(policy: Policy, program: Path, read_only: Sequence[Path]) -> None:
     _check_program(policy, program, read_only)
     if os.geteuid() != 0 or policy.uid is None:
         return
-    for path in read_only:
+    for path in (*read_only, policy.data_dir, *policy.read_write):
         if system.covers(path):
             continue
         closed = _closed_folder(path, policy.uid, whole=policy.level is Level.REDUCED)

@@ -62,9 +62,7 @@ class Machine:
 
 
 MACHINES = {
-    "x86_64": Machine(
-        audit=0xC000003E, refused=_X86_64, clone=56, socket=41, pair=53, ioctl=16
-    ),
+    "x86_64": Machine(audit=0xC000003E, refused=_X86_64, clone=56, socket=41, pair=53, ioctl=16),
     "aarch64": Machine(
         audit=0xC00000B7, refused=_AARCH64, clone=220, socket=198, pair=199, ioctl=29
     ),
