@@ -1,5 +1,10 @@
 """What can go wrong below the gateway. The message is one sentence for a person."""
 
+from typing import cast
+
+INTERNAL_ERROR = -32603
+"""JSON-RPC 2.0, section 5.1."""
+
 
 class SupervisorError(Exception):
     """Base of this package's errors."""
@@ -7,6 +12,10 @@ class SupervisorError(Exception):
 
 class InvalidServer(SupervisorError):
     """A server's folder, name or metadata cannot be used."""
+
+
+class NotConfigured(SupervisorError):
+    """The server cannot be started until somebody sets something; the message says what."""
 
 
 class UnknownServer(SupervisorError):
@@ -48,6 +57,29 @@ class ChildDied(SupervisorError):
         self.server = server
         self.reason = reason
         self.stderr_tail = stderr_tail
+
+
+class RequestRefused(SupervisorError):
+    """The child answered with a JSON-RPC error."""
+
+    def __init__(self, server: str, code: int, message: str, data: object = None) -> None:
+        super().__init__(f"Server {server!r} refused: {message}")
+        self.server = server
+        self.code = code
+        self.message = message
+        self.data = data
+
+    @classmethod
+    def from_json(cls, server: str, error: object) -> "RequestRefused":
+        """Return the error that a decoded JSON-RPC error object describes."""
+        body = cast(dict[str, object], error) if isinstance(error, dict) else {}
+        code = body.get("code")
+        return cls(
+            server,
+            code if isinstance(code, int) else INTERNAL_ERROR,
+            str(body.get("message", "an error without a message")),
+            body.get("data"),
+        )
 
 
 class CallTimedOut(SupervisorError):

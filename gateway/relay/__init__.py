@@ -1,0 +1,1 @@
+"""Relays MCP over HTTP to the live children; params and results pass as the bytes they are."""

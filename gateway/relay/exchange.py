@@ -1,0 +1,167 @@
+"""One call over HTTP: plain JSON when nothing came before the answer, else a stream of events."""
+
+import asyncio
+from dataclasses import dataclass
+
+import anyio
+
+from gateway.relay.http import (
+    Receive,
+    Send,
+    end_stream,
+    send_body,
+    send_comment,
+    send_event,
+    start_stream,
+)
+from gateway.relay.refusal import Refusal, from_supervisor, modern_status
+from supervisor.child import Child
+from supervisor.era import to_modern_result
+from supervisor.errors import CallTimedOut, ChildDied
+from supervisor.link import Answer, Call, Notice
+from supervisor.spec import Era
+from supervisor.wire import decode, error_message, notification_line, raw_error_message
+from supervisor.wire import result_message as result_response
+
+KEEP_ALIVE_S = 15.0
+"""Proxies close connections that are silent for 30 to 60 seconds."""
+WAITING_NOTICES = 256
+"""Progress that a slow reader has not taken; more is dropped, its call goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who waits for the answer, and in which form."""
+
+    id: bytes
+    method: str
+    era: Era
+    timeout_s: float
+
+
+class Exchange:
+    """Carries one call's progress and answer to one HTTP client."""
+
+    def __init__(self, asked: Asked, child: Child, send: Send) -> None:
+        self._asked = asked
+        self._child = child
+        self._send = send
+        self._notices: asyncio.Queue[Notice] = asyncio.Queue(WAITING_NOTICES)
+        self._streaming = False
+        self._moved = False
+
+    def on_progress(self, notice: Notice) -> None:
+        """Take a progress notification from the link."""
+        self._moved = True
+        if not self._notices.full():
+            self._notices.put_nowait(notice)
+
+    async def run(self, call: Call, receive: Receive, *, cancel_on_disconnect: bool) -> None:
+        """Answer the client. A client that goes away cancels the call if its era says so."""
+        watcher = asyncio.ensure_future(_disconnected(receive))
+        try:
+            await self._relay(call, watcher if cancel_on_disconnect else None)
+        finally:
+            watcher.cancel()
+            self._child.link.cancel(call, "the caller went away")
+
+    async def _relay(self, call: Call, gone: asyncio.Future[None] | None) -> None:
+        try:
+            answer = await self._wait(call, gone)
+        except (ChildDied, CallTimedOut) as error:
+            await self.refuse(from_supervisor(error))
+            return
+        except asyncio.CancelledError:
+            if not call.future.cancelled():
+                raise
+            # The caller cancelled it by a notification: MCP says it gets no response.
+            await self._end_silently()
+            return
+        if answer is not None:
+            await self._answer(answer)
+
+    async def _wait(self, call: Call, gone: asyncio.Future[None] | None) -> Answer | None:
+        """Return the answer, streaming progress meanwhile; None when the client is gone.
+
+        Raises:
+            CallTimedOut: nothing came for the server's call time-out, not even progress.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._asked.timeout_s
+        while not call.future.done():
+            notice = asyncio.ensure_future(self._notices.get())
+            others = (notice,) if gone is None else (notice, gone)
+            try:
+                await asyncio.wait(
+                    (call.future, *others),
+                    timeout=min(KEEP_ALIVE_S, max(0.0, deadline - clock())),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if gone is not None and gone.done():
+                    return None
+                if notice.done():
+                    await self._stream(notice.result())
+                elif self._streaming:
+                    await send_comment(self._send)
+            finally:
+                notice.cancel()
+            if self._moved:
+                self._moved, deadline = False, clock() + self._asked.timeout_s
+            if clock() >= deadline and not call.future.done():
+                limit = self._asked.timeout_s
+                raise CallTimedOut(self._child.spec.name, self._asked.method, limit)
+        while not self._notices.empty():
+            await self._stream(self._notices.get_nowait())
+        return await call.future
+
+    async def _stream(self, notice: Notice) -> None:
+        if not self._streaming:
+            self._streaming = True
+            await start_stream(self._send)
+        line = notification_line(notice.method, notice.params)
+        await send_event(self._send, line.rstrip(b"\n"))
+
+    async def _answer(self, answer: Answer) -> None:
+        asked = self._asked
+        if answer.error is not None:
+            message = raw_error_message(asked.id, answer.error)
+            await self._finish(message, _code(answer))
+            return
+        result = answer.result
+        assert result is not None
+        if asked.era is Era.MODERN and self._child.handshake.era is Era.HANDSHAKE:
+            await self._finish(
+                result_response(asked.id, to_modern_result(asked.method, result)), None
+            )
+        else:
+            await self._finish(result_response(asked.id, result), None)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Answer with an error of our own."""
+        message = error_message(self._asked.id, refusal.code, refusal.message, refusal.data)
+        await self._finish(message, refusal.code)
+
+    async def _finish(self, message: bytes, code: int | None) -> None:
+        if self._streaming:
+            await send_event(self._send, message)
+            await end_stream(self._send)
+            return
+        modern_error = self._asked.era is Era.MODERN and code is not None
+        await send_body(self._send, modern_status(code or 0) if modern_error else 200, message)
+
+    async def _end_silently(self) -> None:
+        if self._streaming:
+            await end_stream(self._send)
+        else:
+            await send_body(self._send, 202)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        await anyio.lowlevel.checkpoint()
+
+
+def _code(answer: Answer) -> int:
+    error = decode(answer.error or b"{}")
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,103 @@
+"""Small ASGI pieces of the relay: headers, bodies, JSON answers, event streams."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+JSON = b"application/json"
+EVENT_STREAM = b"text/event-stream"
+
+
+class BodyTooLarge(Exception):
+    """The request's body is over the cap."""
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class Headers:
+    """A request's headers: names in lower case, repeated ones visible as such."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._values: dict[bytes, list[bytes]] = {}
+        for name, value in scope["headers"]:
+            self._values.setdefault(name.lower(), []).append(value)
+
+    def get(self, name: bytes) -> str | None:
+        """Return a header's only value; None when it is absent or repeated."""
+        values = self._values.get(name)
+        return values[0].decode("latin-1").strip() if values and len(values) == 1 else None
+
+    def repeated(self, name: bytes) -> bool:
+        """True when the header came more than once."""
+        return len(self._values.get(name, ())) > 1
+
+
+async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:
+    """Return the request's body.
+
+    Raises:
+        BodyTooLarge, ClientGone.
+    """
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise BodyTooLarge
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def send_body(
+    send: Send,
+    status: int,
+    body: bytes = b"",
+    *,
+    content_type: bytes = JSON,
+    headers: Mapping[bytes, bytes] | None = None,
+) -> None:
+    """Send a whole response."""
+    fields = [(b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    if body:
+        fields.append((b"content-type", content_type))
+    fields.extend((headers or {}).items())
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def start_stream(send: Send) -> None:
+    """Begin a response of server-sent events."""
+    fields = [
+        (b"content-type", EVENT_STREAM),
+        (b"cache-control", b"no-store, no-transform"),
+        (b"x-accel-buffering", b"no"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": fields})
+
+
+async def send_event(send: Send, message: bytes) -> None:
+    """Send one JSON-RPC message as an event."""
+    body = b"event: message\ndata: " + message + b"\n\n"
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def send_comment(send: Send) -> None:
+    """Keep the stream alive through proxies that close silent connections."""
+    await send({"type": "http.response.body", "body": b": alive\n\n", "more_body": True})
+
+
+async def end_stream(send: Send) -> None:
+    """End a response of server-sent events."""
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,279 @@
+"""From folders to specs: names, metadata and digests of the servers on disk."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from sandboxes.environment import check_name as check_variable
+from sandboxes.errors import RefusedName
+from sandboxes.policy import MIB, Limits, Network, NetworkMode
+from supervisor.errors import InvalidServer
+from supervisor.spec import (
+    DeclaredCredential,
+    Era,
+    Instances,
+    ReloadStrategy,
+    ServerKind,
+    ServerSpec,
+)
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+METADATA = "metadata.json"
+SERVER_FILE = "server.py"
+MAX_METADATA_BYTES = 64 * 1024
+SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", ".venv", ".git"})
+"""Derived content: it changes by itself and is no change of code."""
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Credential(_Strict):
+    key: str
+    required: bool = True
+    description: str = ""
+
+
+class _Hosts(_Strict):
+    hosts: tuple[str, ...]
+
+
+class _Limits(_Strict):
+    memory_mb: Annotated[int, Field(gt=0)] = 512
+    address_space_mb: Annotated[int, Field(gt=0)] | None = None
+    processes: Annotated[int, Field(gt=0)] = 128
+    open_files: Annotated[int, Field(gt=0)] = 256
+    file_size_mb: Annotated[int, Field(gt=0)] = 256
+    data_dir_mb: Annotated[int, Field(gt=0)] = 512
+
+
+class Metadata(_Strict):
+    """What `metadata.json` may say; every member is optional, unknown ones are refused."""
+
+    description: str = ""
+    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    environment: dict[str, str] = {}
+    credentials: tuple[_Credential, ...] = ()
+    network: Literal["none", "full"] | _Hosts = "none"
+    limits: _Limits | None = None
+    start_timeout_s: Seconds = 30.0
+    call_timeout_s: Seconds = 300.0
+    instances: Instances = Instances.SHARED
+    reload: ReloadStrategy = ReloadStrategy.SIDE_BY_SIDE
+    era: Era | None = None
+    read_only: tuple[Path, ...] = ()
+    read_write: tuple[Path, ...] = ()
+    enabled: bool = True
+
+    @field_validator("credentials", mode="before")
+    @classmethod
+    def _bare_names(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            return [{"key": item} if isinstance(item, str) else item for item in value]
+        return value
+
+
+def check_name(name: str) -> None:
+    """Accept a server's name.
+
+    Raises:
+        InvalidServer: it is not 1 to 40 of a-z, 0-9 and '-', starting with a letter.
+    """
+    if not NAME.fullmatch(name):
+        raise InvalidServer(
+            f"The server name {name[:60]!r} is not allowed: use 1 to 40 lower-case letters, "
+            "digits and '-', starting with a letter."
+        )
+
+
+def read_server(folder: Path, kind: ServerKind) -> ServerSpec:
+    """Return the spec of the server in a folder.
+
+    Raises:
+        InvalidServer: the folder's name, its metadata or its files cannot be used.
+    """
+    check_name(folder.name)
+    metadata = read_metadata(folder)
+    if metadata.command is None and not (folder / SERVER_FILE).is_file():
+        raise InvalidServer(
+            f"Server {folder.name!r} has neither a {SERVER_FILE} nor a command in its {METADATA}."
+        )
+    _check_grants(folder.name, kind, metadata)
+    return _spec(folder, kind, metadata)
+
+
+def read_metadata(folder: Path) -> Metadata:
+    """Return what a server's metadata file says; the defaults when there is none.
+
+    Raises:
+        InvalidServer: it is not JSON, too large, or says something unknown or wrong.
+    """
+    path = folder / METADATA
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_METADATA_BYTES + 1)
+    except FileNotFoundError:
+        return Metadata()
+    except OSError as error:
+        raise InvalidServer(f"{path} cannot be read: {error.strerror}.") from error
+    if len(text) > MAX_METADATA_BYTES:
+        raise InvalidServer(f"{path} is larger than {MAX_METADATA_BYTES} bytes.")
+    try:
+        return Metadata.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidServer(f"{METADATA} of server {folder.name!r}: {_first(error)}.") from error
+
+
+def read_catalog(
+    fixed_dir: Path, dynamic_dir: Path
+) -> tuple[tuple[ServerSpec, ...], tuple[InvalidServer, ...]]:
+    """Return every server on disk, and why the others cannot be used.
+
+    A dynamic server with the name of a fixed one is one of the others.
+    """
+    specs: dict[str, ServerSpec] = {}
+    refused: list[InvalidServer] = []
+    for folder, kind in _folders(fixed_dir, dynamic_dir):
+        try:
+            spec = read_server(folder, kind)
+            if spec.name in specs:
+                raise InvalidServer(
+                    f"The dynamic server {spec.name!r} has the name of a fixed one; rename it."
+                )
+            specs[spec.name] = spec
+        except InvalidServer as error:
+            refused.append(error)
+    return tuple(specs.values()), tuple(refused)
+
+
+def digest(folder: Path) -> str:
+    """Return the SHA-256 over names and contents of a server's files; links are not followed."""
+    total = hashlib.sha256()
+    for path in sorted(_files(folder)):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _folders(fixed_dir: Path, dynamic_dir: Path) -> Iterator[tuple[Path, ServerKind]]:
+    for root, kind in ((fixed_dir, ServerKind.FIXED), (dynamic_dir, ServerKind.DYNAMIC)):
+        if root.is_dir():
+            for folder in sorted(root.iterdir()):
+                if folder.is_dir() and not folder.name.startswith((".", "_")):
+                    yield folder, kind
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.is_symlink():
+            continue
+        if path.is_dir():
+            if path.name not in SKIPPED_FOLDERS:
+                yield from _files(path)
+        elif path.is_file():
+            yield path
+
+
+def _check_grants(name: str, kind: ServerKind, metadata: Metadata) -> None:
+    """Refuse what only the owner may grant, in metadata that a model may have written."""
+    if kind is ServerKind.FIXED:
+        return
+    if metadata.network == "full" or metadata.read_only or metadata.read_write:
+        raise InvalidServer(
+            f"Server {name!r} asks for full network or extra paths; only the owner grants those, "
+            f"by making it a fixed server."
+        )
+
+
+def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
+    return ServerSpec(
+        name=folder.name,
+        kind=kind,
+        code_dir=folder.resolve(),
+        digest=digest(folder),
+        description=metadata.description,
+        command=_command(folder, metadata),
+        environment=_environment(folder.name, metadata),
+        credentials=_credentials(folder.name, metadata),
+        network=_network(metadata),
+        limits=_limits(metadata),
+        start_timeout_s=metadata.start_timeout_s,
+        call_timeout_s=metadata.call_timeout_s,
+        instances=metadata.instances,
+        reload=metadata.reload,
+        era=metadata.era,
+        read_only=_absolute(folder.name, metadata.read_only),
+        read_write=_absolute(folder.name, metadata.read_write),
+    )
+
+
+def _command(folder: Path, metadata: Metadata) -> tuple[str, ...] | None:
+    if metadata.command is None:
+        return None
+    program, *rest = metadata.command
+    if program.startswith("./"):
+        program = str(folder.resolve() / program)
+    return (program, *rest)
+
+
+def _environment(name: str, metadata: Metadata) -> tuple[tuple[str, str], ...]:
+    for key in metadata.environment:
+        _check_variable(name, key)
+    return tuple(sorted(metadata.environment.items()))
+
+
+def _credentials(name: str, metadata: Metadata) -> tuple[DeclaredCredential, ...]:
+    for credential in metadata.credentials:
+        _check_variable(name, credential.key)
+    return tuple(
+        DeclaredCredential(c.key, c.required, c.description) for c in metadata.credentials
+    )
+
+
+def _check_variable(name: str, key: str) -> None:
+    try:
+        check_variable(key)
+    except RefusedName as error:
+        raise InvalidServer(f"{METADATA} of server {name!r}: {error}") from error
+
+
+def _network(metadata: Metadata) -> Network:
+    if isinstance(metadata.network, _Hosts):
+        return Network(NetworkMode.HOSTS, metadata.network.hosts)
+    return Network(NetworkMode(metadata.network))
+
+
+def _limits(metadata: Metadata) -> Limits:
+    given = metadata.limits
+    if given is None:
+        # Programs other than Python (Node, Chromium) reserve far more than they use.
+        own = Limits()
+        return own if metadata.command is None else Limits(address_space_bytes=None)
+    return Limits(
+        memory_bytes=given.memory_mb * MIB,
+        address_space_bytes=given.address_space_mb and given.address_space_mb * MIB,
+        processes=given.processes,
+        open_files=given.open_files,
+        file_size_bytes=given.file_size_mb * MIB,
+        data_dir_bytes=given.data_dir_mb * MIB,
+    )
+
+
+def _absolute(name: str, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    for path in paths:
+        if not path.is_absolute():
+            raise InvalidServer(f"{METADATA} of server {name!r}: {path} is not an absolute path.")
+    return paths
+
+
+def _first(error: ValidationError) -> str:
+    fault = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in fault["loc"]) or "the file"
+    return f"{where}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"

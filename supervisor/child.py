@@ -1,0 +1,219 @@
+"""One generation of a server: a process, the link to it, and what it said of itself."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import msgspec
+
+from sandboxes.launch import Launch
+from supervisor.era import (
+    Handshake,
+    initialize_params,
+    read_discover,
+    read_initialize,
+    to_modern_params,
+)
+from supervisor.errors import ChildDied, StartFailed
+from supervisor.link import Answer, Call, Link, Notice
+from supervisor.lists import Tool, fetch_tools
+from supervisor.process import ChildProcess, Pipes, exit_in_words
+from supervisor.spec import Era, ServerSpec
+from supervisor.stderr_log import StderrLog
+from supervisor.wire import decode
+
+MAX_JUNK_LINES = 10_000
+"""Lines on standard output that are not MCP; a child that prints more is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Whom a child tells what happens to it."""
+
+    on_spawned: Callable[["Child"], None]
+    on_exit: Callable[["Child"], None]
+    on_notice: Callable[["Child", Notice], None]
+
+
+class Child:
+    """A running child of a server; ready once `start` has returned."""
+
+    def __init__(
+        self, spec: ServerSpec, generation: int, *, log: StderrLog, reports: Reports
+    ) -> None:
+        self.spec = spec
+        self.generation = generation
+        self.log = log
+        self.tools: tuple[Tool, ...] = ()
+        self.ready_at: float | None = None
+        self.exit_reason: str | None = None
+        self.calls_failed = 0
+        self.wanted_exit = False
+        self.link = Link(write=self._write, on_notice=self._noticed)
+        self._reports = reports
+        self._process: ChildProcess | None = None
+        self._handshake: Handshake | None = None
+        self._stop_reason: str | None = None
+
+    @property
+    def process(self) -> ChildProcess:
+        """The process; there is one from spawn on."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def spawned(self) -> bool:
+        """True once there is or was a process."""
+        return self._process is not None
+
+    @property
+    def alive(self) -> bool:
+        """True while calls can be sent."""
+        return self.ready_at is not None and self.exit_reason is None
+
+    @property
+    def handshake(self) -> Handshake:
+        """What the child said of itself; known once it is ready."""
+        assert self._handshake is not None
+        return self._handshake
+
+    @property
+    def ready_for_s(self) -> float:
+        """Seconds since the child became ready; 0 when it never did."""
+        return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
+
+    async def start(self, launch: Launch) -> None:
+        """Spawn, initialise and list; return when calls can be sent.
+
+        Raises:
+            StartFailed: with the reason and the last lines of standard error; nothing is left.
+        """
+        try:
+            with anyio.fail_after(self.spec.start_timeout_s):
+                self._spawn(launch)
+                self._handshake = await self._shake_hands()
+                await self.refresh_tools()
+            self.ready_at = time.monotonic()
+        except TimeoutError:
+            await self._fail(self._silence())
+        except ChildDied as error:
+            await self._fail(f"{error.reason} before it was ready")
+        except ValueError as error:
+            await self._fail(f"it does not speak MCP: {error}")
+        finally:
+            if not self.alive and self.spawned:
+                await self.stop("it did not become ready")
+
+    async def refresh_tools(self) -> None:
+        """Ask for the tools again.
+
+        Raises:
+            ChildDied, ValueError: the child is gone or answered something else.
+        """
+        self.tools = await fetch_tools(self._ask_list)
+
+    def call(
+        self,
+        method: str,
+        params: bytes | msgspec.Raw | None,
+        *,
+        on_progress: Callable[[Notice], None] | None = None,
+    ) -> Call:
+        """Send a request in the child's own era.
+
+        Raises:
+            ChildDied: the child is gone or does not take input.
+        """
+        try:
+            return self.link.call(method, params, on_progress=on_progress)
+        except BrokenPipeError:
+            raise self._died("it closed its standard input") from None
+        except BlockingIOError:
+            raise self._died("it stopped reading its standard input") from None
+
+    async def stop(self, reason: str) -> None:
+        """End the process and everything it started in its group."""
+        self.wanted_exit = True
+        self._stop_reason = reason
+        if self._process is not None:
+            await self._process.stop()
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the calls in flight, at most this long."""
+        with anyio.move_on_after(seconds):
+            await self.link.wait_idle()
+
+    def _spawn(self, launch: Launch) -> None:
+        self.log.begin()
+        pipes = Pipes(self._line, self.log.write, self._oversized, self._exited)
+        try:
+            self._process = ChildProcess.spawn(launch, pipes)
+        except OSError as error:
+            reason = f"{launch.argv[0]!r} cannot be executed ({error.strerror})"
+            raise StartFailed(self.spec.name, reason) from error
+        self._reports.on_spawned(self)
+
+    async def _shake_hands(self) -> Handshake:
+        if self.spec.era is not Era.MODERN:
+            answer = await self.call("initialize", initialize_params()).future
+            if answer.result is not None:
+                handshake = read_initialize(answer.result)
+                self.link.notify("notifications/initialized", None)
+                return handshake
+            if self.spec.era is Era.HANDSHAKE:
+                raise ValueError(f"initialize was refused ({_message(answer)})")
+        answer = await self.call("server/discover", to_modern_params(None)).future
+        if answer.result is None:
+            raise ValueError(f"server/discover was refused ({_message(answer)})")
+        return read_discover(answer.result)
+
+    async def _ask_list(self, method: str, params: bytes) -> msgspec.Raw | None:
+        if self.handshake.era is Era.MODERN:
+            params = to_modern_params(params)
+        return (await self.call(method, params).future).result
+
+    async def _fail(self, reason: str) -> None:
+        await self.stop(reason)
+        raise StartFailed(self.spec.name, reason, self.log.tail()) from None
+
+    def _silence(self) -> str:
+        waiting = ", ".join(self.link.methods_in_flight()) or "the handshake"
+        text = f"no answer to {waiting} within {self.spec.start_timeout_s:g} s"
+        if self.link.counters.junk_lines:
+            count, sample = self.link.counters.junk_lines, self.link.junk_sample
+            text += f"; it printed {count} lines that are not MCP, the first being {sample!r}"
+        return text
+
+    def _write(self, line: bytes) -> None:
+        self.process.write(line)
+
+    def _line(self, line: bytes) -> None:
+        try:
+            self.link.feed(line)
+        except (BrokenPipeError, BlockingIOError):
+            # Only answers to the child's own requests are written here; one that does not
+            # read them does without.
+            return
+        if self.link.counters.junk_lines > MAX_JUNK_LINES:
+            self._oversized(f"more than {MAX_JUNK_LINES} lines that are not MCP")
+
+    def _oversized(self, what: str) -> None:
+        self._stop_reason = f"stopped because it printed {what}"
+        self.process.kill()
+
+    def _noticed(self, notice: Notice) -> None:
+        self._reports.on_notice(self, notice)
+
+    def _exited(self, returncode: int) -> None:
+        self.exit_reason = self._stop_reason or exit_in_words(returncode)
+        self.calls_failed = self.link.close(self._died(self.exit_reason))
+        self._reports.on_exit(self)
+
+    def _died(self, reason: str) -> ChildDied:
+        return ChildDied(self.spec.name, reason, self.log.tail())
+
+
+def _message(answer: Answer) -> str:
+    error = decode(answer.error) if answer.error is not None else {}
+    return str(error.get("message", error)) if isinstance(error, dict) else str(error)

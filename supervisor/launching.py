@@ -1,0 +1,120 @@
+"""From a spec and its credentials to something that can be spawned. Above: `supervisor`."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from sandboxes import interpreter
+from sandboxes.environment import child_environment
+from sandboxes.launch import Launch, prepare
+from sandboxes.ownership import assign_uid, make_folders
+from sandboxes.policy import Level, Policy
+from supervisor.errors import NotConfigured
+from supervisor.leftovers import MARKER
+from supervisor.spec import ServerSpec
+
+
+QUIET = {"FASTMCP_SHOW_SERVER_BANNER": "false", "FASTMCP_CHECK_FOR_UPDATES": "off"}
+"""Keeps FastMCP's banner out of the logs, and its servers from asking for newer versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where children live and what starts them."""
+
+    servers: Path
+    """Holds `<name>/data` and `<name>/private`."""
+    python: Path
+    level: Level
+    uid_base: int
+    home_mark: str
+
+    def data_dir(self, name: str) -> Path:
+        """Return the folder a server may write."""
+        return self.servers / name / "data"
+
+    def private_dir(self, name: str) -> Path:
+        """Return the folder that is a server's HOME."""
+        return self.servers / name / "private"
+
+
+class Launcher:
+    """Builds launches: command, environment from nothing, policy."""
+
+    def __init__(
+        self,
+        workplace: Workplace,
+        credentials: Callable[[ServerSpec], Awaitable[Mapping[str, str]]],
+    ) -> None:
+        self._workplace = workplace
+        self._credentials = credentials
+        # A uid counts as taken only once its folder is handed over: one build at a time.
+        self._one_at_a_time = anyio.CapacityLimiter(1)
+
+    async def launch(self, spec: ServerSpec) -> Launch:
+        """Return how to start a server now.
+
+        Raises:
+            NotConfigured: a required credential is not set.
+            SandboxError: the level or the network that it needs cannot be had.
+        """
+        secrets = await self._credentials(spec)
+        _require(spec, secrets)
+        # Folders and the probe of the level touch the disk and may run a program.
+        return await anyio.to_thread.run_sync(
+            self._build, spec, secrets, limiter=self._one_at_a_time
+        )
+
+    def _build(self, spec: ServerSpec, secrets: Mapping[str, str]) -> Launch:
+        place = self._workplace
+        data_dir, private = place.data_dir(spec.name), place.private_dir(spec.name)
+        uid = self._uid(data_dir)
+        make_folders(data_dir, private, uid)
+        declared = {c.key: secrets[c.key] for c in spec.credentials if c.key in secrets}
+        environment = child_environment(
+            data_dir=data_dir,
+            private=private,
+            declared=declared,
+            plain={**QUIET, **dict(spec.environment)},
+        )
+        environment[MARKER] = f"{spec.name}@{place.home_mark}"
+        policy = Policy(
+            level=place.level,
+            data_dir=data_dir,
+            read_only=(spec.code_dir, *self._interpreter(spec), *spec.read_only),
+            read_write=(private, *spec.read_write),
+            network=spec.network,
+            limits=spec.limits,
+            uid=uid,
+        )
+        return prepare(self._command(spec), env=environment, cwd=data_dir, policy=policy)
+
+    def _uid(self, data_dir: Path) -> int | None:
+        place = self._workplace
+        if os.geteuid() != 0 or place.level is Level.OFF:
+            return None
+        return assign_uid(place.servers, data_dir, place.uid_base)
+
+    def _command(self, spec: ServerSpec) -> tuple[str, ...]:
+        if spec.command is not None:
+            return spec.command
+        return interpreter.python_command(self._workplace.python, spec.code_dir / "server.py")
+
+    def _interpreter(self, spec: ServerSpec) -> tuple[Path, ...]:
+        if spec.command is not None:
+            return ()
+        return interpreter.folders(self._workplace.python)
+
+
+def _require(spec: ServerSpec, secrets: Mapping[str, str]) -> None:
+    missing = [c.key for c in spec.credentials if c.required and c.key not in secrets]
+    if missing:
+        names = ", ".join(missing)
+        raise NotConfigured(
+            f"credential {names} is not set; set it with set_server_credential "
+            f"for server {spec.name!r}"
+        )

@@ -1,0 +1,259 @@
+"""One operating-system process with three pipes, owned by us from spawn to reaping.
+
+Exits are noticed through a pidfd, never through the pipes: a grandchild may hold those open.
+Spawned from the event loop's thread alone, because a parent-death signal is tied to the thread.
+Above: `child`. Below: `sandboxes.launch`.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import anyio
+import psutil
+
+from sandboxes.launch import Launch
+from supervisor.wire import OversizedFrame, Splitter
+
+READ_BYTES = 256 * 1024
+MAX_UNSENT_BYTES = 32 * 1024 * 1024
+"""A child that lets this much input wait has stopped reading."""
+DRAIN_READS = 16
+"""More than any pipe holds; a daemon that got away with the pipe cannot keep us reading."""
+STDIN_GRACE_S = 2.0
+"""MCP's shutdown order for stdio: close the input and wait, then signals."""
+TERM_GRACE_S = 2.0
+KILL_GRACE_S = 5.0
+"""A killed process that is not gone by then is stuck in the kernel; it is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipes:
+    """Where a process's output goes."""
+
+    on_line: Callable[[bytes], None]
+    on_stderr: Callable[[bytes], None]
+    on_oversized: Callable[[str], None]
+    on_exit: Callable[[int], None]
+    """Called once with the exit status, after all output that was written before it."""
+
+
+class ChildProcess:
+    """A running child: write lines to it, be told of its lines and its end, stop it."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], pipes: Pipes) -> None:
+        assert popen.stdin and popen.stdout and popen.stderr
+        self.pid = popen.pid
+        self.started_at = psutil.Process(popen.pid).create_time()
+        self.spawned_at = time.monotonic()
+        self.returncode: int | None = None
+        self._popen = popen
+        self._pipes = pipes
+        self._loop = asyncio.get_running_loop()
+        self._splitter = Splitter()
+        self._unsent = bytearray()
+        self._gone = asyncio.Event()
+        self._stdin_fd = popen.stdin.fileno()
+        self._stdout_fd = popen.stdout.fileno()
+        self._stderr_fd = popen.stderr.fileno()
+        self._pidfd = os.pidfd_open(popen.pid)
+        self._watch()
+
+    @classmethod
+    def spawn(cls, launch: Launch, pipes: Pipes) -> "ChildProcess":
+        """Start the process in a session and group of its own.
+
+        Raises:
+            OSError: the program does not exist or cannot be executed.
+        """
+        popen = subprocess.Popen(  # noqa: S603 - argv comes from the spec, no shell
+            launch.argv,
+            env=dict(launch.env),
+            cwd=launch.cwd,
+            pass_fds=launch.pass_fds,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        return cls(popen, pipes)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Input that the child has not read yet, beyond what the pipe holds."""
+        return len(self._unsent)
+
+    def write(self, line: bytes) -> None:
+        """Send one framed line; kept in order and in full, or dropped when the child is gone.
+
+        Raises:
+            BrokenPipeError: the child has closed its input.
+            BlockingIOError: the child has stopped reading its input.
+        """
+        if self._stdin_fd < 0:
+            raise BrokenPipeError
+        if self._unsent:
+            if len(self._unsent) + len(line) > MAX_UNSENT_BYTES:
+                raise BlockingIOError
+            self._unsent += line
+            return
+        sent = self._send(line)
+        if sent < len(line):
+            self._unsent += line[sent:]
+            self._loop.add_writer(self._stdin_fd, self._flush)
+
+    async def stop(self) -> bool:
+        """End the process and its group: close the input, then TERM, then KILL.
+
+        Returns True when it is gone, False when it outlived even KILL.
+        """
+        with anyio.CancelScope(shield=True):
+            self.close_stdin()
+            if await self._gone_within(STDIN_GRACE_S):
+                return True
+            self._signal_group(signal.SIGTERM)
+            if await self._gone_within(TERM_GRACE_S):
+                return True
+            self.kill()
+            return await self._gone_within(KILL_GRACE_S)
+
+    async def wait(self) -> int:
+        """Return the exit status when the process is gone; negative numbers are signals."""
+        await self._gone.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+    def kill(self) -> None:
+        """Send KILL to the whole group now."""
+        self._signal_group(signal.SIGKILL)
+
+    def close_stdin(self) -> None:
+        """Tell the child that no more input comes; unsent input is dropped."""
+        if self._stdin_fd >= 0:
+            self._loop.remove_writer(self._stdin_fd)
+            self._stdin_fd = -1
+            self._unsent.clear()
+            assert self._popen.stdin
+            with suppress(BrokenPipeError):
+                self._popen.stdin.close()
+
+    def _watch(self) -> None:
+        for fd in (self._stdin_fd, self._stdout_fd, self._stderr_fd):
+            os.set_blocking(fd, False)
+        self._loop.add_reader(self._stdout_fd, self._read_stdout)
+        self._loop.add_reader(self._stderr_fd, self._read_stderr)
+        self._loop.add_reader(self._pidfd, self._exited)
+
+    def _send(self, data: bytes | bytearray) -> int:
+        try:
+            return os.write(self._stdin_fd, data)
+        except BlockingIOError:
+            return 0
+
+    def _flush(self) -> None:
+        try:
+            sent = self._send(self._unsent)
+        except BrokenPipeError:
+            self.close_stdin()
+            return
+        del self._unsent[:sent]
+        if not self._unsent:
+            self._loop.remove_writer(self._stdin_fd)
+
+    def _read_stdout(self) -> bool:
+        """Read once. True when there may be more to read now."""
+        data = self._read(self._stdout_fd)
+        if not data:
+            if data == b"":
+                self._close_stdout()
+            return False
+        try:
+            for line in self._splitter.feed(data):
+                self._pipes.on_line(line)
+        except OversizedFrame as error:
+            self._close_stdout()
+            self._pipes.on_oversized(str(error))
+            return False
+        return True
+
+    def _read_stderr(self) -> bool:
+        """Read once. True when there may be more to read now."""
+        data = self._read(self._stderr_fd)
+        if not data:
+            if data == b"":
+                self._close_stderr()
+            return False
+        self._pipes.on_stderr(data)
+        return True
+
+    def _read(self, fd: int) -> bytes | None:
+        """Return bytes, b"" at the end, None when nothing is there now."""
+        if fd < 0:
+            return None
+        try:
+            return os.read(fd, READ_BYTES)
+        except BlockingIOError:
+            return None
+
+    def _exited(self) -> None:
+        # The group is signalled before its leader is reaped: until then its number
+        # cannot belong to anybody else.
+        self._loop.remove_reader(self._pidfd)
+        self._signal_group(signal.SIGKILL)
+        self.returncode = self._popen.wait()
+        os.close(self._pidfd)
+        self._drain(self._read_stdout)
+        self._drain(self._read_stderr)
+        self.close_stdin()
+        self._close_stdout()
+        self._close_stderr()
+        self._gone.set()
+        self._pipes.on_exit(self.returncode)
+
+    def _drain(self, read_once: Callable[[], bool]) -> None:
+        for _ in range(DRAIN_READS):
+            if not read_once():
+                return
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        if self.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+
+    def _close_stdout(self) -> None:
+        if self._stdout_fd >= 0:
+            self._loop.remove_reader(self._stdout_fd)
+            self._stdout_fd = -1
+            assert self._popen.stdout
+            self._popen.stdout.close()
+
+    def _close_stderr(self) -> None:
+        if self._stderr_fd >= 0:
+            self._loop.remove_reader(self._stderr_fd)
+            self._stderr_fd = -1
+            assert self._popen.stderr
+            self._popen.stderr.close()
+
+    async def _gone_within(self, seconds: float) -> bool:
+        with anyio.move_on_after(seconds):
+            await self._gone.wait()
+        return self._gone.is_set()
+
+
+def exit_in_words(returncode: int) -> str:
+    """Return how a process ended, for a person.
+
+    A status of 128 + n is a signal that a wrapper reported, by the convention of shells and
+    of bubblewrap.
+    """
+    number = -returncode if returncode < 0 else returncode - 128
+    if returncode < 0 or returncode > 128:
+        with suppress(ValueError):
+            return f"killed by {signal.Signals(number).name}"
+    return f"exit code {returncode}"

@@ -1,0 +1,36 @@
+"""What can be seen of a server at one instant: a copy, safe to keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandboxes.policy import Level
+from supervisor.events import ServerState
+from supervisor.spec import Era, ServerKind
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSnapshot:
+    """A server as its slot sees it now."""
+
+    name: str
+    kind: ServerKind
+    description: str
+    state: ServerState
+    reason: str
+    """Why it is in this state; empty when ready."""
+    level: Level
+    """The sandbox level its child runs at, or would run at."""
+    generation: int
+    pid: int | None
+    uptime_s: float | None
+    restarts: int
+    era: Era | None
+    calls: int
+    errors: int
+    in_flight: int
+    tools: tuple[Mapping[str, Any], ...]
+    """The raw definitions of `tools/list`, of the last child that became ready."""
+    stderr_tail: tuple[str, ...]
+    last_exit: str | None
+    digest: str

@@ -1,0 +1,288 @@
+"""All servers by name: adds, replaces and removes slots, and carries requests to their children.
+
+The gateway builds one, enters it, and hands it specs; everything that happens is told through
+`emit`. Below: `slot`.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from sandboxes.launch import Launch
+from sandboxes.policy import Level
+from supervisor.child import Child
+from supervisor.era import to_modern_params
+from supervisor.errors import CallTimedOut, RequestRefused, UnknownServer
+from supervisor.events import Event, LeftoverKilled, ServerState
+from supervisor.launching import Launcher, Workplace
+from supervisor.leftovers import PidFile, Recorded, kill_leftovers
+from supervisor.link import Answer, Call, Notice
+from supervisor.restart import RestartPolicy
+from supervisor.slot import Slot, SlotContext, Want
+from supervisor.snapshot import ServerSnapshot
+from supervisor.spec import Era, ServerSpec
+from supervisor.stderr_log import StderrLog
+from supervisor.wire import decode, encode
+
+CANCELLED_BY_CALLER = "the caller went away"
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorConfig:
+    """What holds for all servers."""
+
+    home: Path
+    """Absolute; holds `servers/<name>/` and `pids.json`."""
+    python: Path
+    """Interpreter of Python servers."""
+    level: Level
+    uid_base: int = 200_000
+    """First of the user ids that children get when the supervisor runs as root."""
+    restart: RestartPolicy = field(default_factory=RestartPolicy)
+
+
+Credentials = Callable[[ServerSpec], Awaitable[Mapping[str, str]]]
+NoticeListener = Callable[[str, Notice], None]
+
+
+class Supervisor:
+    """Runs servers while it is entered; leaves no process behind."""
+
+    def __init__(
+        self,
+        *,
+        config: SupervisorConfig,
+        credentials: Credentials,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._config = config
+        self._emit = emit
+        self._slots: dict[str, Slot] = {}
+        self._pids = PidFile(config.home / "pids.json")
+        self._mark = hashlib.sha256(bytes(config.home)).hexdigest()[:16]
+        workplace = Workplace(
+            config.home / "servers", config.python, config.level, config.uid_base, self._mark
+        )
+        self._launcher = Launcher(workplace, credentials)
+        self._listeners: set[NoticeListener] = set()
+        self._stack = AsyncExitStack()
+        self._group: TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        for leftover in kill_leftovers(self._pids.read(), self._mark):
+            self._emit(LeftoverKilled(leftover.server, leftover.pid))
+        self._group = await self._stack.enter_async_context(anyio.create_task_group())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        if self._group is not None:
+            self._group.cancel_scope.cancel()
+        return await self._stack.__aexit__(kind, error, traceback)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all servers, sorted."""
+        return tuple(sorted(self._slots))
+
+    async def apply(self, spec: ServerSpec, *, enabled: bool) -> None:
+        """Add a server, or bring new code to one that is there.
+
+        A new server starts by itself, in the background. One that runs is reloaded: the old
+        child serves until the new one is ready.
+
+        Raises:
+            StartFailed, NotConfigured, SandboxError: the new code did not become ready; a child
+                of the old code goes on serving.
+        """
+        slot = self._slots.get(spec.name)
+        if slot is None:
+            self._add(spec, enabled=enabled)
+        elif enabled:
+            await slot.order(Want.REPLACE, spec)
+        else:
+            slot.spec = spec
+            await slot.order(Want.STOP)
+
+    async def enable(self, name: str) -> None:
+        """Start a server and return when it can be called.
+
+        Raises:
+            UnknownServer, StartFailed, NotConfigured, SandboxError.
+        """
+        await self.slot(name).order(Want.START)
+
+    async def disable(self, name: str) -> None:
+        """Stop a server; it stays stopped.
+
+        Raises:
+            UnknownServer.
+        """
+        await self.slot(name).order(Want.STOP)
+
+    async def restart(self, name: str) -> None:
+        """Stop a server and start it again, whatever its history.
+
+        Raises:
+            UnknownServer, StartFailed, NotConfigured, SandboxError.
+        """
+        await self.slot(name).order(Want.RESTART)
+
+    async def remove(self, name: str) -> None:
+        """Stop a server and forget it.
+
+        Raises:
+            UnknownServer.
+        """
+        slot = self.slot(name)
+        await slot.order(Want.REMOVE)
+        self._slots.pop(name, None)
+
+    async def wait_settled(self, name: str, timeout_s: float) -> ServerSnapshot:
+        """Return the server once no start is under way, or as it is after this long.
+
+        Raises:
+            UnknownServer.
+        """
+        slot = self.slot(name)
+        with anyio.move_on_after(timeout_s):
+            await slot.settled()
+        return self._snapshot(slot)
+
+    def slot(self, name: str) -> Slot:
+        """Return a server's slot.
+
+        Raises:
+            UnknownServer.
+        """
+        slot = self._slots.get(name)
+        if slot is None:
+            raise UnknownServer(name, tuple(self._slots))
+        return slot
+
+    def snapshot(self, name: str) -> ServerSnapshot:
+        """Return a server as it is now.
+
+        Raises:
+            UnknownServer.
+        """
+        return self._snapshot(self.slot(name))
+
+    def snapshots(self) -> tuple[ServerSnapshot, ...]:
+        """Return all servers as they are now, by name."""
+        return tuple(self._snapshot(self._slots[name]) for name in self.names)
+
+    def listen(self, listener: NoticeListener) -> Callable[[], None]:
+        """Be told of notifications that belong to no call; returns how to stop that."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    async def request(
+        self,
+        name: str,
+        method: str,
+        params: Mapping[str, object] | None,
+        *,
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Send one request to a server's child and return the result. Never retried.
+
+        Raises:
+            UnknownServer, ServerUnavailable, ChildDied, CallTimedOut: no answer, and why.
+            RequestRefused: the child answered with a JSON-RPC error.
+        """
+        slot = self.slot(name)
+        child = slot.current or await slot.child_for_call()
+        body = encode(params or {})
+        if child.handshake.era is Era.MODERN:
+            body = to_modern_params(body)
+        limit = timeout_s if timeout_s is not None else slot.spec.call_timeout_s
+        answer = await self.finish(child, child.call(method, body), limit)
+        if answer.error is not None:
+            raise RequestRefused.from_json(name, decode(answer.error))
+        return decode(answer.result or b"{}", type=dict[str, Any])
+
+    async def finish(self, child: Child, call: Call, timeout_s: float) -> Answer:
+        """Wait for a call's answer; a call that is given up is cancelled at the child too.
+
+        Raises:
+            ChildDied, CallTimedOut.
+        """
+        try:
+            with anyio.fail_after(timeout_s):
+                return await call.future
+        except TimeoutError:
+            child.link.cancel(call, f"no answer within {timeout_s:g} s")
+            raise CallTimedOut(child.spec.name, call.method, timeout_s) from None
+        except anyio.get_cancelled_exc_class():
+            child.link.cancel(call, CANCELLED_BY_CALLER)
+            raise
+
+    def _add(self, spec: ServerSpec, *, enabled: bool) -> None:
+        log = StderrLog(self._config.home / "servers" / spec.name / "stderr.log")
+        context = SlotContext(
+            emit=self._emit,
+            launch=self._launch,
+            on_spawned=self._spawned,
+            on_gone=self._gone,
+            on_notice=self._noticed,
+            policy=self._config.restart,
+            log=log,
+        )
+        slot = self._slots[spec.name] = Slot(spec, context)
+        assert self._group is not None
+        self._group.start_soon(slot.run, name=f"slot {spec.name}")
+        if enabled:
+            slot.start_soon()
+        else:
+            slot.state, slot.reason = ServerState.DISABLED, "disabled"
+
+    async def _launch(self, spec: ServerSpec) -> Launch:
+        return await self._launcher.launch(spec)
+
+    def _spawned(self, child: Child) -> None:
+        process = child.process
+        self._pids.add(Recorded(child.spec.name, process.pid, process.started_at))
+
+    def _gone(self, child: Child) -> None:
+        self._pids.remove(child.process.pid)
+
+    def _noticed(self, server: str, notice: Notice) -> None:
+        for listener in tuple(self._listeners):
+            listener(server, notice)
+
+    def _snapshot(self, slot: Slot) -> ServerSnapshot:
+        child = slot.current
+        counters = child.link.counters if child else None
+        return ServerSnapshot(
+            name=slot.spec.name,
+            kind=slot.spec.kind,
+            description=slot.spec.description,
+            state=slot.state,
+            reason=slot.reason,
+            level=self._config.level,
+            generation=child.generation if child else slot.generation,
+            pid=child.process.pid if child else None,
+            uptime_s=child.ready_for_s if child else None,
+            restarts=slot.restarts,
+            era=child.handshake.era if child else None,
+            calls=slot.calls_before + (counters.calls if counters else 0),
+            errors=slot.errors_before + (counters.errors if counters else 0),
+            in_flight=child.link.in_flight if child else 0,
+            tools=slot.tools,
+            stderr_tail=slot.log.tail(),
+            last_exit=slot.last_exit,
+            digest=slot.spec.digest,
+        )
+
