@@ -1,0 +1,58 @@
+"""What every test may use: one event loop, counts for long demonstrations, the test toolchain."""
+
+import pytest
+
+from tests.demonstrations import Counts, Demonstrations
+from tests.toolchain import Toolchain, find
+
+_DEMONSTRATIONS = pytest.StashKey[Demonstrations]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that turns samples into the full counts."""
+    parser.addoption(
+        "--full", action="store_true", help="run long demonstrations with their stated counts"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start collecting what demonstrations report."""
+    config.stash[_DEMONSTRATIONS] = Demonstrations(full=bool(config.getoption("--full")))
+    config.addinivalue_line("markers", "full: runs only with --full, for it takes minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of the full suite unless it was asked for."""
+    if not config.getoption("--full"):
+        chosen = [item for item in items if item.get_closest_marker("full") is None]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the table of a full run."""
+    session.config.stash[_DEMONSTRATIONS].write()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio, as the product does."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def demonstrations(pytestconfig: pytest.Config) -> Demonstrations:
+    """Call `demonstrations.record(shows, count, result)` to put a row into the table."""
+    return pytestconfig.stash[_DEMONSTRATIONS]
+
+
+@pytest.fixture(scope="session")
+def counts(demonstrations: Demonstrations) -> Counts:
+    """Call `counts(sample, full)` for how often a long demonstration repeats in this run."""
+    return demonstrations.count
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Toolchain:
+    """Node 22, Chromium, PostgreSQL and the third-party MCP servers."""
+    return find()
