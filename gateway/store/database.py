@@ -69,7 +69,10 @@ class Database:
                 return _rows(await connection.execute(statement))
 
     async def change(self, statement: Executable, rows: Sequence[Row] | None = None) -> int:
-        """Commit one writing statement, once per item of `rows`; return how many rows it met."""
+        """Commit one writing statement, once per item of `rows`.
+
+        Returns how many rows an UPDATE or DELETE met; of an INSERT the count means nothing.
+        """
         with self._unbroken():
             async with self._writer.begin() as connection:
                 return (await connection.execute(statement, rows)).rowcount

@@ -36,9 +36,9 @@ class RunTable:
     async def add(self, run: Run) -> bool:
         """Store a new run; False when (job_id, scheduled_for) is taken. Raises UnknownJob."""
         statement = self._db.insert(runs).values(RUN.values(run))
-        taken = statement.on_conflict_do_nothing(index_elements=["job_id", "scheduled_for"])
+        unless_taken = statement.on_conflict_do_nothing(index_elements=["job_id", "scheduled_for"])
         try:
-            return await self._db.change(taken) == 1
+            return bool(await self._db.change_returning(unless_taken.returning(runs.c.id)))
         except IntegrityError:
             if run.job_id is not None and await self._job_is_gone(run.job_id):
                 raise UnknownJob(run.job_id) from None

@@ -1,0 +1,105 @@
+"""What the table of jobs promises, on both databases."""
+
+from dataclasses import replace
+
+from gateway.store import Store
+from tests.store import examples
+
+
+async def test_a_job_comes_back_as_it_was_stored(store: Store) -> None:
+    """Ours: every field survives, with and without the optional ones."""
+    plain = examples.job()
+    full = examples.job(
+        created_at=11,
+        model="claude-x",
+        system_prompt="Be brief.",
+        max_turns=7,
+        timeout_s=1.5,
+        budget_micro_usd=2**40,
+        tools=(),
+        enabled=False,
+        next_fire_at=None,
+    )
+    await store.jobs.add(full)
+    await store.jobs.add(plain)
+    assert await store.jobs.get(plain.id) == plain
+    assert await store.jobs.get(full.id) == full
+    assert await store.jobs.all() == (plain, full)
+    assert await store.jobs.get("job_nothere") is None
+
+
+async def test_an_update_replaces_everything_but_id_and_creation(store: Store) -> None:
+    """Ours: a job keeps when it was made."""
+    old = examples.job()
+    await store.jobs.add(old)
+    new = replace(old, name="new", cron="* * * * *", tools=(), enabled=False, updated_at=99)
+    assert await store.jobs.update(replace(new, created_at=77))
+    assert await store.jobs.get(old.id) == new
+
+
+async def test_an_update_of_an_unknown_job_says_so(store: Store) -> None:
+    """Ours: nothing is made by updating it."""
+    assert not await store.jobs.update(examples.job())
+    assert await store.jobs.all() == ()
+
+
+async def test_deleting_a_job_deletes_its_runs_and_their_messages(store: Store) -> None:
+    """Ours: one transaction, and nothing of another job."""
+    mine, theirs = examples.job(), examples.job()
+    runs = [examples.run(job_id=mine.id), examples.run(job_id=theirs.id), examples.run()]
+    for job in (mine, theirs):
+        await store.jobs.add(job)
+    for run in runs:
+        await store.runs.add(run)
+    await store.runs.append_messages([examples.message(run) for run in runs])
+
+    assert await store.jobs.delete(mine.id)
+
+    assert await store.jobs.all() == (theirs,)
+    assert {run.id for run in await store.runs.list()} == {runs[1].id, runs[2].id}
+    assert await store.runs.messages(runs[0].id) == ()
+    assert len(await store.runs.messages(runs[1].id)) == 1
+    assert not await store.jobs.delete(mine.id)
+
+
+async def test_due_gives_enabled_jobs_whose_instant_has_come(store: Store) -> None:
+    """Ours: the longest due first."""
+    late = examples.job(next_fire_at=500)
+    now = examples.job(next_fire_at=1000)
+    others = [
+        examples.job(next_fire_at=1001),
+        examples.job(next_fire_at=None),
+        examples.job(next_fire_at=400, enabled=False),
+    ]
+    for job in (now, late, *others):
+        await store.jobs.add(job)
+    assert await store.jobs.due(1000) == (late, now)
+    assert await store.jobs.next_due_at() == 500
+
+
+async def test_nothing_is_due_when_no_job_is_enabled(store: Store) -> None:
+    """Ours: the scheduler may sleep for good."""
+    await store.jobs.add(examples.job(enabled=False))
+    assert await store.jobs.next_due_at() is None
+    assert await store.jobs.due(2**62) == ()
+
+
+async def test_only_one_of_two_schedulers_advances_a_job(store: Store, other: Store) -> None:
+    """Ours: who saw an older instant changes nothing."""
+    job = examples.job()
+    await store.jobs.add(job)
+    assert await store.jobs.advance(job.id, seen=1000, next_fire_at=2000)
+    assert not await other.jobs.advance(job.id, seen=1000, next_fire_at=3000)
+    assert await other.jobs.get(job.id) == replace(job, next_fire_at=2000)
+    assert await other.jobs.advance(job.id, seen=2000, next_fire_at=None)
+    assert await store.jobs.next_due_at() is None
+
+
+async def test_text_that_databases_cannot_hold_is_replaced(store: Store) -> None:
+    """Ours: PostgreSQL has no NUL and neither database half a surrogate pair."""
+    job = examples.job(prompt="a\x00b\ud800c", tools=("x\x00",), name="nämе \U0001f600")
+    await store.jobs.add(job)
+    assert await store.jobs.get(job.id) == replace(
+        job, prompt="a\ufffdb\ufffdc", tools=("x\ufffd",)
+    )
+    assert await store.jobs.get("job_\x00") is None
