@@ -89,8 +89,7 @@ def load(
         home=home,
         fixed_servers_dir=source.read(known.FIXED_SERVERS_DIR),
         dynamic_servers_dir=source.read(known.DYNAMIC_SERVERS_DIR),
-        master_key_file=source.optional(known.MASTER_KEY_FILE)
-        or home.with_name(f"{home.name}.key"),
+        master_key_file=source.optional(known.MASTER_KEY_FILE) or Path(f"{home}.key"),
         default_timezone=source.read(known.DEFAULT_TIMEZONE),
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),

@@ -1,0 +1,255 @@
+"""Settings: strict, once, `.env` below the environment, secrets never lying about."""
+
+import copy
+from pathlib import Path
+
+import pytest
+
+from gateway.secret import Secret
+from gateway.settings import CHECKOUT, Settings, SettingsError, load
+from gateway.variables import VARIABLES, Transport
+from sandboxes.policy import Level
+
+UNSET = Settings(
+    anthropic_api_key=None,
+    anthropic_base_url=None,
+    claude_model="sonnet",
+    mcp_transport=Transport.BOTH,
+    host="127.0.0.1",
+    port=8080,
+    public_url=None,
+    oauth_client_id=None,
+    oauth_client_secret=None,
+    oauth_secret_key=None,
+    dashboard_username=None,
+    dashboard_password=None,
+    ngrok_authtoken=None,
+    database_url=None,
+    home=CHECKOUT / "var",
+    fixed_servers_dir=CHECKOUT / "fixed-servers",
+    dynamic_servers_dir=CHECKOUT / "dynamic_servers",
+    master_key_file=CHECKOUT / "var.key",
+    default_timezone="UTC",
+    sandbox=Level.STRONG,
+    sandbox_uid_base=600000,
+)
+
+RIGHT: dict[str, tuple[str, object]] = {
+    "ANTHROPIC_API_KEY": ("sk-ant-1", Secret("sk-ant-1")),
+    "ANTHROPIC_BASE_URL": ("http://127.0.0.1:9/api/", "http://127.0.0.1:9/api"),
+    "CLAUDE_MODEL": ("opus", "opus"),
+    "MCP_TRANSPORT": ("sse", Transport.SSE),
+    "HOST": ("::1", "::1"),
+    "PORT": ("0", 0),
+    "PUBLIC_URL": ("https://runner.example/", "https://runner.example"),
+    "OAUTH_CLIENT_ID": ("claude", "claude"),
+    "OAUTH_CLIENT_SECRET": ("0123456789abcdef", Secret("0123456789abcdef")),
+    "OAUTH_SECRET_KEY": ("0123456789abcdef", Secret("0123456789abcdef")),
+    "DASHBOARD_USERNAME": ("ann", "ann"),
+    "DASHBOARD_PASSWORD": ("two words", Secret("two words")),
+    "NGROK_AUTHTOKEN": ("abc", Secret("abc")),
+    "DATABASE_URL": ("postgresql://u:p@db/x", Secret("postgresql://u:p@db/x")),
+    "CLAUDE_RUNNER_HOME": ("/srv/runner", Path("/srv/runner")),
+    "FIXED_SERVERS_DIR": ("shipped", CHECKOUT / "shipped"),
+    "DYNAMIC_SERVERS_DIR": ("/srv/dynamic", Path("/srv/dynamic")),
+    "MASTER_KEY_FILE": ("/srv/key", Path("/srv/key")),
+    "DEFAULT_TIMEZONE": ("Europe/Berlin", "Europe/Berlin"),
+    "SANDBOX": ("off", Level.OFF),
+    "SANDBOX_UID_BASE": ("70000", 70000),
+}
+
+WRONG = {
+    "ANTHROPIC_API_KEY": ["two words"],
+    "ANTHROPIC_BASE_URL": ["api.example", "ftp://api.example", "http://a:b@c", "http://h:99999"],
+    "CLAUDE_MODEL": ["two words"],
+    "MCP_TRANSPORT": ["tcp", "HTTP "],
+    "HOST": ["http://localhost", "localhost:80", "a b", "a/b"],
+    "PORT": ["65536", "-1", "http", "8080.0", "٣"],
+    "PUBLIC_URL": ["https://runner.example/mcp", "runner.example", "https://x?y=1"],
+    "OAUTH_CLIENT_ID": ["a b"],
+    "OAUTH_CLIENT_SECRET": ["short"],
+    "OAUTH_SECRET_KEY": ["short"],
+    "DASHBOARD_USERNAME": ["tab\there"],
+    "NGROK_AUTHTOKEN": ["a b"],
+    "DATABASE_URL": ["mysql://u:p@db/x", "jobs.db"],
+    "CLAUDE_RUNNER_HOME": ["/", "~nobody-of-that-name/x", str(CHECKOUT)],
+    "MASTER_KEY_FILE": ["var/key"],
+    "DEFAULT_TIMEZONE": ["Mars/Olympus", "America", "../UTC", "CEST5"],
+    "SANDBOX": ["none", "STRONG"],
+    "SANDBOX_UID_BASE": ["0", "999", "5000000000"],
+}
+COMPANIONS = {
+    "OAUTH_CLIENT_SECRET": {"OAUTH_CLIENT_ID": "claude"},
+    "DASHBOARD_USERNAME": {"DASHBOARD_PASSWORD": "p"},
+    "DASHBOARD_PASSWORD": {"DASHBOARD_USERNAME": "ann"},
+}
+SECRETS = [variable.name for variable in VARIABLES if variable.secret]
+
+
+def field(variable: str) -> str:
+    """Return the name of the settings field of a variable."""
+    return "home" if variable == "CLAUDE_RUNNER_HOME" else variable.lower()
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file and return its path."""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_any_variable_the_defaults_hold() -> None:
+    """Ours: `serve` needs no configuration."""
+    assert load({}, None) == UNSET
+
+
+def test_empty_values_count_as_not_set() -> None:
+    """Ours: compose files and `.env.example` write NAME= for what is not set."""
+    assert load(dict.fromkeys(RIGHT, ""), None) == UNSET
+
+
+@pytest.mark.parametrize("name", [variable.name for variable in VARIABLES])
+def test_each_variable_is_read(name: str) -> None:
+    """Ours: every row of the table reaches its field."""
+    raw, expected = RIGHT[name]
+    assert getattr(load({name: raw, **COMPANIONS.get(name, {})}, None), field(name)) == expected
+
+
+@pytest.mark.parametrize(("name", "raw"), [(n, raw) for n, raws in WRONG.items() for raw in raws])
+def test_a_wrong_value_is_refused_by_name(name: str, raw: str) -> None:
+    """Issue 2, point 3: the start stops with the variable and what it accepts."""
+    with pytest.raises(SettingsError) as refused:
+        load({name: raw, **COMPANIONS.get(name, {})}, None)
+    assert refused.value.variable == name
+    assert str(refused.value).startswith(f"{name} ")
+
+
+def test_a_wrong_value_is_shown_with_what_is_accepted() -> None:
+    """Ours: one sentence."""
+    with pytest.raises(SettingsError) as refused:
+        load({"MCP_TRANSPORT": "tcp"}, None)
+    assert str(refused.value) == "MCP_TRANSPORT is 'tcp'; it accepts stdio, http, sse or both."
+
+
+def test_a_wrong_secret_is_not_shown() -> None:
+    """Ours: errors land in logs."""
+    with pytest.raises(SettingsError) as refused:
+        load({"DATABASE_URL": "mysql://root:hunter2@db/x"}, None)
+    assert str(refused.value) == (
+        "DATABASE_URL is a value it does not accept; it accepts a postgresql:// address."
+    )
+
+
+@pytest.mark.parametrize("name", ["DASHBOARD_USERNAME", "DASHBOARD_PASSWORD"])
+def test_half_a_login_is_refused(name: str) -> None:
+    """Ours: a user without a password would lock everyone out or let everyone in."""
+    with pytest.raises(SettingsError):
+        load({name: RIGHT[name][0]}, None)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """Ours: what is said at the start beats what is written down."""
+    env_file = write(tmp_path / ".env", "PORT=1\nHOST=0.0.0.0\n")
+    settings = load({"PORT": "2"}, env_file)
+    assert (settings.port, settings.host) == (2, "0.0.0.0")
+
+
+def test_the_file_understands_quotes_comments_and_export(tmp_path: Path) -> None:
+    """Ours: the usual `.env` dialect, without interpolation, so that a password may hold a `$`."""
+    text = "# login\nexport DASHBOARD_USERNAME='ann'\nDASHBOARD_PASSWORD=\"a $PORT b\"  # hm\n"
+    settings = load({}, write(tmp_path / ".env", text))
+    assert settings.dashboard_username == "ann"
+    assert settings.dashboard_password == Secret("a $PORT b")
+
+
+def test_a_missing_file_is_an_empty_one(tmp_path: Path) -> None:
+    """Ours: `.env` is optional."""
+    assert load({}, tmp_path / ".env") == UNSET
+
+
+def test_a_line_that_is_no_setting_is_refused_by_number(tmp_path: Path) -> None:
+    """Ours: a swallowed line would be a default nobody chose."""
+    env_file = write(tmp_path / ".env", "PORT=1\nthis is = not = a line\n'\n")
+    with pytest.raises(SettingsError) as refused:
+        load({}, env_file)
+    assert str(refused.value) == f"{env_file} line 2 is not NAME=value."
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [("ANTHROPIC_APIKEY", "ANTHROPIC_API_KEY"), ("DATABASE_URL_FLE", "DATABASE_URL_FILE")],
+)
+def test_a_misspelt_name_in_the_file_is_refused(tmp_path: Path, slip: str, meant: str) -> None:
+    """Ours: a slip must not silently leave the default."""
+    env_file = write(tmp_path / ".env", f"{slip}=x\n")
+    with pytest.raises(SettingsError) as refused:
+        load({}, env_file)
+    assert str(refused.value) == (
+        f"{env_file} sets {slip}, which is no setting; did you mean {meant}?"
+    )
+
+
+def test_names_of_other_programs_in_the_file_are_left_alone(tmp_path: Path) -> None:
+    """Ours: other tools read the same `.env`."""
+    assert load({}, write(tmp_path / ".env", "COMPOSE_PROJECT_NAME=x\nSMTP_HOST=y\n")) == UNSET
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_comes_from_a_file(tmp_path: Path, name: str) -> None:
+    """Issue 2, point 3: NAME_FILE for every secret."""
+    raw, expected = RIGHT[name]
+    held = write(tmp_path / "secret", raw + "\n")
+    settings = load({f"{name}_FILE": str(held), **COMPANIONS.get(name, {})}, None)
+    assert getattr(settings, field(name)) == expected
+
+
+def test_a_secret_file_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
+    """Ours: a wrong mount must not look like "not set"."""
+    for held in (tmp_path / "missing", write(tmp_path / "empty", "\n")):
+        with pytest.raises(SettingsError) as refused:
+            load({"ANTHROPIC_API_KEY_FILE": str(held)}, None)
+        assert refused.value.variable == "ANTHROPIC_API_KEY_FILE"
+
+
+def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
+    """Ours: no guessing which one was meant."""
+    with pytest.raises(SettingsError) as refused:
+        load({"ANTHROPIC_API_KEY": "a", "ANTHROPIC_API_KEY_FILE": "/x"}, tmp_path / ".env")
+    assert str(refused.value) == (
+        "ANTHROPIC_API_KEY and ANTHROPIC_API_KEY_FILE are both set; keep one."
+    )
+
+
+def test_a_secret_of_the_environment_wins_over_a_file_of_the_file(tmp_path: Path) -> None:
+    """Ours: the two places are asked one after the other."""
+    env_file = write(tmp_path / ".env", "ANTHROPIC_API_KEY_FILE=/missing\n")
+    assert load({"ANTHROPIC_API_KEY": "a"}, env_file).anthropic_api_key == Secret("a")
+
+
+def test_secrets_leave_the_environment_and_nothing_else_does() -> None:
+    """Ours: no child can inherit what is not there."""
+    environ = {name: raw for name, (raw, _) in RIGHT.items()}
+    load(environ, None)
+    assert environ == {name: raw for name, (raw, _) in RIGHT.items() if name not in SECRETS}
+
+
+def test_a_secret_hides_in_every_text_and_refuses_copies() -> None:
+    """Ours: repr, format and deep copies are how secrets reach logs."""
+    secret = Secret("hunter2")
+    assert [repr(secret), str(secret), f"{secret}"] == ["Secret(hidden)"] * 3
+    with pytest.raises(TypeError):
+        copy.deepcopy(secret)
+
+
+def test_the_master_key_lies_beside_the_home(tmp_path: Path) -> None:
+    """Ours: a backup of the home must not contain the key to it."""
+    settings = load({"CLAUDE_RUNNER_HOME": str(tmp_path / "home")}, None)
+    assert settings.master_key_file == tmp_path / "home.key"
+
+
+def test_the_default_home_does_not_depend_on_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 2, point 3: never the current folder."""
+    monkeypatch.chdir(tmp_path)
+    assert load({"FIXED_SERVERS_DIR": "shipped"}, None).fixed_servers_dir == CHECKOUT / "shipped"
+    assert load({}, None).home == CHECKOUT / "var"
