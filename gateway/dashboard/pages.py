@@ -1,0 +1,120 @@
+"""The routes: overview, its stream of changes, login by link, logout."""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import cast
+
+from markupsafe import Markup
+from quart import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import Forbidden, ServiceUnavailable, Unauthorized
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from gateway.dashboard.live import LiveFragment
+from gateway.dashboard.origins import Origins
+from gateway.dashboard.sessions import SESSION_LIFE_S, Sessions
+
+COOKIE = "claude-runner"
+MAX_STREAMS = 100
+"""Open tabs; each holds a connection."""
+PUBLIC_ENDPOINTS = frozenset({"pages.login"})
+
+_COMMENT = ": alive\n\n"
+
+
+class Pages:
+    """The handlers, with what they need."""
+
+    def __init__(self, *, sessions: Sessions, live: LiveFragment, origins: Origins) -> None:
+        self._sessions = sessions
+        self._live = live
+        self._origins = origins
+        self._streams = 0
+
+    def blueprint(self) -> Blueprint:
+        """Return the routes; all but the login want a session."""
+        pages = Blueprint("pages", __name__)
+        pages.before_request(self._require_session)
+        pages.get("/")(self.overview)
+        pages.get("/events")(self.events)
+        pages.get("/login")(self.login)
+        pages.post("/logout")(self.logout)
+        return pages
+
+    async def overview(self) -> str:
+        """The whole page, readable without JavaScript."""
+        live = Markup(await self._live.newest())  # noqa: S704 - our template, escaping on
+        return await render_template("overview.html", live=live)
+
+    async def events(self) -> Response:
+        """The tables again whenever they change, as server-sent events."""
+        if self._streams >= MAX_STREAMS:
+            raise ServiceUnavailable("Too many open tabs; close some and reload.")
+        answer = await make_response(self._stream(self._session_id()))
+        response = cast("Response", answer)
+        response.content_type = "text/event-stream; charset=utf-8"
+        response.timeout = None  # Quart would end the stream after a minute
+        return response
+
+    async def login(self) -> WerkzeugResponse:
+        """Spend a one-time key and open a session under a fresh id."""
+        session_id = self._sessions.open(request.args.get("key", ""))
+        if session_id is None:
+            raise Unauthorized("This link has been used or is older than ten minutes.")
+        response = redirect(url_for("pages.overview"), HTTPStatus.SEE_OTHER)
+        response.set_cookie(
+            self._cookie_name(),
+            session_id,
+            max_age=int(SESSION_LIFE_S),
+            secure=self._https(),
+            httponly=True,
+            samesite="Strict",
+            path="/",
+        )
+        return response
+
+    async def logout(self) -> WerkzeugResponse:
+        """End the session here and forget the cookie."""
+        self._require_same_origin()
+        self._sessions.close(self._session_id())
+        response = redirect(url_for("pages.overview"), HTTPStatus.SEE_OTHER)
+        response.delete_cookie(self._cookie_name(), path="/", secure=self._https(), httponly=True)
+        return response
+
+    async def _stream(self, session_id: str) -> AsyncIterator[str]:
+        self._streams += 1
+        try:
+            async for text in self._live.updates():
+                if not self._sessions.is_open(session_id):
+                    return
+                yield _COMMENT if text is None else _event("health", text)
+        finally:
+            self._streams -= 1
+
+    async def _require_session(self) -> None:
+        if request.endpoint in PUBLIC_ENDPOINTS:
+            return
+        if not self._sessions.is_open(self._session_id()):
+            raise Unauthorized("This page needs a login link.")
+
+    def _require_same_origin(self) -> None:
+        """Raise Forbidden unless the browser says that one of our own pages sent this form."""
+        if request.headers.get("Sec-Fetch-Site") not in ("same-origin", None):
+            raise Forbidden("This form must be sent from the dashboard itself.")
+        origin = request.headers.get("Origin", "")
+        if not self._origins.may_come_from(origin, request.host):
+            raise Forbidden("This form must be sent from the dashboard itself.")
+
+    def _session_id(self) -> str:
+        return request.cookies.get(self._cookie_name(), "")
+
+    def _cookie_name(self) -> str:
+        # The prefix makes a browser refuse the cookie unless it is Secure and bound to this host.
+        return f"__Host-{COOKIE}" if self._https() else COOKIE
+
+    def _https(self) -> bool:
+        return self._origins.is_https(request.scheme, request.host)
+
+
+def _event(name: str, text: str) -> str:
+    lines = "".join(f"data: {line}\n" for line in text.splitlines())
+    return f"event: {name}\n{lines}\n"

@@ -1,0 +1,156 @@
+"""What the pages show, as text: pure functions from snapshots and runs to rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from gateway.domain.run import Run, RunStatus
+from supervisor.events import ServerState
+from supervisor.snapshot import ServerSnapshot
+
+NONE = "-"
+ERROR_LENGTH = 160
+
+
+class Tone(StrEnum):
+    """How a state is coloured; the word beside it says the same."""
+
+    GOOD = "good"
+    BUSY = "busy"
+    BAD = "bad"
+    QUIET = "quiet"
+
+
+_STATE_TONES = {
+    ServerState.READY: Tone.GOOD,
+    ServerState.STARTING: Tone.BUSY,
+    ServerState.STOPPING: Tone.BUSY,
+    ServerState.BACKOFF: Tone.BAD,
+    ServerState.DEGRADED: Tone.BAD,
+    ServerState.QUARANTINED: Tone.BAD,
+    ServerState.FAILED: Tone.BAD,
+    ServerState.STOPPED: Tone.QUIET,
+    ServerState.DISABLED: Tone.QUIET,
+}
+_STATUS_TONES = {
+    RunStatus.QUEUED: Tone.BUSY,
+    RunStatus.STARTING: Tone.BUSY,
+    RunStatus.RUNNING: Tone.BUSY,
+    RunStatus.SUCCEEDED: Tone.GOOD,
+    RunStatus.CANCELLED: Tone.QUIET,
+    RunStatus.SKIPPED: Tone.QUIET,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """One line of the table of process health."""
+
+    name: str
+    kind: str
+    state: str
+    tone: Tone
+    reason: str
+    level: str
+    generation: str
+    pid: str
+    uptime: str
+    restarts: int
+    calls: int
+    errors: int
+    in_flight: int
+    tools: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One line of the table of recent runs."""
+
+    id: str
+    status: str
+    tone: Tone
+    trigger: str
+    job_id: str
+    created: str
+    took: str
+    cost: str
+    error: str
+
+
+def server_rows(snapshots: Iterable[ServerSnapshot]) -> tuple[ServerRow, ...]:
+    """Return the rows sorted by name."""
+    return tuple(_server_row(each) for each in sorted(snapshots, key=lambda each: each.name))
+
+
+def run_rows(runs: Iterable[Run]) -> tuple[RunRow, ...]:
+    """Return the rows in the order given."""
+    return tuple(_run_row(each) for each in runs)
+
+
+def duration(seconds: float | None) -> str:
+    """Return such as ``42 s``, ``3 min``, ``5 h 2 min``, ``4 d 1 h``; a dash for None."""
+    if seconds is None:
+        return NONE
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if minutes < 60:
+        return f"{minutes} min"
+    if hours < 24:
+        return f"{hours} h {minutes % 60} min"
+    return f"{days} d {hours % 24} h"
+
+
+def money(micro_usd: int | None) -> str:
+    """Return such as ``$0.0123``; a dash for None."""
+    return NONE if micro_usd is None else f"${micro_usd / 1_000_000:.4f}"
+
+
+def instant(ms: int) -> str:
+    """Return an instant as ``2026-11-22 07:35:08 UTC``."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _server_row(snapshot: ServerSnapshot) -> ServerRow:
+    return ServerRow(
+        name=snapshot.name,
+        kind=snapshot.kind.value,
+        state=snapshot.state.value,
+        tone=_STATE_TONES[snapshot.state],
+        reason=snapshot.reason,
+        level=snapshot.level.value,
+        generation=str(snapshot.generation) if snapshot.generation else NONE,
+        pid=NONE if snapshot.pid is None else str(snapshot.pid),
+        uptime=duration(snapshot.uptime_s),
+        restarts=snapshot.restarts,
+        calls=snapshot.calls,
+        errors=snapshot.errors,
+        in_flight=snapshot.in_flight,
+        tools=len(snapshot.tools),
+    )
+
+
+def _run_row(run: Run) -> RunRow:
+    return RunRow(
+        id=run.id,
+        status=run.status.value,
+        tone=_STATUS_TONES.get(run.status, Tone.BAD),
+        trigger=run.trigger.value,
+        job_id=run.job_id or NONE,
+        created=instant(run.created_at),
+        took=duration(_took_s(run)),
+        cost=money(run.cost_micro_usd),
+        error=_shortened(run.error or ""),
+    )
+
+
+def _took_s(run: Run) -> float | None:
+    if run.started_at is None or run.finished_at is None:
+        return None
+    return (run.finished_at - run.started_at) / 1000
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= ERROR_LENGTH else text[: ERROR_LENGTH - 1] + "…"

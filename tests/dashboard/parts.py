@@ -1,0 +1,89 @@
+"""Snapshots, runs and a dashboard of the tests' own making."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from gateway.dashboard import Dashboard, Origins, Sessions, Sources, build_dashboard
+from gateway.dashboard.origins import allowed_origins
+from gateway.domain.run import Run, RunStatus, Trigger
+from sandboxes.policy import Level
+from supervisor.events import ServerState
+from supervisor.snapshot import ServerSnapshot
+from supervisor.spec import Era, ServerKind
+
+ORIGINS = allowed_origins("127.0.0.1", "https://runner.example.org")
+
+SNAPSHOT = ServerSnapshot(
+    name="email",
+    kind=ServerKind.DYNAMIC,
+    description="Sends mail",
+    state=ServerState.READY,
+    reason="",
+    level=Level.STRONG,
+    generation=3,
+    pid=4242,
+    uptime_s=61.0,
+    restarts=2,
+    era=Era.HANDSHAKE,
+    calls=17,
+    errors=1,
+    in_flight=1,
+    tools=({"name": "send"}, {"name": "list"}),
+    stderr_tail=(),
+    last_exit=None,
+    digest="00",
+)
+RUN = Run(
+    id="run_a",
+    trigger=Trigger.MANUAL,
+    status=RunStatus.SUCCEEDED,
+    prompt="Say hello",
+    tools=(),
+    servers=(),
+    created_at=1_795_330_000_000,
+    job_id="job_a",
+    started_at=1_795_330_001_000,
+    finished_at=1_795_330_004_500,
+    cost_micro_usd=12_300,
+)
+
+
+class Clock:
+    """A monotonic clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Shown:
+    """A dashboard over values that a test can change."""
+
+    snapshots: Sequence[ServerSnapshot] = (SNAPSHOT,)
+    runs: Sequence[Run] = (RUN,)
+    origins: Origins = ORIGINS
+    clock: Clock = field(default_factory=Clock)
+    renderings: int = 0
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self.clock)
+        self.dashboard: Dashboard = build_dashboard(
+            Sources(self._snapshots, self._recent_runs, self.clock),
+            sessions=self.sessions,
+            origins=self.origins,
+        )
+        self.app = self.dashboard.app
+
+    def rename(self, name: str) -> None:
+        """Show one server under another name."""
+        self.snapshots = (replace(SNAPSHOT, name=name),)
+
+    def _snapshots(self) -> tuple[ServerSnapshot, ...]:
+        self.renderings += 1
+        return tuple(self.snapshots)
+
+    async def _recent_runs(self) -> tuple[Run, ...]:
+        return tuple(self.runs)
