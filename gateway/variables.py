@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.secret import Secret
+from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -152,7 +153,7 @@ SANDBOX_UID_BASE = Variable(
     "SANDBOX_UID_BASE",
     "a whole number from 1000 to 4000000000",
     _whole(1000, 4_000_000_000),
-    "600000",
+    str(UID_BASE),
 )
 
 VARIABLES: tuple[Variable[object], ...] = (

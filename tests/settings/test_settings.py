@@ -31,7 +31,7 @@ UNSET = Settings(
     master_key_file=CHECKOUT / "var.key",
     default_timezone="UTC",
     sandbox=Level.STRONG,
-    sandbox_uid_base=600000,
+    sandbox_uid_base=70_000,
 )
 
 RIGHT: dict[str, tuple[str, object]] = {
