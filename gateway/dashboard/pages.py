@@ -10,7 +10,7 @@ from werkzeug.exceptions import Forbidden, ServiceUnavailable, Unauthorized
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from gateway.dashboard.live import LiveFragment
-from gateway.dashboard.origins import Origins
+from gateway.auth.origins import Origins
 from gateway.dashboard.sessions import SESSION_LIFE_S, Sessions
 
 COOKIE = "claude-runner"

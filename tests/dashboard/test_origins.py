@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.dashboard.origins import allowed_origins
+from gateway.auth.origins import allowed_origins
 
 ORIGINS = allowed_origins("192.0.2.7", "https://runner.example.org")
 
