@@ -1,0 +1,14 @@
+"""The servers of this gateway: folders, switches and credentials, and what became of them."""
+
+from gateway.servers.draft import Draft
+from gateway.servers.folders import DynamicFolders
+from gateway.servers.report import CredentialStatus, ServerReport
+from gateway.servers.servers import Servers
+
+__all__ = [
+    "CredentialStatus",
+    "Draft",
+    "DynamicFolders",
+    "ServerReport",
+    "Servers",
+]

@@ -1,0 +1,83 @@
+"""What an author asks of a dynamic server, and the metadata that this becomes."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from gateway.servers.code import parse_code, read_credentials
+from gateway.servers.folders import Source
+from sandboxes.policy import Network, NetworkMode
+from supervisor.errors import InvalidServer
+from supervisor.spec import DeclaredCredential
+
+Declaration = dict[str, object]
+"""A credential as `metadata.json` writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A server to be made or changed; None leaves what is there, or takes the default."""
+
+    code: str | None = None
+    description: str | None = None
+    credentials: tuple[DeclaredCredential, ...] | None = None
+    """Credentials that the author declares; what the code reads is added to them."""
+    network: Network | None = None
+
+
+def apply_draft(source: Source, draft: Draft) -> Source:
+    """Return `source` with the changes of `draft`.
+
+    Raises:
+        InvalidServer: the code is not Python.
+    """
+    code = source.code if draft.code is None else draft.code
+    metadata = dict(source.metadata)
+    if draft.description is not None:
+        metadata["description"] = draft.description
+    if draft.network is not None:
+        metadata["network"] = _network(draft.network)
+    if draft.code is not None or draft.credentials is not None:
+        metadata["credentials"] = _credentials(source, code or "", draft)
+    return Source(code, metadata)
+
+
+def _credentials(source: Source, code: str, draft: Draft) -> list[Declaration]:
+    """Return the declarations: the author's, or those of before, and what the code reads."""
+    if draft.credentials is not None:
+        declared = [_declaration(credential) for credential in draft.credentials]
+    else:
+        declared = _declared_before(source)
+    table = {str(entry["key"]): entry for entry in declared}
+    for found in read_credentials(parse_code(code)) if code else ():
+        table.setdefault(found.key, _declaration(found))
+    return list(table.values())
+
+
+def _declared_before(source: Source) -> list[Declaration]:
+    """Return the declarations that stand in the metadata for another reason than the old code."""
+    try:
+        found = read_credentials(parse_code(source.code)) if source.code else ()
+    except InvalidServer:
+        found = ()
+    by_code = [_declaration(credential) for credential in found]
+    written = cast("list[str | Declaration]", source.metadata.get("credentials", []))
+    entries = map(_as_declaration, written)
+    return [entry for entry in entries if entry not in by_code]
+
+
+def _as_declaration(entry: str | Declaration) -> Declaration:
+    return {"key": entry} if isinstance(entry, str) else entry
+
+
+def _declaration(credential: DeclaredCredential) -> Declaration:
+    return {
+        "key": credential.key,
+        "required": credential.required,
+        "description": credential.description,
+    }
+
+
+def _network(network: Network) -> object:
+    if network.mode is NetworkMode.HOSTS:
+        return {"hosts": list(network.hosts)}
+    return network.mode.value

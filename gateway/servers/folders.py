@@ -1,0 +1,133 @@
+"""The folders of the dynamic servers: written beside, put in place by renaming, and taken back.
+
+An update leaves a trail that says what to do after a crash: ``.next/<name>`` is a folder that was
+never in place, ``.previous/<name>`` one whose successor was never confirmed. Blocking.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from supervisor.catalog import check_name
+from supervisor.errors import InvalidServer
+
+CODE_FILE = "server.py"
+METADATA_FILE = "metadata.json"
+
+_NEXT = ".next"
+_PREVIOUS = ".previous"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text of a server: its code, if it is Python of ours, and its metadata as written."""
+
+    code: str | None
+    metadata: dict[str, object]
+
+
+class DynamicFolders:
+    """Owner of the folder that holds the dynamic servers."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def path(self, name: str) -> Path:
+        """Return where a server's folder is or would be. Raises InvalidServer for a bad name."""
+        check_name(name)
+        return self._root / name
+
+    def recover(self) -> None:
+        """Finish what a crash interrupted: unconfirmed folders give way to their predecessors."""
+        previous = self._root / _PREVIOUS
+        for folder in sorted(previous.iterdir()) if previous.is_dir() else []:
+            self.take_back(folder.name)
+        shutil.rmtree(self._root / _NEXT, ignore_errors=True)
+
+    def read(self, name: str) -> Source:
+        """Return what a server's folder says.
+
+        Raises:
+            InvalidServer: its metadata is not a JSON object, or a file is not text.
+        """
+        folder = self.path(name)
+        code, metadata = folder / CODE_FILE, folder / METADATA_FILE
+        try:
+            text = code.read_text(encoding="utf-8") if code.is_file() else None
+            written: object = json.loads(metadata.read_bytes()) if metadata.is_file() else {}
+        except (OSError, ValueError) as error:
+            raise InvalidServer(
+                f"The folder of server {name!r} cannot be read: {error}."
+            ) from error
+        if not isinstance(written, dict):
+            raise InvalidServer(f"{METADATA_FILE} of server {name!r} is not a JSON object.")
+        return Source(text, cast("dict[str, object]", written))
+
+    def stage(self, name: str, source: Source) -> Path:
+        """Write a server's next folder beside the present one, and return its path.
+
+        Files of the present folder that `source` does not speak of are kept.
+        """
+        present, staged = self.path(name), self._root / _NEXT / name
+        shutil.rmtree(staged, ignore_errors=True)
+        if present.is_dir():
+            shutil.copytree(present, staged, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            staged.mkdir(parents=True)
+        if source.code is not None:
+            _write(staged / CODE_FILE, source.code)
+        _write(staged / METADATA_FILE, json.dumps(source.metadata, indent=2) + "\n")
+        staged.chmod(0o755)
+        return staged
+
+    def put_in_place(self, name: str) -> Path:
+        """Make the staged folder the present one, and keep the present one as the previous."""
+        present, staged = self.path(name), self._root / _NEXT / name
+        if present.is_dir():
+            previous = self._root / _PREVIOUS / name
+            previous.parent.mkdir(exist_ok=True)
+            present.rename(previous)
+        staged.rename(present)
+        return present
+
+    def discard_staged(self, name: str) -> None:
+        """Remove a folder that was staged and will not be used."""
+        shutil.rmtree(self._root / _NEXT / name, ignore_errors=True)
+
+    def confirm(self, name: str) -> None:
+        """Forget the previous folder: the present one is the server."""
+        previous = self._root / _PREVIOUS / name
+        if previous.is_dir():
+            # Renamed first: a half-removed folder under its old name would be taken back.
+            self._set_aside(previous)
+            self.discard_staged(name)
+
+    def take_back(self, name: str) -> None:
+        """Make the previous folder the present one again."""
+        present, previous = self.path(name), self._root / _PREVIOUS / name
+        if present.is_dir():
+            self._set_aside(present)
+        previous.rename(present)
+        self.discard_staged(name)
+
+    def remove(self, name: str) -> None:
+        """Remove a server's folder for good; one that is a symbolic link loses the link only."""
+        folder = self.path(name)
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.exists():
+            shutil.rmtree(folder)
+
+    def _set_aside(self, folder: Path) -> None:
+        self.discard_staged(folder.name)
+        (self._root / _NEXT).mkdir(exist_ok=True)
+        folder.rename(self._root / _NEXT / folder.name)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that a child under another uid can read."""
+    path.unlink(missing_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o644)

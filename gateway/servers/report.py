@@ -1,0 +1,87 @@
+"""What a server looks like to a person: the supervisor's snapshot, the switch, the credentials."""
+
+from dataclasses import dataclass
+
+from gateway.domain.secret import MaskedCredential
+from supervisor.events import ServerState
+from supervisor.snapshot import ServerSnapshot
+from supervisor.spec import DeclaredCredential, ServerSpec
+
+_BROKEN = frozenset({ServerState.BACKOFF, ServerState.QUARANTINED, ServerState.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialStatus:
+    """A credential that a server declares or was given."""
+
+    key: str
+    declared: bool
+    """False: it was set, and no child ever sees it."""
+    required: bool
+    description: str
+    masked: str | None
+    """None when it is not set."""
+    set_at: int | None
+
+    @property
+    def missing(self) -> bool:
+        """True when the server cannot start without it and nobody set it."""
+        return self.required and self.masked is None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a server does not run, or does not run its new code."""
+
+    sentence: str
+    stderr_tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """A server now."""
+
+    spec: ServerSpec
+    snapshot: ServerSnapshot
+    enabled: bool
+    credentials: tuple[CredentialStatus, ...]
+    failure: Failure | None = None
+    """Why what was asked for did not come to life."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Keys of the required credentials that are not set."""
+        return tuple(credential.key for credential in self.credentials if credential.missing)
+
+
+def failure_of(snapshot: ServerSnapshot) -> Failure | None:
+    """Return why a server that should run does not, or None."""
+    if snapshot.state not in _BROKEN:
+        return None
+    sentence = f"Server {snapshot.name!r} is {snapshot.state}: {snapshot.reason}."
+    return Failure(sentence, snapshot.stderr_tail)
+
+
+def credential_statuses(
+    spec: ServerSpec, stored: tuple[MaskedCredential, ...]
+) -> tuple[CredentialStatus, ...]:
+    """Return the declared credentials, then those that were set without being declared."""
+    values = {credential.key: credential for credential in stored}
+    declared = {want.key: want for want in spec.credentials}
+    return tuple(
+        _status(declared.get(key), values.get(key), key)
+        for key in dict.fromkeys([*declared, *values])
+    )
+
+
+def _status(
+    want: DeclaredCredential | None, stored: MaskedCredential | None, key: str
+) -> CredentialStatus:
+    return CredentialStatus(
+        key=key,
+        declared=want is not None,
+        required=want is not None and want.required,
+        description=want.description if want else "",
+        masked=stored.masked if stored else None,
+        set_at=stored.set_at if stored else None,
+    )

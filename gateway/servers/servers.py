@@ -1,0 +1,286 @@
+"""One owner for what exists and what is switched on: every change to a server goes through here.
+
+Above: tools, dashboard, command line. Below: the folders, the store's switches, the supervisor.
+"""
+
+import shutil
+from collections.abc import Awaitable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+from anyio import CancelScope, to_thread
+
+from gateway.credentials import Credentials
+from gateway.servers.draft import Draft, apply_draft
+from gateway.servers.folders import DynamicFolders, Source
+from gateway.servers.report import (
+    CredentialStatus,
+    Failure,
+    ServerReport,
+    credential_statuses,
+    failure_of,
+)
+from gateway.store import Store
+from sandboxes.errors import SandboxError
+from supervisor.catalog import check_name, read_catalog, read_metadata, read_server
+from supervisor.errors import InvalidServer, NotConfigured, StartFailed, UnknownServer
+from supervisor.spec import ServerKind, ServerSpec
+from supervisor.supervisor import Supervisor
+
+RESERVED = frozenset({"all", "claude-in-chrome", "claude-runner", "computer-use", "ide"})
+"""Names that our own endpoints, or the Claude CLI, keep for themselves."""
+
+SETTLE_S = 5.0
+"""Beyond its start time-out a server gets this long to be restarted once or to give up."""
+
+
+class Servers:
+    """Every server by name. Changes to one server take turns; different servers do not wait."""
+
+    def __init__(
+        self,
+        *,
+        supervisor: Supervisor,
+        store: Store,
+        credentials: Credentials,
+        fixed_dir: Path,
+        dynamic_dir: Path,
+        state_dir: Path,
+    ) -> None:
+        self._supervisor = supervisor
+        self._store = store
+        self._credentials = credentials
+        self._folders = DynamicFolders(dynamic_dir)
+        self._fixed_dir = fixed_dir
+        self._dynamic_dir = dynamic_dir
+        self._state_dir = state_dir
+        self._specs: dict[str, ServerSpec] = {}
+        self._off_by_default: frozenset[str] = frozenset()
+        self._problems: tuple[str, ...] = ()
+        self._turns: dict[str, anyio.Lock] = {}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One sentence for each folder that `load_all` could not read."""
+        return self._problems
+
+    async def load_all(self) -> None:
+        """Hand every server on disk to the supervisor; return when all have settled."""
+        specs = await to_thread.run_sync(self._read_disk)
+        async with anyio.create_task_group() as group:
+            for spec in specs:
+                group.start_soon(self._apply, spec)
+
+    async def create(self, name: str, draft: Draft, *, enable: bool) -> ServerReport:
+        """Write a new dynamic server, start it unless told otherwise, and report.
+
+        A server that does not start is kept, in state failed, and the report says why.
+
+        Raises:
+            InvalidServer: the name is bad or taken, or the code or a setting is wrong.
+        """
+        check_name(name)
+        if name in RESERVED:
+            raise InvalidServer(f"The server name {name!r} is reserved; choose another.")
+        async with self._turn(name):
+            self._check_free(name)
+            await self._stage(name, apply_draft(Source(None, {}), draft))
+            with _to_the_end():
+                await self._store.servers.set_enabled(name, enable)
+                spec = await to_thread.run_sync(self._put_in_place, name)
+                self._specs[name] = spec
+                return await self._apply(spec)
+
+    async def update(self, name: str, draft: Draft) -> ServerReport:
+        """Change a dynamic server as a whole or not at all, and report.
+
+        If the new code does not start, the old code keeps serving and is what the folder holds.
+
+        Raises:
+            UnknownServer, InvalidServer: nothing was changed.
+        """
+        self.spec(name, ServerKind.DYNAMIC)
+        async with self._turn(name):
+            before = await to_thread.run_sync(self._folders.read, name)
+            await self._stage(name, apply_draft(before, draft))
+            with _to_the_end():
+                return await self._replace(name)
+
+    async def delete(self, name: str) -> None:
+        """Stop a dynamic server and remove its folder, data, credentials and switch.
+
+        Raises:
+            UnknownServer, InvalidServer: there is no such dynamic server.
+        """
+        async with self._turn(name):
+            if not await to_thread.run_sync(self._folders.path(name).exists):
+                self.spec(name, ServerKind.DYNAMIC)
+            with _to_the_end():
+                if self._specs.pop(name, None):
+                    await self._supervisor.remove(name)
+                await to_thread.run_sync(self._remove_files, name)
+                await self._store.credentials.delete_server(name)
+                await self._store.servers.delete(name)
+
+    async def enable(self, name: str, kind: ServerKind) -> ServerReport:
+        """Switch a server on, start it and report. Raises UnknownServer, InvalidServer."""
+        spec = self.spec(name, kind)
+        async with self._turn(name):
+            await self._store.servers.set_enabled(name, True)
+            return await self._settle(spec, self._supervisor.enable(name))
+
+    async def disable(self, name: str, kind: ServerKind) -> ServerReport:
+        """Switch a server off, stop it and report. Raises UnknownServer, InvalidServer."""
+        spec = self.spec(name, kind)
+        async with self._turn(name):
+            await self._store.servers.set_enabled(name, False)
+            return await self._settle(spec, self._supervisor.disable(name))
+
+    async def renew(self, name: str) -> ServerReport:
+        """Bring in a child with the present credentials, if the server is on; lose no call."""
+        spec = self.spec(name)
+        async with self._turn(name):
+            if not await self._is_enabled(spec):
+                return await self._report(spec)
+            return await self._settle(spec, self._supervisor.apply(spec, enabled=True))
+
+    async def restart(self, name: str) -> ServerReport:
+        """Stop a server's child and start another, if the server is on, and report."""
+        spec = self.spec(name)
+        async with self._turn(name):
+            if not await self._is_enabled(spec):
+                return await self._report(spec)
+            return await self._settle(spec, self._supervisor.restart(name))
+
+    async def report(self, name: str, kind: ServerKind) -> ServerReport:
+        """Return a server as it is now. Raises UnknownServer, InvalidServer."""
+        return await self._report(self.spec(name, kind))
+
+    async def reports(self, kind: ServerKind) -> tuple[ServerReport, ...]:
+        """Return every server of a kind, by name."""
+        specs = [spec for _, spec in sorted(self._specs.items()) if spec.kind is kind]
+        return tuple([await self._report(spec) for spec in specs])
+
+    async def code(self, name: str) -> str | None:
+        """Return the text of a dynamic server's `server.py`; None if it has another program."""
+        self.spec(name, ServerKind.DYNAMIC)
+        return (await to_thread.run_sync(self._folders.read, name)).code
+
+    async def credentials(self, name: str) -> tuple[CredentialStatus, ...]:
+        """Return what a server declares and what is set. Raises UnknownServer."""
+        return credential_statuses(self.spec(name), tuple(await self._credentials.masked(name)))
+
+    def names(self) -> tuple[str, ...]:
+        """Return every server's name."""
+        return tuple(sorted(self._specs))
+
+    def spec(self, name: str, kind: ServerKind | None = None) -> ServerSpec:
+        """Return a server's description.
+
+        Raises:
+            UnknownServer: there is none of this name.
+            InvalidServer: the text is not a server's name, or it is one of the other kind.
+        """
+        check_name(name)
+        if name not in self._specs:
+            raise UnknownServer(name, self.names())
+        spec = self._specs[name]
+        if kind and spec.kind is not kind:
+            raise InvalidServer(
+                f"Server {name!r} is a {spec.kind} server, not a {kind} one;"
+                f" use the tools for {spec.kind} servers."
+            )
+        return spec
+
+    async def _replace(self, name: str) -> ServerReport:
+        spec, kept = self._specs[name], False
+        try:
+            new = await to_thread.run_sync(self._put_in_place, name)
+            report = await self._apply(new)
+            # A server that was not running has nothing to go back to: it now is the new code.
+            kept = report.failure is None or report.snapshot.digest == new.digest
+            spec = new if kept else spec
+        finally:
+            end = self._folders.confirm if kept else self._folders.take_back
+            await to_thread.run_sync(end, name)
+        self._specs[name] = spec
+        return replace(report, spec=spec)
+
+    async def _apply(self, spec: ServerSpec) -> ServerReport:
+        enabled = await self._is_enabled(spec)
+        return await self._settle(spec, self._supervisor.apply(spec, enabled=enabled))
+
+    async def _settle(self, spec: ServerSpec, change: Awaitable[None]) -> ServerReport:
+        """Carry out a change in the supervisor, wait until it has settled, and report."""
+        try:
+            await change
+        except (StartFailed, NotConfigured, SandboxError) as error:
+            tail = error.stderr_tail if isinstance(error, StartFailed) else ()
+            return await self._report(spec, Failure(str(error), tail))
+        seen = await self._supervisor.wait_settled(spec.name, spec.start_timeout_s + SETTLE_S)
+        return await self._report(spec, failure_of(seen))
+
+    async def _report(self, spec: ServerSpec, failure: Failure | None = None) -> ServerReport:
+        return ServerReport(
+            spec=spec,
+            snapshot=self._supervisor.snapshot(spec.name),
+            enabled=await self._is_enabled(spec),
+            credentials=await self.credentials(spec.name),
+            failure=failure,
+        )
+
+    async def _is_enabled(self, spec: ServerSpec) -> bool:
+        switch = await self._store.servers.enabled(spec.name)
+        return spec.name not in self._off_by_default if switch is None else switch
+
+    async def _stage(self, name: str, source: Source) -> None:
+        """Write the next folder; leave nothing behind if it is no server."""
+        await to_thread.run_sync(self._stage_checked, name, source)
+
+    def _stage_checked(self, name: str, source: Source) -> None:
+        try:
+            read_server(self._folders.stage(name, source), ServerKind.DYNAMIC)
+        except BaseException:
+            self._folders.discard_staged(name)
+            raise
+
+    def _put_in_place(self, name: str) -> ServerSpec:
+        return read_server(self._folders.put_in_place(name), ServerKind.DYNAMIC)
+
+    def _remove_files(self, name: str) -> None:
+        self._folders.remove(name)
+        shutil.rmtree(self._state_dir / name, ignore_errors=True)
+
+    def _read_disk(self) -> tuple[ServerSpec, ...]:
+        self._folders.recover()
+        specs, problems = read_catalog(self._fixed_dir, self._dynamic_dir)
+        off = [spec.name for spec in specs if not read_metadata(spec.code_dir).enabled]
+        self._specs = {spec.name: spec for spec in specs}
+        self._off_by_default = frozenset(off)
+        self._problems = tuple(map(str, problems))
+        return specs
+
+    def _check_free(self, name: str) -> None:
+        if name in self._specs:
+            kind = self._specs[name].kind
+            raise InvalidServer(
+                f"There is a {kind} server named {name!r} already; choose another name"
+                " or change that one with update_mcp_server."
+            )
+        if self._folders.path(name).exists():
+            raise InvalidServer(
+                f"The folder of a server named {name!r} is there but cannot be used;"
+                " remove it with delete_mcp_server."
+            )
+
+    def _turn(self, name: str) -> anyio.Lock:
+        return self._turns.setdefault(name, anyio.Lock())
+
+
+@contextmanager
+def _to_the_end() -> Generator[None]:
+    """Half a change is worse than a caller who waits: bounded by the server's start time-out."""
+    with CancelScope(shield=True):
+        yield

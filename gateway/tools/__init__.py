@@ -1,0 +1,88 @@
+"""The management tools: what Claude can do with this gateway, as one MCP server.
+
+Sits on the services of the composition root. Every refusal is one sentence (`sentences`).
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastmcp import FastMCP
+from fastmcp.decorators import get_fastmcp_meta
+from fastmcp.tools.function_tool import FunctionTool, ToolMeta
+
+from gateway.tools.credentials import CredentialTools
+from gateway.tools.dynamic_servers import DynamicServerTools
+from gateway.tools.fixed_servers import FixedServerTools
+from gateway.tools.invoke import InvokeTools
+from gateway.tools.jobs import JobTools
+from gateway.tools.runs import RunTools
+from gateway.tools.sentences import OneSentence, refusing
+from gateway.tools.services import Services
+from gateway.tools.webhooks import WebhookTools
+from gateway.version import read_version
+
+__all__ = ["Services", "build_mcp"]
+
+NAME = "claude-runner"
+INSTRUCTIONS = """\
+Claude Runner is a gateway on the user's own machine. It runs MCP servers that are installed there
+(fixed) or that you write (dynamic), prompts on a schedule (jobs) and prompts that a POST starts
+(webhooks). Call any server's tool with invoke_internal_mcp_tool. To make a new tool, write a server
+with create_mcp_server and call it in the same conversation. Jobs and webhooks run unattended
+without this conversation's context."""
+
+
+def build_mcp(services: Services) -> FastMCP[Any]:
+    """Return the MCP server with every management tool."""
+    mcp: FastMCP[Any] = FastMCP(
+        NAME,
+        INSTRUCTIONS,
+        version=read_version(),
+        middleware=[OneSentence()],
+        mask_error_details=True,
+        strict_input_validation=True,
+        on_duplicate="error",
+    )
+    for function in _functions(services):
+        meta = get_fastmcp_meta(function)
+        assert isinstance(meta, ToolMeta)
+        mcp.add_tool(FunctionTool.from_function(refusing(function), metadata=meta))
+    return mcp
+
+
+def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ...]:
+    jobs, runs, webhooks = JobTools(services), RunTools(services), WebhookTools(services)
+    dynamic, fixed = DynamicServerTools(services), FixedServerTools(services)
+    credentials = CredentialTools(services)
+    return (
+        jobs.list_jobs,
+        jobs.get_job,
+        jobs.create_job,
+        jobs.update_job,
+        jobs.delete_job,
+        jobs.trigger_job,
+        runs.list_runs,
+        runs.get_run,
+        runs.kill_run,
+        webhooks.create_webhook,
+        webhooks.list_webhooks,
+        webhooks.get_webhook,
+        webhooks.update_webhook,
+        webhooks.delete_webhook,
+        dynamic.create_mcp_server,
+        dynamic.list_dynamic_mcp_servers,
+        dynamic.get_dynamic_mcp_server,
+        dynamic.update_mcp_server,
+        dynamic.delete_mcp_server,
+        dynamic.enable_mcp_server,
+        dynamic.disable_mcp_server,
+        fixed.list_fixed_mcp_servers,
+        fixed.enable_fixed_server,
+        fixed.disable_fixed_server,
+        InvokeTools(services).invoke_internal_mcp_tool,
+        credentials.set_server_credential,
+        credentials.get_server_credentials,
+        credentials.list_required_credentials,
+        credentials.get_unconfigured_servers,
+        credentials.delete_server_credential,
+    )

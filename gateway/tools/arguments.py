@@ -1,0 +1,80 @@
+"""Argument types that tools share: what each one means to a model, and its bounds."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+JobId = Annotated[str, Field(description="The job's id, such as job_k3v7q2m5x4a6b1cd.")]
+RunId = Annotated[str, Field(description="The run's id, such as run_k3v7q2m5x4a6b1cd.")]
+WebhookId = Annotated[str, Field(description="The webhook's id, such as webhook_k3v7q2m5x4a6b1cd.")]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    Field(description="A name for people."),
+]
+Prompt = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200_000),
+    Field(description="What the run is asked to do, as text for Claude."),
+]
+Cron = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="Five fields: minute hour day-of-month month day-of-week, as in '0 8 * * 1-5'.",
+    ),
+]
+Timezone = Annotated[
+    str, Field(min_length=1, max_length=64, description="IANA time zone, such as Europe/Berlin.")
+]
+_TOOL_NAMES = (
+    "built-in ones such as 'Read' or 'WebSearch', and tools of servers as 'mcp__server__tool' "
+    "('server:tool' and 'server.tool' mean the same; 'mcp__server__*' means all of a server)"
+)
+ToolNames = Annotated[
+    list[str],
+    Field(
+        max_length=200,
+        description=(
+            f"Tools the run may use: {_TOOL_NAMES}. Empty means the default tools and every tool "
+            "of its servers."
+        ),
+    ),
+]
+WebhookToolNames = Annotated[
+    list[str],
+    Field(max_length=200, description=f"Tools the run may use, no others: {_TOOL_NAMES}."),
+]
+ServerNames = Annotated[
+    list[str],
+    Field(
+        max_length=200,
+        description=(
+            "Servers the run may use in full, besides those of its tools; empty means the default "
+            "ones if it names no tools."
+        ),
+    ),
+]
+Model = Annotated[
+    str, Field(max_length=200, description="Model name or alias; '' means the default model.")
+]
+SystemPrompt = Annotated[str, Field(max_length=200_000, description="'' means none.")]
+MaxTurns = Annotated[
+    int, Field(ge=0, le=1000, description="Most turns of a run; 0 means no limit.")
+]
+TimeoutS = Annotated[
+    float, Field(ge=1, le=24 * 3600, description="Longest duration of a run in seconds.")
+]
+BudgetUsd = Annotated[
+    float, Field(ge=0, le=10_000, description="Most US dollars a run may cost; 0 means no limit.")
+]
+ServerName = Annotated[
+    str,
+    Field(
+        description="The server's name: 1 to 40 lower-case letters, digits and '-', letter first."
+    ),
+]
+CredentialKey = Annotated[
+    str, Field(description="The environment variable that the server reads, such as SMTP_PASSWORD.")
+]

@@ -1,0 +1,95 @@
+"""Tools for credentials: secrets that servers need, set by key and never shown."""
+
+from typing import Annotated
+
+from fastmcp.tools import tool
+from pydantic import Field
+
+from gateway.servers import ServerReport
+from gateway.tools.arguments import CredentialKey, ServerName
+from gateway.tools.hints import CHANGE, READ
+from gateway.tools.sentences import Refused, shown
+from gateway.tools.server_views import (
+    CredentialAnswer,
+    CredentialList,
+    UnconfiguredList,
+    UnconfiguredServer,
+    view_credentials,
+    view_server,
+)
+from gateway.tools.services import Services
+from supervisor.spec import ServerKind
+
+
+class CredentialTools:
+    """set, get, list required, list unconfigured, delete."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @tool(title="Set a server's credential", annotations=CHANGE)
+    async def set_server_credential(
+        self,
+        server: ServerName,
+        key: CredentialKey,
+        value: Annotated[str, Field(description="The secret; stored encrypted, never shown.")],
+    ) -> CredentialAnswer:
+        """Store a secret for one server and start the server with it.
+
+        The server finds it as an environment variable, if it declares the key. No other server and
+        no run ever sees it.
+        """
+        self._services.servers.spec(server)
+        await self._services.credentials.set(server, key, value)
+        report = await self._services.servers.renew(server)
+        declared = any(want.key == key for want in report.spec.credentials)
+        unused = "" if declared else f" It is not used yet: {server!r} does not declare {key}."
+        return _answer(report, f"{key} of server {server!r} is set.{unused}")
+
+    @tool(title="Show a server's credentials", annotations=READ)
+    async def get_server_credentials(self, server: ServerName) -> CredentialList:
+        """Show which credentials a server declares and has, with masked values."""
+        return CredentialList(
+            server, view_credentials(await self._services.servers.credentials(server))
+        )
+
+    @tool(title="List a server's required credentials", annotations=READ)
+    async def list_required_credentials(self, server: ServerName) -> CredentialList:
+        """List the credentials that a server cannot start without, and whether they are set."""
+        statuses = await self._services.servers.credentials(server)
+        return CredentialList(
+            server, view_credentials(tuple(status for status in statuses if status.required))
+        )
+
+    @tool(title="List servers that need credentials", annotations=READ)
+    async def get_unconfigured_servers(self) -> UnconfiguredList:
+        """List the servers that cannot start until a credential is set, with what they wait for."""
+        servers = self._services.servers
+        reports = [report for kind in ServerKind for report in await servers.reports(kind)]
+        return UnconfiguredList([_unconfigured(report) for report in reports if report.missing])
+
+    @tool(title="Delete a server's credential", annotations=CHANGE)
+    async def delete_server_credential(
+        self, server: ServerName, key: CredentialKey
+    ) -> CredentialAnswer:
+        """Delete one stored secret for good; the server is restarted without it."""
+        self._services.servers.spec(server)
+        if not await self._services.credentials.delete(server, key):
+            raise Refused(f"Server {server!r} has no credential {shown(key)}.")
+        report = await self._services.servers.restart(server)
+        return _answer(report, f"{key} of server {server!r} is deleted.")
+
+
+def _answer(report: ServerReport, done: str) -> CredentialAnswer:
+    state = f"The server is {report.snapshot.state}."
+    after = report.failure.sentence if report.failure else state
+    return CredentialAnswer(
+        message=f"{done} {after}",
+        server=view_server(report),
+        credentials=view_credentials(report.credentials),
+    )
+
+
+def _unconfigured(report: ServerReport) -> UnconfiguredServer:
+    missing = tuple(status for status in report.credentials if status.missing)
+    return UnconfiguredServer(report.spec.name, view_credentials(missing))

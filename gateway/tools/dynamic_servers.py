@@ -1,0 +1,190 @@
+"""Tools for dynamic servers: MCP servers that Claude writes, changes and removes."""
+
+from typing import Annotated
+
+from fastmcp.tools import tool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from gateway.servers import Draft
+from gateway.tools.arguments import CredentialKey, ServerName
+from gateway.tools.hints import CHANGE, OPEN, READ, SWITCH
+from gateway.tools.server_views import (
+    ServerAnswer,
+    ServerDetail,
+    ServerList,
+    view_change,
+    view_credentials,
+    view_server,
+    view_tools,
+)
+from gateway.tools.services import Services
+from gateway.tools.views import Deleted
+from sandboxes.policy import Network, NetworkMode
+from supervisor.spec import DeclaredCredential, ServerKind
+
+
+class CredentialArgument(BaseModel):
+    """A credential that the server reads from its environment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: CredentialKey
+    required: bool = True
+    description: Annotated[str, Field(max_length=1000)] = ""
+
+
+def _named(credential: object) -> object:
+    """Return a credential that was given by its name alone as the object it stands for."""
+    return {"key": credential} if isinstance(credential, str) else credential
+
+
+Code = Annotated[
+    str,
+    Field(
+        max_length=1_000_000,
+        description=(
+            "The whole text of server.py: an MCP server that speaks over standard input and output,"
+            " usually `from fastmcp import FastMCP`, `mcp = FastMCP('name')`, functions decorated"
+            " with `@mcp.tool` and `mcp.run()` at the end. DATA_DIR is a global Path of the only"
+            " folder it may write. Print to standard error, never to standard output."
+        ),
+    ),
+]
+Description = Annotated[str, Field(max_length=2000, description="What the server is for.")]
+CredentialArguments = Annotated[
+    list[Annotated[CredentialArgument, BeforeValidator(_named)]],
+    Field(
+        max_length=50,
+        description=(
+            "Secrets that the server reads from its environment, as names or objects. What the "
+            "code reads with os.environ or os.getenv is found without this."
+        ),
+    ),
+]
+Hosts = Annotated[
+    list[str],
+    Field(
+        max_length=100,
+        description="Host names the server may reach; without any it has no network.",
+    ),
+]
+
+
+class DynamicServerTools:
+    """create, list, get, update, delete, enable, disable."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @tool(title="Create an MCP server", annotations=OPEN)
+    async def create_mcp_server(
+        self,
+        name: ServerName,
+        code: Code,
+        *,
+        description: Description | None = None,
+        credentials: CredentialArguments | None = None,
+        network: Hosts | None = None,
+        enable: bool = True,
+    ) -> ServerAnswer:
+        """Write a new MCP server and start it in its own sandboxed process.
+
+        Use it when a task needs a tool that does not exist yet. The answer has the tools that were
+        found, the credentials that must be set, or why the server does not run with the end of
+        its standard error. Its tools can be called at once with invoke_internal_mcp_tool. A server
+        that does not start is kept: mend it with update_mcp_server.
+        """
+        draft = _draft(code, description, credentials, network)
+        report = await self._services.servers.create(name, draft, enable=enable)
+        count = len(report.snapshot.tools)
+        done = f"Server {name!r} is {report.snapshot.state} with {count} tools."
+        return view_change(report, f"{done}{_what_next(report.missing)}")
+
+    @tool(title="List dynamic MCP servers", annotations=READ)
+    async def list_dynamic_mcp_servers(self) -> ServerList:
+        """List the servers that were written at run time: state, tools, missing credentials."""
+        reports = await self._services.servers.reports(ServerKind.DYNAMIC)
+        return ServerList(
+            [view_server(report) for report in reports], list(self._services.servers.problems)
+        )
+
+    @tool(title="Get a dynamic MCP server", annotations=READ)
+    async def get_dynamic_mcp_server(self, name: ServerName) -> ServerDetail:
+        """Show a dynamic server in full: code, tools with schemas, credentials, standard error."""
+        report = await self._services.servers.report(name, ServerKind.DYNAMIC)
+        return ServerDetail(
+            server=view_server(report),
+            tools=view_tools(report.snapshot),
+            credentials=view_credentials(report.credentials),
+            code=await self._services.servers.code(name),
+            stderr_tail=list(report.snapshot.stderr_tail),
+        )
+
+    @tool(title="Change an MCP server", annotations=OPEN)
+    async def update_mcp_server(
+        self,
+        name: ServerName,
+        code: Code | None = None,
+        *,
+        description: Description | None = None,
+        credentials: CredentialArguments | None = None,
+        network: Hosts | None = None,
+    ) -> ServerAnswer:
+        """Replace the code of a dynamic server, or change its description or grants.
+
+        The new code is started beside the old; calls move over once it is ready and none is lost.
+        If it does not start, ok is false, the old code keeps serving and stays on disk, and the
+        answer has the reason.
+        """
+        draft = _draft(code, description, credentials, network)
+        report = await self._services.servers.update(name, draft)
+        done = (
+            f"Server {name!r} is {report.snapshot.state}, generation {report.snapshot.generation}."
+        )
+        return view_change(report, f"{done}{_what_next(report.missing)}")
+
+    @tool(title="Delete an MCP server", annotations=CHANGE)
+    async def delete_mcp_server(self, name: ServerName) -> Deleted:
+        """Stop a dynamic server and delete its code, data folder and credentials for good."""
+        await self._services.servers.delete(name)
+        return Deleted(
+            name, f"Server {name!r} is deleted with its code, its data folder and its credentials."
+        )
+
+    @tool(title="Enable an MCP server", annotations=SWITCH)
+    async def enable_mcp_server(self, name: ServerName) -> ServerAnswer:
+        """Start a dynamic server and keep it running, also after a restart of the gateway."""
+        report = await self._services.servers.enable(name, ServerKind.DYNAMIC)
+        return view_change(report, f"Server {name!r} is enabled and {report.snapshot.state}.")
+
+    @tool(title="Disable an MCP server", annotations=SWITCH)
+    async def disable_mcp_server(self, name: ServerName) -> ServerAnswer:
+        """Stop a dynamic server and keep it stopped; its code, data and credentials stay."""
+        report = await self._services.servers.disable(name, ServerKind.DYNAMIC)
+        return view_change(report, f"Server {name!r} is disabled.")
+
+
+def _draft(
+    code: str | None,
+    description: str | None,
+    credentials: list[CredentialArgument] | None,
+    hosts: list[str] | None,
+) -> Draft:
+    return Draft(
+        code=code,
+        description=description,
+        credentials=None if credentials is None else tuple(map(_declared, credentials)),
+        network=None if hosts is None else _network(hosts),
+    )
+
+
+def _declared(credential: CredentialArgument) -> DeclaredCredential:
+    return DeclaredCredential(credential.key, credential.required, credential.description)
+
+
+def _network(hosts: list[str]) -> Network:
+    return Network(NetworkMode.HOSTS, tuple(hosts)) if hosts else Network(NetworkMode.NONE)
+
+
+def _what_next(missing: tuple[str, ...]) -> str:
+    return f" Set {', '.join(missing)} with set_server_credential." if missing else ""

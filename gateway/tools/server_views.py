@@ -1,0 +1,204 @@
+"""What tools answer about servers, their tools and their credentials."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.servers import CredentialStatus, ServerReport
+from gateway.tools.names import Live, exposed_names
+from gateway.tools.views import iso_or_none
+from sandboxes.policy import Network, NetworkMode
+from supervisor.snapshot import ServerSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ToolView:
+    """A tool of a server."""
+
+    name: str
+    """How jobs and invoke_internal_mcp_tool call it."""
+    description: str
+    input_schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialView:
+    """A credential that a server reads; never its value."""
+
+    key: str
+    required: bool
+    declared: bool
+    is_set: bool
+    masked: str | None
+    description: str
+    set_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """A server now."""
+
+    name: str
+    kind: str
+    description: str
+    enabled: bool
+    state: str
+    reason: str
+    sandbox: str
+    network: str
+    generation: int
+    pid: int | None
+    uptime_s: float | None
+    restarts: int
+    era: str | None
+    calls: int
+    errors: int
+    in_flight: int
+    last_exit: str | None
+    tools: list[str]
+    missing_credentials: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerList:
+    """Servers by name, and one sentence for each folder that could not be read."""
+
+    servers: list[ServerView]
+    problems: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDetail:
+    """A server with its tools, credentials and code."""
+
+    server: ServerView
+    tools: list[ToolView]
+    credentials: list[CredentialView]
+    code: str | None
+    stderr_tail: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAnswer:
+    """What became of a change: `ok` is false when the server does not run as asked."""
+
+    ok: bool
+    message: str
+    server: ServerView
+    tools: list[ToolView]
+    credentials: list[CredentialView]
+    stderr_tail: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialList:
+    """The credentials of one server."""
+
+    server: str
+    credentials: list[CredentialView]
+
+
+@dataclass(frozen=True, slots=True)
+class UnconfiguredServer:
+    """A server that cannot start yet, and what it waits for."""
+
+    server: str
+    missing: list[CredentialView]
+
+
+@dataclass(frozen=True, slots=True)
+class UnconfiguredList:
+    """Servers with a required credential that is not set."""
+
+    servers: list[UnconfiguredServer]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialAnswer:
+    """What became of a credential, and of the server that reads it."""
+
+    message: str
+    server: ServerView
+    credentials: list[CredentialView]
+
+
+def live_tools(snapshots: tuple[ServerSnapshot, ...]) -> Live:
+    """Return every server with the names of the tools it shows."""
+    return {
+        seen.name: [str(tool["name"]) for tool in seen.tools if "name" in tool]
+        for seen in snapshots
+    }
+
+
+def view_server(report: ServerReport) -> ServerView:
+    """Return a server as tools list it."""
+    seen = report.snapshot
+    return ServerView(
+        name=seen.name,
+        kind=seen.kind,
+        description=report.spec.description,
+        enabled=report.enabled,
+        state=seen.state,
+        reason=seen.reason,
+        sandbox=seen.level,
+        network=_network(report.spec.network),
+        generation=seen.generation,
+        pid=seen.pid,
+        uptime_s=None if seen.uptime_s is None else round(seen.uptime_s, 3),
+        restarts=seen.restarts,
+        era=seen.era,
+        calls=seen.calls,
+        errors=seen.errors,
+        in_flight=seen.in_flight,
+        last_exit=seen.last_exit,
+        tools=[tool.name for tool in view_tools(seen)],
+        missing_credentials=list(report.missing),
+    )
+
+
+def view_tools(snapshot: ServerSnapshot) -> list[ToolView]:
+    """Return the tools of a server under the names by which they are called."""
+    shown = exposed_names(live_tools((snapshot,)))
+    by_tool = {name.tool: text for text, name in shown.items()}
+    return [
+        _view_tool(by_tool[str(tool["name"])], tool) for tool in snapshot.tools if "name" in tool
+    ]
+
+
+def view_credentials(statuses: tuple[CredentialStatus, ...]) -> list[CredentialView]:
+    """Return credentials as tools show them."""
+    return [
+        CredentialView(
+            key=status.key,
+            required=status.required,
+            declared=status.declared,
+            is_set=status.masked is not None,
+            masked=status.masked,
+            description=status.description,
+            set_at=iso_or_none(status.set_at),
+        )
+        for status in statuses
+    ]
+
+
+def view_change(report: ServerReport, done: str) -> ServerAnswer:
+    """Return the answer to a change that should have led to `done`, one sentence."""
+    failure = report.failure
+    return ServerAnswer(
+        ok=failure is None,
+        message=done if failure is None else failure.sentence,
+        server=view_server(report),
+        tools=view_tools(report.snapshot),
+        credentials=view_credentials(report.credentials),
+        stderr_tail=list(failure.stderr_tail) if failure else [],
+    )
+
+
+def _view_tool(name: str, tool: Mapping[str, Any]) -> ToolView:
+    return ToolView(name, str(tool.get("description") or ""), dict(tool.get("inputSchema") or {}))
+
+
+def _network(network: Network) -> str:
+    if network.mode is NetworkMode.HOSTS:
+        return f"hosts: {', '.join(network.hosts)}"
+    return network.mode.value

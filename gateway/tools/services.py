@@ -1,0 +1,24 @@
+"""What the management tools are built on; made once by the composition root."""
+
+from dataclasses import dataclass
+
+from gateway.credentials import Credentials
+from gateway.jobs.runner import Runner
+from gateway.servers import Servers
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.vault import Vault
+from supervisor.supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of one running gateway."""
+
+    store: Store
+    supervisor: Supervisor
+    servers: Servers
+    credentials: Credentials
+    vault: Vault
+    runner: Runner
+    settings: Settings
