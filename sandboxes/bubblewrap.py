@@ -7,7 +7,7 @@ because those are world-readable. See bwrap(1).
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sandboxes import system
+from sandboxes import interpreter, system
 from sandboxes.policy import MIB, NetworkMode, Policy
 
 TMP_BYTES = 64 * MIB
@@ -50,6 +50,7 @@ def _system(mode: NetworkMode) -> Iterator[str]:
             yield from ("--symlink", str(path.readlink()), name)
         elif path.is_dir():
             yield from ("--ro-bind", name, name)
+    yield from ("--ro-bind", str(interpreter.SANDBOXES / "etc" / "gitconfig"), "/etc/gitconfig")
     for name in system.resolver(mode):
         yield from ("--ro-bind-try", str(Path(name).resolve()), name)
 

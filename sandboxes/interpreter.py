@@ -30,3 +30,14 @@ def folders(python: Path) -> tuple[Path, ...]:
     """
     found = [hop.parent.parent for hop in links_of(python)]
     return tuple(dict.fromkeys(folder for folder in found if folder != Path("/")))
+
+
+def installation(program: Path) -> tuple[Path, ...]:
+    """Return the folders that the Python of a virtual environment needs; none for all else.
+
+    Whoever grants a virtual environment grants the installation it was made from.
+    """
+    in_environment = (
+        program.name.startswith("python") and (program.parent.parent / "pyvenv.cfg").is_file()
+    )
+    return folders(program) if in_environment else ()

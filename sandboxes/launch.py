@@ -56,7 +56,7 @@ def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy
     if policy.level is Level.OFF:
         return Launch((*_launcher(os.getpid()), "--", *target), env, cwd)
     _check_machine(policy)
-    read_only = _read_only(policy)
+    read_only = _read_only(policy, program)
     reach.check(policy, program, read_only)
     if policy.level is Level.REDUCED:
         confined = [*_launcher(os.getpid()), *_reduced(policy, read_only), "--", *target]
@@ -122,8 +122,10 @@ def _check_machine(policy: Policy) -> None:
         )
 
 
-def _read_only(policy: Policy) -> tuple[Path, ...]:
+def _read_only(policy: Policy, program: Path) -> tuple[Path, ...]:
     ours = (interpreter.SANDBOXES,)
+    if any(program.is_relative_to(path) for path in policy.read_only):
+        ours += interpreter.installation(program)
     if policy.level is Level.STRONG:
         ours += interpreter.folders(_own_python())
     paths = tuple(dict.fromkeys((*policy.read_only, *ours)))

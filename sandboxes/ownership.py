@@ -45,11 +45,29 @@ def make_folders(data_dir: Path, private: Path, uid: int | None) -> None:
         ForeignOwner: something in them belongs to another server or user.
         SandboxError: one of them is not a folder.
     """
-    for folder in (data_dir, private, private / "tmp"):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if uid is not None and os.geteuid() == 0:
-        give(data_dir, uid)
-        give(private, uid)
+    for folder in (data_dir, private):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise SandboxError(f"{folder} is not a folder; move it away.") from error
+    owner = uid if os.geteuid() == 0 else None
+    if owner is not None:
+        give(data_dir, owner)
+        give(private, owner)
+    _make_tmp(private, owner)
+
+
+def _make_tmp(private: Path, uid: int | None) -> None:
+    # A child that is still alive may write in there, so nothing below it is named by a path.
+    at = os.open(private, OPEN_FOLDER)
+    try:
+        os.mkdir("tmp", 0o700, dir_fd=at)
+        if uid is not None:
+            os.chown("tmp", uid, uid, dir_fd=at, follow_symlinks=False)
+    except FileExistsError:
+        return
+    finally:
+        os.close(at)
 
 
 def give(folder: Path, uid: int) -> None:

@@ -1,0 +1,83 @@
+"""The filter, run in a small interpreter of classic BPF, also for machines we do not have."""
+
+import errno
+import struct
+
+import pytest
+
+from sandboxes import seccomp
+
+MACHINES = sorted(seccomp.MACHINES)
+
+
+def verdict(machine: str, number: int, *arguments: int, internet: bool = False) -> int:
+    """What the kernel would answer to a call: a seccomp return value."""
+    table = seccomp.MACHINES[machine]
+    code = seccomp.program(table, seccomp.INTERNET if internet else ())
+    return run(code, number, table.audit, *arguments)
+
+
+def run(code: bytes, number: int, audit: int, *arguments: int) -> int:
+    """Interpret a filter over one call."""
+    padded = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
+    data = struct.pack("<IIQ6Q", number, audit, 0, *padded)
+    position, accumulator = 0, 0
+    while True:
+        operation, if_true, if_false, value = struct.unpack_from("<HBBI", code, position * 8)
+        position += 1
+        if operation == seccomp.RETURN:
+            return value
+        if operation == seccomp.LOAD:
+            (accumulator,) = struct.unpack_from("<I", data, value)
+        elif operation == seccomp.AND:
+            accumulator &= value
+        else:
+            holds = {
+                seccomp.EQUAL: accumulator == value,
+                seccomp.AT_LEAST: accumulator >= value,
+                seccomp.ANY_BIT: bool(accumulator & value),
+            }[operation]
+            position += if_true if holds else if_false
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_listed_call_is_refused(machine: str) -> None:
+    """Ours: with EPERM, so that a program can go on."""
+    for number in seccomp.MACHINES[machine].refused.values():
+        assert verdict(machine, number) == 0x00050000 | errno.EPERM
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_namespaces_cannot_be_made_by_clone(machine: str) -> None:
+    """Ours: by no flag; an ordinary fork or thread passes."""
+    clone = seccomp.MACHINES[machine].clone
+    for flag in (0x80, *(1 << bit for bit in (17, 25, 26, 27, 28, 29, 30))):
+        assert verdict(machine, clone, flag | 17) == seccomp.REFUSE
+    assert verdict(machine, clone, 0x3D0F00) == seccomp.ALLOW
+    assert verdict(machine, seccomp.CLONE3) == seccomp.ABSENT
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_socket_families(machine: str) -> None:
+    """Ours: none without network; the internet and the resolver's netlink with it."""
+    socket = seccomp.MACHINES[machine].socket
+    for family in range(64):
+        assert verdict(machine, socket, family, 1) == seccomp.REFUSE
+    passed = {
+        f for f in range(64) if verdict(machine, socket, f, 1, internet=True) == seccomp.ALLOW
+    }
+    assert passed == {seccomp.AF_INET, seccomp.AF_INET6, seccomp.AF_NETLINK}
+    assert verdict(machine, socket, seccomp.AF_NETLINK, 3, 15, internet=True) == seccomp.REFUSE
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_foreign_and_future_calls(machine: str) -> None:
+    """Ours: another calling convention kills, an unknown number does not exist."""
+    table = seccomp.MACHINES[machine]
+    code = seccomp.program(table, ())
+    assert run(code, 0, 0x40000003) == seccomp.KILL
+    assert verdict(machine, seccomp.X32_BIT | 1) == seccomp.KILL
+    assert verdict(machine, 9999) == seccomp.ABSENT
+    assert verdict(machine, table.ioctl, 0, 0x5412) == seccomp.REFUSE
+    assert verdict(machine, table.ioctl, 0, 0x541B) == seccomp.ALLOW
+    assert verdict(machine, 63 if machine == "aarch64" else 0) == seccomp.ALLOW
