@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -75,9 +75,10 @@ class Metadata(_Strict):
     @field_validator("credentials", mode="before")
     @classmethod
     def _bare_names(cls, value: Any) -> Any:
-        if isinstance(value, list):
-            return [{"key": item} if isinstance(item, str) else item for item in value]
-        return value
+        if not isinstance(value, list):
+            return value
+        items = cast(list[object], value)
+        return [{"key": item} if isinstance(item, str) else item for item in items]
 
 
 def check_name(name: str) -> None:
@@ -232,9 +233,7 @@ def _environment(name: str, metadata: Metadata) -> tuple[tuple[str, str], ...]:
 def _credentials(name: str, metadata: Metadata) -> tuple[DeclaredCredential, ...]:
     for credential in metadata.credentials:
         _check_variable(name, credential.key)
-    return tuple(
-        DeclaredCredential(c.key, c.required, c.description) for c in metadata.credentials
-    )
+    return tuple(DeclaredCredential(c.key, c.required, c.description) for c in metadata.credentials)
 
 
 def _check_variable(name: str, key: str) -> None:

@@ -15,7 +15,7 @@ from supervisor.era import (
     read_initialize,
     to_modern_params,
 )
-from supervisor.errors import ChildDied, StartFailed
+from supervisor.errors import ChildDied, NotMcp, RequestRefused, StartFailed
 from supervisor.link import Answer, Call, Link, Notice
 from supervisor.lists import Tool, fetch_tools
 from supervisor.process import ChildProcess, Pipes, exit_in_words
@@ -99,7 +99,7 @@ class Child:
             await self._fail(self._silence())
         except ChildDied as error:
             await self._fail(f"{error.reason} before it was ready")
-        except ValueError as error:
+        except NotMcp as error:
             await self._fail(f"it does not speak MCP: {error}")
         finally:
             if not self.alive and self.spawned:
@@ -109,7 +109,7 @@ class Child:
         """Ask for the tools again.
 
         Raises:
-            ChildDied, ValueError: the child is gone or answered something else.
+            ChildDied, NotMcp: the child is gone or answered something else.
         """
         self.tools = await fetch_tools(self._ask_list)
 
@@ -162,10 +162,10 @@ class Child:
                 self.link.notify("notifications/initialized", None)
                 return handshake
             if self.spec.era is Era.HANDSHAKE:
-                raise ValueError(f"initialize was refused ({_message(answer)})")
+                raise NotMcp(f"initialize was refused ({_message(answer)})")
         answer = await self.call("server/discover", to_modern_params(None)).future
         if answer.result is None:
-            raise ValueError(f"server/discover was refused ({_message(answer)})")
+            raise NotMcp(f"server/discover was refused ({_message(answer)})")
         return read_discover(answer.result)
 
     async def _ask_list(self, method: str, params: bytes) -> msgspec.Raw | None:
@@ -215,5 +215,4 @@ class Child:
 
 
 def _message(answer: Answer) -> str:
-    error = decode(answer.error) if answer.error is not None else {}
-    return str(error.get("message", error)) if isinstance(error, dict) else str(error)
+    return RequestRefused.from_json("", decode(answer.error or b"{}")).message

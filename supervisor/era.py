@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
+from supervisor.errors import NotMcp
 from supervisor.spec import Era
 from supervisor.wire import decode, encode, parse_object
 
@@ -90,12 +91,12 @@ def read_initialize(result: msgspec.Raw) -> Handshake:
     """Return what `initialize` answered.
 
     Raises:
-        ValueError: the result has another shape.
+        NotMcp: the result has another shape.
     """
     body = _mapping(result)
     version = body.get("protocolVersion")
     if not isinstance(version, str):
-        raise ValueError("the answer to initialize names no protocolVersion")
+        raise NotMcp("the answer to initialize names no protocolVersion")
     return Handshake(
         Era.HANDSHAKE,
         version,
@@ -109,12 +110,12 @@ def read_discover(result: msgspec.Raw) -> Handshake:
     """Return what `server/discover` answered.
 
     Raises:
-        ValueError: the result has another shape or the child does not speak our revision.
+        NotMcp: the result has another shape or the child does not speak our revision.
     """
     body = _mapping(result)
     versions = body.get("supportedVersions")
     if not isinstance(versions, list) or MODERN_VERSION not in versions:
-        raise ValueError(f"the child supports {versions!r}, not {MODERN_VERSION}")
+        raise NotMcp(f"the child supports {versions!r}, not {MODERN_VERSION}")
     info = _member(_member(body, "_meta"), PREFIX + "serverInfo")
     return Handshake(
         Era.MODERN,
@@ -169,7 +170,7 @@ def _names(body: bytes) -> frozenset[str]:
 def _mapping(raw: msgspec.Raw) -> dict[str, Any]:
     body = decode(raw)
     if not isinstance(body, dict):
-        raise ValueError("the answer is not an object")
+        raise NotMcp("the answer is not an object")
     return cast(dict[str, Any], body)
 
 

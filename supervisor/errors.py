@@ -31,12 +31,18 @@ class UnknownServer(SupervisorError):
 class ServerUnavailable(SupervisorError):
     """The server exists but cannot take a call now."""
 
-    def __init__(self, server: str, state: str, reason: str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, server: str, state: str, reason: str, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(f"Server {server!r} is {state}: {reason}.")
         self.server = server
         self.state = state
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+class NotMcp(SupervisorError):
+    """A child answered something that the protocol does not allow; the message says what."""
 
 
 class StartFailed(SupervisorError):

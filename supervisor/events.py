@@ -94,5 +94,11 @@ class LeftoverKilled:
 
 
 Event = (
-    StateChanged | ChildSpawned | ChildReady | ChildExited | Reloaded | ReloadRejected | LeftoverKilled
+    StateChanged
+    | ChildSpawned
+    | ChildReady
+    | ChildExited
+    | Reloaded
+    | ReloadRejected
+    | LeftoverKilled
 )

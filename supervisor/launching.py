@@ -17,7 +17,6 @@ from supervisor.errors import NotConfigured
 from supervisor.leftovers import MARKER
 from supervisor.spec import ServerSpec
 
-
 QUIET = {"FASTMCP_SHOW_SERVER_BANNER": "false", "FASTMCP_CHECK_FOR_UPDATES": "off"}
 """Keeps FastMCP's banner out of the logs, and its servers from asking for newer versions."""
 

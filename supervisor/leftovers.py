@@ -1,4 +1,4 @@
-"""Processes that outlived an earlier supervisor: recorded while they live, ended at the next start."""
+"""Processes that outlived an earlier supervisor: recorded while alive, ended at the next start."""
 
 import json
 import os

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import msgspec
 
+from supervisor.errors import NotMcp
 from supervisor.wire import decode, encode
 
 MAX_PAGES = 100
@@ -29,7 +30,7 @@ async def fetch_tools(ask: Ask) -> tuple[Tool, ...]:
     """Return all tools, page by page; none when the child has no tools capability.
 
     Raises:
-        ValueError: the child answered something that is not a list of tools.
+        NotMcp: the child answered something that is not a list of tools.
     """
     tools: list[Tool] = []
     cursor: str | None = None
@@ -41,7 +42,7 @@ async def fetch_tools(ask: Ask) -> tuple[Tool, ...]:
         tools.extend(page)
         if cursor is None:
             return tuple(tools)
-    raise ValueError(f"tools/list did not end after {MAX_PAGES} pages")
+    raise NotMcp(f"tools/list did not end after {MAX_PAGES} pages")
 
 
 def compare(before: tuple[Tool, ...], after: tuple[Tool, ...]) -> ToolChanges:
@@ -58,11 +59,11 @@ def compare(before: tuple[Tool, ...], after: tuple[Tool, ...]) -> ToolChanges:
 def _read_page(raw: msgspec.Raw) -> tuple[list[Tool], str | None]:
     page = cast(object, decode(raw))
     if not isinstance(page, dict):
-        raise ValueError("the answer to tools/list is not an object")
+        raise NotMcp("the answer to tools/list is not an object")
     body = cast(dict[str, Any], page)
     tools = body.get("tools")
     if not isinstance(tools, list) or not all(_is_tool(t) for t in cast(list[object], tools)):
-        raise ValueError("the answer to tools/list holds no list of named tools")
+        raise NotMcp("the answer to tools/list holds no list of named tools")
     cursor = body.get("nextCursor")
     return cast(list[Tool], tools), cursor if isinstance(cursor, str) and cursor else None
 

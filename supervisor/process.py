@@ -71,7 +71,7 @@ class ChildProcess:
         Raises:
             OSError: the program does not exist or cannot be executed.
         """
-        popen = subprocess.Popen(  # noqa: S603 - argv comes from the spec, no shell
+        popen = subprocess.Popen(
             launch.argv,
             env=dict(launch.env),
             cwd=launch.cwd,
@@ -115,13 +115,12 @@ class ChildProcess:
         """
         with anyio.CancelScope(shield=True):
             self.close_stdin()
-            if await self._gone_within(STDIN_GRACE_S):
-                return True
-            self._signal_group(signal.SIGTERM)
-            if await self._gone_within(TERM_GRACE_S):
-                return True
-            self.kill()
-            return await self._gone_within(KILL_GRACE_S)
+            if not await self._gone_within(STDIN_GRACE_S):
+                self._signal_group(signal.SIGTERM)
+                if not await self._gone_within(TERM_GRACE_S):
+                    self.kill()
+                    await self._gone_within(KILL_GRACE_S)
+        return self._gone.is_set()
 
     async def wait(self) -> int:
         """Return the exit status when the process is gone; negative numbers are signals."""

@@ -56,12 +56,13 @@ def after_death(
     recent = (*(at for at in earlier if now - at < policy.window_s), now)
     following = DeathRecord(consecutive, recent)
     if len(recent) > policy.max_deaths:
-        return Verdict(_spread(policy.quarantine_retry_s, policy, luck), True, following)
+        delay = _spread(policy.quarantine_retry_s, policy, luck)
+        return Verdict(delay, quarantined=True, record=following)
     if consecutive == 1 and ready_for_s > 0:
-        return Verdict(0.0, False, following)
+        return Verdict(0.0, quarantined=False, record=following)
     power = min(max(consecutive - 2, 0), 32)
     delay = min(policy.base_s * policy.factor**power, policy.cap_s)
-    return Verdict(_spread(delay, policy, luck), False, following)
+    return Verdict(_spread(delay, policy, luck), quarantined=False, record=following)
 
 
 def _spread(delay_s: float, policy: RestartPolicy, luck: float) -> float:

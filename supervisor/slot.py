@@ -240,9 +240,7 @@ class Slot:
         changes = compare(self.tools, child.tools)
         self._adopt(child)
         self._context.emit(
-            Reloaded(
-                spec.name, child.generation, changes.added, changes.removed, changes.changed
-            )
+            Reloaded(spec.name, child.generation, changes.added, changes.removed, changes.changed)
         )
         assert self._group is not None
         self._group.start_soon(self._retire, old)
@@ -359,7 +357,7 @@ class Slot:
         with anyio.move_on_after(self.spec.start_timeout_s):
             try:
                 await child.refresh_tools()
-            except (SupervisorError, ValueError):
+            except SupervisorError:
                 # The last good list stays; a child that died is dealt with by its exit.
                 return
             if child is self._child:

@@ -285,4 +285,3 @@ class Supervisor:
             last_exit=slot.last_exit,
             digest=slot.spec.digest,
         )
-

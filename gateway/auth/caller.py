@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.auth.run_tokens import RunGrant
 from gateway.domain.token import Scope
 
 
@@ -11,7 +12,7 @@ class CallerKind(StrEnum):
 
     LOCAL = "local"
     """The command line of this machine's owner."""
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105 - a kind, no password
     """Made by the owner, kept as a hash in the store."""
     RUN = "run"
     """Made for one run, gone with it."""
@@ -19,19 +20,20 @@ class CallerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller. None in `servers` or `tools` means all of them."""
+    """An authenticated caller."""
 
     kind: CallerKind
     id: str
     scopes: frozenset[Scope]
-    servers: frozenset[str] | None = None
-    tools: frozenset[str] | None = None
-    """Full tool names, `mcp__server__tool`."""
+    grant: RunGrant | None = None
+    """What a run was given; other callers may use every server."""
 
     def may_use(self, server: str) -> bool:
         """True when the caller may open this server at all."""
-        return self.servers is None or server in self.servers
+        return self.grant is None or server in self.grant.servers
 
     def may_call(self, server: str, tool: str) -> bool:
         """True when the caller may call this tool."""
-        return self.tools is None or f"mcp__{server}__{tool}" in self.tools
+        if self.grant is not None:
+            return self.grant.may_call(server, tool)
+        return bool(self.scopes & {Scope.RUN, Scope.ADMIN})

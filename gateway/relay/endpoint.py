@@ -56,6 +56,10 @@ class ServerEndpoint:
         self._sessions = Sessions()
         self._stop_listening: Callable[[], None] = supervisor.listen(self._noticed)
 
+    def close_streams(self) -> None:
+        """End the open GET streams; sessions and calls go on."""
+        self._sessions.end_streams()
+
     def close(self) -> None:
         """End all sessions and their streams."""
         self._stop_listening()
@@ -137,7 +141,9 @@ class ServerEndpoint:
             return
         child = slot.current or await slot.child_for_call()
         if posted.era is Era.MODERN and posted.method == "server/discover":
-            await send_body(send, 200, result_message(request_id, child.handshake.discover_result()))
+            await send_body(
+                send, 200, result_message(request_id, child.handshake.discover_result())
+            )
             return
         _check_tool(slot.spec.name, posted, caller)
         await self._relay(child, posted, session, receive, send)
@@ -198,7 +204,9 @@ class ServerEndpoint:
     def _session(self, slot: Slot, headers: Headers, caller: Caller) -> Session:
         session_id = headers.get(SESSION_HEADER)
         if session_id is None:
-            raise Refusal(INVALID_REQUEST, "The Mcp-Session-Id header is missing; initialize first.")
+            raise Refusal(
+                INVALID_REQUEST, "The Mcp-Session-Id header is missing; initialize first."
+            )
         session = self._sessions.find(session_id, slot.spec.name, caller.id)
         if session is None:
             raise Refusal(INVALID_REQUEST, "This session has ended; initialize again.", 404)

@@ -20,7 +20,7 @@ from supervisor.era import to_modern_result
 from supervisor.errors import CallTimedOut, ChildDied
 from supervisor.link import Answer, Call, Notice
 from supervisor.spec import Era
-from supervisor.wire import decode, error_message, notification_line, raw_error_message
+from supervisor.wire import error_message, notification_line, parse_object, raw_error_message
 from supervisor.wire import result_message as result_response
 
 KEEP_ALIVE_S = 15.0
@@ -162,6 +162,6 @@ async def _disconnected(receive: Receive) -> None:
 
 
 def _code(answer: Answer) -> int:
-    error = decode(answer.error or b"{}")
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) else 0
+    code = parse_object(answer.error).get("code", b"")
+    text = bytes(code)
+    return int(text) if text.lstrip(b"-").isdigit() else 0

@@ -83,6 +83,11 @@ class Sessions:
         """Yield the sessions of one server."""
         yield from (s for s in tuple(self._sessions.values()) if s.server == server)
 
+    def end_streams(self) -> None:
+        """End the open stream of every session."""
+        for session in self._sessions.values():
+            session.close()
+
     def end_all(self) -> None:
         """End every session."""
         for session in tuple(self._sessions.values()):

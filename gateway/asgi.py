@@ -1,0 +1,201 @@
+"""The gateway's one ASGI application: the first path segments decide which room answers.
+
+It owns the lifespan of the applications behind it and guards every MCP endpoint. Whole segments
+are compared, so `/mcpfoo` is not `/mcp`.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+from quart import Quart
+from starlette.applications import Starlette
+
+from gateway.auth.caller import Caller, CallerKind
+from gateway.auth.guard import Guard
+from gateway.auth.origins import Origins
+from gateway.relay.endpoint import ServerEndpoint
+from gateway.relay.http import Headers, Message, Receive, Scope, Send, send_body
+from gateway.relay.refusal import INVALID_REQUEST
+from supervisor.wire import encode, error_message
+
+CALLER = "claude_runner.caller"
+"""Key in the ASGI scope under which the rooms find who is calling."""
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The applications behind the router."""
+
+    pages: Quart
+    mcp: Starlette
+    sse: Starlette | None
+    relay: ServerEndpoint
+    webhooks: Asgi
+    local: Asgi
+
+
+class Router:
+    """Routes requests to rooms."""
+
+    def __init__(
+        self, rooms: Rooms, *, guard: Guard, origins: Origins, ready: Callable[[], bool]
+    ) -> None:
+        self._rooms = rooms
+        self._guard = guard
+        self._origins = origins
+        self._ready = ready
+        self._closing = anyio.Event()
+        self._active = 0
+        self._idle = anyio.Event()
+
+    def close(self) -> None:
+        """Accept nothing new but what live runs still need, and end the open streams."""
+        self._closing.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Return when no request is being answered, or after this long."""
+        with anyio.move_on_after(seconds):
+            while self._active:
+                self._idle = anyio.Event()
+                await self._idle.wait()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "lifespan":
+                await self._lifespan(receive, send)
+            case "http" if scope["method"] == "GET":
+                await self._http(scope, self._until_closing(receive), send)
+            case "http":
+                await self._counted(scope, receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1008})
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Run the applications' own start-up and shutdown around the body."""
+        async with AsyncExitStack() as stack:
+            await self._rooms.pages.startup()
+            stack.push_async_callback(self._rooms.pages.shutdown)
+            for app in (self._rooms.mcp, self._rooms.sse):
+                if app is not None:
+                    await stack.enter_async_context(app.router.lifespan_context(app))
+            yield
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._active += 1
+        try:
+            await self._http(scope, receive, send)
+        finally:
+            self._active -= 1
+            self._idle.set()
+
+    def _until_closing(self, receive: Receive) -> Receive:
+        """Return a `receive` that reports a disconnect once the gateway closes."""
+
+        async def receive_or_end() -> Message:
+            got: list[Message] = []
+
+            async def take() -> None:
+                got.append(await receive())
+                group.cancel_scope.cancel()
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(take)
+                await self._closing.wait()
+                group.cancel_scope.cancel()
+            return got[0] if got else {"type": "http.disconnect"}
+
+        return receive_or_end
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with self.running():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        segments = tuple(part for part in scope["path"].split("/") if part)
+        if segments in (("healthz",), ("readyz",)):
+            await self._health(segments[0], send)
+        elif not self._names_fit(scope):
+            await _text(send, 421, "This gateway does not answer to this Host or Origin.")
+        elif self._closing.is_set() and segments[:1] != ("servers",):
+            # A run that is being drained still calls its servers.
+            await send_body(send, 503, headers={b"retry-after": b"5"})
+        else:
+            await self._route(segments, scope, receive, send)
+
+    async def _route(
+        self, segments: tuple[str, ...], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        match segments:
+            case ("mcp",):
+                scope["path"] = "/mcp"
+                await self._management(self._rooms.mcp, scope, receive, send)
+            case ("sse",) | ("messages", *_) if self._rooms.sse is not None:
+                await self._management(self._rooms.sse, scope, receive, send)
+            case ("servers", server, "mcp"):
+                caller = await self._authenticated(scope, send)
+                if caller is not None:
+                    await self._rooms.relay.handle(
+                        scope, receive, send, server=server, caller=caller
+                    )
+            case ("webhook", *_):
+                await self._rooms.webhooks(scope, receive, send)
+            case ("local", *_):
+                caller = await self._authenticated(scope, send)
+                if caller is not None and caller.kind is CallerKind.LOCAL:
+                    await self._rooms.local(scope, receive, send)
+                elif caller is not None:
+                    await _forbidden(send, "Only this machine's command line may do that.")
+            case _:
+                await self._rooms.pages(scope, receive, send)  # pyright: ignore[reportArgumentType] - Quart's own TypedDicts
+
+    async def _management(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = await self._authenticated(scope, send)
+        if caller is None:
+            return
+        if caller.kind is CallerKind.RUN:
+            await _forbidden(send, "A run's token cannot reach the management tools.")
+            return
+        scope[CALLER] = caller
+        await app(scope, receive, send)
+
+    async def _authenticated(self, scope: Scope, send: Send) -> Caller | None:
+        """Return the caller, or None after answering 401 (RFC 6750, section 3)."""
+        authorization = Headers(scope).get(b"authorization")
+        caller = await self._guard.caller(authorization)
+        if caller is None:
+            hint = b"" if authorization is None else b', error="invalid_token"'
+            await send_body(
+                send,
+                401,
+                error_message(None, INVALID_REQUEST, "A bearer token is needed."),
+                headers={b"www-authenticate": b'Bearer realm="claude-runner"' + hint},
+            )
+        return caller
+
+    def _names_fit(self, scope: Scope) -> bool:
+        headers = Headers(scope)
+        host, origin = headers.get(b"host") or "", headers.get(b"origin")
+        if not self._origins.answers_to(host):
+            return False
+        return origin is None or self._origins.may_come_from(origin, host)
+
+    async def _health(self, kind: str, send: Send) -> None:
+        ready = kind == "healthz" or self._ready()
+        body = encode({"status": "ok" if ready else "starting"})
+        await send_body(send, 200 if ready else 503, body)
+
+
+async def _forbidden(send: Send, sentence: str) -> None:
+    await send_body(send, 403, error_message(None, INVALID_REQUEST, sentence))
+
+
+async def _text(send: Send, status: int, sentence: str) -> None:
+    await send_body(send, status, sentence.encode(), content_type=b"text/plain; charset=utf-8")

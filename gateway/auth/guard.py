@@ -1,0 +1,98 @@
+"""The bearer guard: from an Authorization header to a caller, without a database on the way.
+
+Source: RFC 6750, sections 2.1 and 3.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from gateway.auth.caller import Caller, CallerKind
+from gateway.auth.run_tokens import RunTokens, token_hash
+from gateway.domain.clock import utc_ms
+from gateway.domain.token import Scope, Token
+from gateway.store import Store
+
+PREFIX = "crt_"
+"""Tells a machine token from a run's, for people and secret scanners."""
+ALL_SCOPES = frozenset(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    token: Token
+    caller: Caller
+
+
+class Guard:
+    """Knows every valid token by its hash; told when tokens are made or revoked."""
+
+    def __init__(
+        self, store: Store, run_tokens: RunTokens, now_ms: Callable[[], int] = utc_ms
+    ) -> None:
+        self._store = store
+        self._run_tokens = run_tokens
+        self._now_ms = now_ms
+        self._known: dict[str, _Known] = {}
+        self._used: set[str] = set()
+        self._local_hash: str | None = None
+
+    def make_local_token(self) -> str:
+        """Return the token by which the owner's command line acts while this gateway lives."""
+        token = PREFIX + secrets.token_urlsafe(32)
+        self._local_hash = token_hash(token)
+        return token
+
+    async def caller(self, authorization: str | None) -> Caller | None:
+        """Return whose token an Authorization header carries, or None."""
+        kind, _, token = (authorization or "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            return None
+        hashed = token_hash(token.strip())
+        if self._local_hash is not None and hashed == self._local_hash:
+            return Caller(CallerKind.LOCAL, "local", ALL_SCOPES)
+        if (grant := self._run_tokens.grant(hashed)) is not None:
+            return Caller(CallerKind.RUN, grant.run_id, frozenset(), grant)
+        return await self._stored(hashed)
+
+    def forget(self) -> None:
+        """Look tokens up again: one was revoked."""
+        self._known.clear()
+
+    async def note_uses(self) -> None:
+        """Write down which tokens were used since the last time."""
+        used, self._used = self._used, set()
+        await self._store.tokens.touch(used, self._now_ms())
+
+    async def _stored(self, hashed: str) -> Caller | None:
+        known = self._known.get(hashed)
+        if known is None:
+            token = await self._store.tokens.by_hash(hashed, self._now_ms())
+            if token is None:
+                return None
+            known = _Known(token, Caller(CallerKind.TOKEN, token.id, token.scopes))
+            self._known[hashed] = known
+        expires_at = known.token.expires_at
+        if expires_at is not None and expires_at <= self._now_ms():
+            del self._known[hashed]
+            return None
+        self._used.add(known.token.id)
+        return known.caller
+
+
+def new_token() -> str:
+    """Return a fresh machine token; only its hash is kept."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def parse_scopes(names: Iterable[str]) -> frozenset[Scope]:
+    """Return scopes by name.
+
+    Raises:
+        ValueError: one of them is none; the message names those that are.
+    """
+    try:
+        return frozenset(Scope(name) for name in names)
+    except ValueError as error:
+        known = ", ".join(scope.value for scope in Scope)
+        raise ValueError(f"{error.args[0]}; scopes are {known}") from error

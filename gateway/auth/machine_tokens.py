@@ -1,0 +1,57 @@
+"""Machine tokens from the owner's side: made by name and scope, shown once, listed, ended."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.auth.guard import new_token
+from gateway.auth.run_tokens import token_hash
+from gateway.domain.clock import utc_ms
+from gateway.domain.ids import new_id
+from gateway.domain.token import Scope, Token
+from gateway.store import TokenTable
+
+MAX_NAME_CHARACTERS = 100
+
+
+class InvalidToken(Exception):
+    """A token cannot be made as asked; the message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeToken:
+    """A new token together with its value, which exists only here."""
+
+    token: Token
+    value: str = field(repr=False)
+
+
+async def make_token(tokens: TokenTable, *, name: str, scope: str) -> MadeToken:
+    """Store a new token that does not expire, and return it. Raises InvalidToken."""
+    if not name.isprintable() or not 0 < len(name.strip()) <= MAX_NAME_CHARACTERS:
+        raise InvalidToken(
+            f"A token's name is 1 to {MAX_NAME_CHARACTERS} printable characters, not {name[:50]!r}."
+        )
+    if scope not in set(Scope):
+        raise InvalidToken(f"{scope!r} is no scope; scopes are {', '.join(Scope)}.")
+    value = new_token()
+    token = Token(new_id("tok"), name.strip(), frozenset({Scope(scope)}), created_at=utc_ms())
+    await tokens.add(token, token_hash(value))
+    return MadeToken(token, value)
+
+
+def no_such_token(token_id: str) -> str:
+    """Return the sentence for an id that names no live token."""
+    return f"There is no token {token_id[:50]!r} that is still valid; `token list` shows the ids."
+
+
+def view_token(token: Token) -> dict[str, Any]:
+    """Return a token as the command line shows it."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": sorted(token.scopes),
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "last_used_at": token.last_used_at,
+        "revoked_at": token.revoked_at,
+    }

@@ -1,0 +1,86 @@
+"""The one place that turns the supervisor's events into log lines."""
+
+import logging
+
+from supervisor.events import (
+    ChildExited,
+    ChildReady,
+    ChildSpawned,
+    Event,
+    LeftoverKilled,
+    Reloaded,
+    ReloadRejected,
+    ServerState,
+    StateChanged,
+)
+
+log = logging.getLogger("claude_runner.supervisor")
+
+TAIL_SHOWN = 5
+_WORRYING = frozenset({ServerState.BACKOFF, ServerState.DEGRADED})
+_ALARMING = frozenset({ServerState.QUARANTINED, ServerState.FAILED})
+
+
+def log_event(event: Event) -> None:
+    """Log one event: info for a change, warning when degraded, error when a person must act."""
+    match event:
+        case StateChanged():
+            log.log(
+                _level(event.after),
+                "%s: %s -> %s%s",
+                event.server,
+                event.before,
+                event.after,
+                f" ({event.reason})" if event.reason else "",
+            )
+        case ChildSpawned():
+            log.debug("%s: generation %d is pid %d", event.server, event.generation, event.pid)
+        case ChildReady():
+            log.info(
+                "%s: generation %d ready after %.2f s with %d tools (%s era)",
+                event.server,
+                event.generation,
+                event.took_s,
+                event.tools,
+                event.era,
+            )
+        case ChildExited():
+            _log_exit(event)
+        case Reloaded():
+            log.info(
+                "%s: generation %d took over; added %s, removed %s, changed %s",
+                event.server,
+                event.generation,
+                _names(event.tools_added),
+                _names(event.tools_removed),
+                _names(event.tools_changed),
+            )
+        case ReloadRejected():
+            log.warning("%s: new code rejected, the old goes on: %s", event.server, event.reason)
+        case LeftoverKilled():
+            log.warning("%s: ended pid %d, left by an earlier run", event.server, event.pid)
+
+
+def _log_exit(event: ChildExited) -> None:
+    if event.wanted:
+        log.info("%s: generation %d ended (%s)", event.server, event.generation, event.reason)
+        return
+    log.warning(
+        "%s: generation %d died after %.1f s: %s; %d calls in flight failed%s",
+        event.server,
+        event.generation,
+        event.uptime_s,
+        event.reason,
+        event.calls_failed,
+        "".join(f"\n    {line}" for line in event.stderr_tail[-TAIL_SHOWN:]),
+    )
+
+
+def _level(state: ServerState) -> int:
+    if state in _ALARMING:
+        return logging.ERROR
+    return logging.WARNING if state in _WORRYING else logging.INFO
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "none"

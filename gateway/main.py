@@ -1,0 +1,186 @@
+"""The composition root: builds every part of a gateway from its settings.
+
+Nothing else knows the concrete parts of more than one room. Above: `serving`.
+"""
+
+import sys
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastmcp import FastMCP
+
+from gateway.asgi import Rooms, Router
+from gateway.auth.guard import Guard
+from gateway.auth.origins import allowed_origins
+from gateway.auth.run_tokens import RunTokens
+from gateway.credentials import Credentials
+from gateway.dashboard import Dashboard, Sources, build_dashboard
+from gateway.dashboard.sessions import Sessions
+from gateway.domain.run import Run
+from gateway.event_log import log_event
+from gateway.jobs.clock import SystemClock
+from gateway.jobs.options import AgentConfig
+from gateway.jobs.runner import Runner
+from gateway.jobs.scheduler import Scheduler
+from gateway.relay.endpoint import ServerEndpoint
+from gateway.relay.gate import LiveServers
+from gateway.servers import Servers
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.tools import Services, build_mcp
+from gateway.variables import Transport
+from gateway.vault import Vault
+from supervisor.events import Event, ServerState
+from supervisor.spec import ServerSpec
+from supervisor.supervisor import Supervisor, SupervisorConfig
+
+RECENT_RUNS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The parts of a running gateway that its main loop touches."""
+
+    router: Router
+    mcp: FastMCP[Any]
+    relay: ServerEndpoint
+    dashboard: Dashboard
+    sessions: Sessions
+    runner: Runner
+    scheduler: Scheduler
+    guard: Guard
+    servers: Servers
+
+
+@asynccontextmanager
+async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
+    """Build the gateway that is reached at `base_url`; its children end with the body.
+
+    Raises:
+        StoreError, VaultError: the database or the master key cannot be used.
+    """
+    url = settings.database_url.reveal() if settings.database_url else None
+    async with Store.open(url, path=settings.home / "jobs.db") as store:
+        vault = await Vault.open(settings.master_key_file, store.data_keys)
+        credentials = Credentials(store.credentials, vault)
+        await credentials.import_env_vars(store.settings)
+        run_tokens = RunTokens()
+        guard = Guard(store, run_tokens)
+        seen = _Watchers()
+        async with (
+            _supervisor(settings, credentials, seen) as supervisor,
+            Runner(
+                store=store,
+                home=settings.home,
+                clock=SystemClock(),
+                agent=_agent(settings),
+                gate=LiveServers(supervisor, base_url),
+                run_tokens=run_tokens,
+            ) as runner,
+        ):
+            servers = _servers(settings, store, credentials, supervisor)
+            services = Services(
+                store=store,
+                supervisor=supervisor,
+                servers=servers,
+                credentials=credentials,
+                vault=vault,
+                runner=runner,
+                settings=settings,
+            )
+            yield _gateway(services, guard, seen)
+        await guard.note_uses()
+
+
+def _gateway(services: Services, guard: Guard, seen: "_Watchers") -> Gateway:
+    settings, store, supervisor = services.settings, services.store, services.supervisor
+    origins = allowed_origins(settings.host, settings.public_url)
+    sessions = Sessions(time.monotonic)
+
+    async def recent_runs() -> tuple[Run, ...]:
+        return await store.runs.list(limit=RECENT_RUNS)
+
+    dashboard = build_dashboard(
+        Sources(supervisor.snapshots, recent_runs, time.monotonic),
+        sessions=sessions,
+        origins=origins,
+    )
+    seen.dashboard = dashboard
+    mcp = build_mcp(services)
+    relay = ServerEndpoint(supervisor)
+    sse = settings.mcp_transport in (Transport.SSE, Transport.BOTH)
+    rooms = Rooms(
+        pages=dashboard.app,
+        mcp=mcp.http_app(path="/mcp"),
+        sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
+        relay=relay,
+        webhooks=build_intake(store, services.runner),
+        local=build_local(store, guard, sessions, supervisor),
+    )
+    router = Router(rooms, guard=guard, origins=origins, ready=lambda: _settled(supervisor))
+    return Gateway(
+        router=router,
+        mcp=mcp,
+        relay=relay,
+        dashboard=dashboard,
+        sessions=sessions,
+        runner=services.runner,
+        scheduler=Scheduler(store, services.runner, SystemClock()),
+        guard=guard,
+        servers=services.servers,
+    )
+
+
+class _Watchers:
+    """Hears every event of the supervisor; the dashboard comes later than the first ones."""
+
+    def __init__(self) -> None:
+        self.dashboard: Dashboard | None = None
+
+    def emit(self, event: Event) -> None:
+        """Log an event and wake the open pages."""
+        log_event(event)
+        if self.dashboard is not None:
+            self.dashboard.live.mark_changed()
+
+
+def _supervisor(settings: Settings, credentials: Credentials, seen: _Watchers) -> Supervisor:
+    async def values(spec: ServerSpec) -> Mapping[str, str]:
+        return await credentials.values(spec.name, [c.key for c in spec.credentials])
+
+    config = SupervisorConfig(
+        home=settings.home,
+        python=Path(sys.executable),
+        level=settings.sandbox,
+        uid_base=settings.sandbox_uid_base,
+    )
+    return Supervisor(config=config, credentials=values, emit=seen.emit)
+
+
+def _servers(
+    settings: Settings, store: Store, credentials: Credentials, supervisor: Supervisor
+) -> Servers:
+    return Servers(
+        supervisor=supervisor,
+        store=store,
+        credentials=credentials,
+        fixed_dir=settings.fixed_servers_dir,
+        dynamic_dir=settings.dynamic_servers_dir,
+        state_dir=settings.home / "servers",
+    )
+
+
+def _agent(settings: Settings) -> AgentConfig:
+    return AgentConfig(
+        api_key=settings.anthropic_api_key,
+        model=settings.claude_model,
+        base_url=settings.anthropic_base_url,
+    )
+
+
+def _settled(supervisor: Supervisor) -> bool:
+    return all(s.state is not ServerState.STARTING for s in supervisor.snapshots())
