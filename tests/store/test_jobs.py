@@ -97,7 +97,7 @@ async def test_only_one_of_two_schedulers_advances_a_job(store: Store, other: St
 
 async def test_text_that_databases_cannot_hold_is_replaced(store: Store) -> None:
     """Ours: PostgreSQL has no NUL and neither database half a surrogate pair."""
-    job = examples.job(prompt="a\x00b\ud800c", tools=("x\x00",), name="nämе \U0001f600")
+    job = examples.job(prompt="a\x00b\ud800c", tools=("x\x00",), name="näme \U0001f600")
     await store.jobs.add(job)
     assert await store.jobs.get(job.id) == replace(
         job, prompt="a\ufffdb\ufffdc", tools=("x\ufffd",)

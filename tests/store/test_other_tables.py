@@ -1,0 +1,123 @@
+"""What webhooks, tokens, credentials, servers and data keys promise, on both databases."""
+
+from dataclasses import replace
+
+import anyio
+
+from gateway.domain.ids import new_id
+from gateway.domain.secret import DataKey, Sealed
+from gateway.domain.token import Scope
+from gateway.store import Store
+from tests.store import examples
+
+
+async def sealed(store: Store, data: bytes = b"\x00\xffsealed") -> Sealed:
+    """Return a sealed value under a data key that the store has."""
+    key = DataKey(new_id("key"), b"wrapped", 1)
+    await store.data_keys.add(key)
+    return Sealed(key.id, data)
+
+
+async def test_a_webhook_is_found_by_the_hash_of_its_secret(store: Store) -> None:
+    """Ours: the clear secret is never stored."""
+    secret = await sealed(store)
+    full = examples.webhook(created_at=31, model="m", max_turns=2, budget_micro_usd=5, tools=())
+    plain = examples.webhook()
+    await store.webhooks.add(full, secret_hash="h2", sealed_secret=secret)
+    await store.webhooks.add(plain, secret_hash="h1", sealed_secret=secret)
+    assert await store.webhooks.get(full.id) == full
+    assert await store.webhooks.all() == (plain, full)
+    assert await store.webhooks.by_secret_hash("h1") == plain
+    assert await store.webhooks.by_secret_hash("h3") is None
+    assert await store.webhooks.sealed_secret(plain.id) == secret
+    assert await store.webhooks.sealed_secret("hook_nothere") is None
+
+
+async def test_deliveries_are_counted_and_survive_an_update(store: Store) -> None:
+    """Ours: a person edits the template, not the history."""
+    hook = examples.webhook()
+    await store.webhooks.add(hook, secret_hash="h", sealed_secret=await sealed(store))
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            for at in range(10):
+                group.start_soon(store.webhooks.record_delivery, hook.id, 100 + at % 2)
+    edited = replace(hook, name="new", prompt_template="x", enabled=False, updated_at=200)
+    assert await store.webhooks.update(edited)
+    found = await store.webhooks.get(hook.id)
+    assert found is not None
+    assert found.last_delivery_at in (100, 101)
+    assert found == replace(edited, deliveries=10, last_delivery_at=found.last_delivery_at)
+
+
+async def test_a_deleted_webhook_leaves_its_runs(store: Store) -> None:
+    """Ours: history outlives the address."""
+    hook = examples.webhook()
+    await store.webhooks.add(hook, secret_hash="h", sealed_secret=await sealed(store))
+    run = examples.run(webhook_id=hook.id)
+    await store.runs.add(run)
+    assert await store.webhooks.delete(hook.id)
+    assert not await store.webhooks.delete(hook.id)
+    assert not await store.webhooks.update(hook)
+    assert await store.runs.get(run.id) == run
+
+
+async def test_a_token_is_valid_until_it_expires_or_is_revoked(store: Store) -> None:
+    """Ours: by_hash gives only what may still be used."""
+    lasting = examples.token(scopes=frozenset(Scope))
+    expiring = examples.token(created_at=41, expires_at=1000)
+    await store.tokens.add(lasting, "h1")
+    await store.tokens.add(expiring, "h2")
+    assert await store.tokens.by_hash("h1", 2**50) == lasting
+    assert await store.tokens.by_hash("h2", 999) == expiring
+    assert await store.tokens.by_hash("h2", 1000) is None
+    assert await store.tokens.by_hash("h3", 0) is None
+    assert await store.tokens.revoke(lasting.id, 500)
+    assert not await store.tokens.revoke(lasting.id, 600)
+    assert await store.tokens.by_hash("h1", 501) is None
+    assert await store.tokens.all() == (replace(lasting, revoked_at=500), expiring)
+
+
+async def test_use_of_tokens_is_noted_in_one_go(store: Store) -> None:
+    """Ours: the walk of a call writes nothing; a batch behind it does."""
+    tokens = [examples.token(created_at=at) for at in range(3)]
+    for token in tokens:
+        await store.tokens.add(token, token.id)
+    await store.tokens.touch({tokens[0].id, tokens[2].id}, 700)
+    await store.tokens.touch((), 800)
+    used = [token.last_used_at for token in await store.tokens.all()]
+    assert used == [700, None, 700]
+
+
+async def test_credentials_are_kept_per_server(store: Store) -> None:
+    """Ours: one server's keys never show up at another's."""
+    first, second = await sealed(store, b"one"), await sealed(store, b"two")
+    await store.credentials.put("email", "TOKEN", first, 1)
+    await store.credentials.put("email", "USER", first, 2)
+    await store.credentials.put("email", "TOKEN", second, 3)
+    await store.credentials.put("other", "TOKEN", first, 4)
+    assert await store.credentials.get_sealed("email") == {"TOKEN": second, "USER": first}
+    assert list((await store.credentials.set_times("email")).items()) == [("TOKEN", 3), ("USER", 2)]
+    assert await store.credentials.delete("email", "USER")
+    assert not await store.credentials.delete("email", "USER")
+    await store.credentials.delete_server("email")
+    assert await store.credentials.get_sealed("email") == {}
+    assert await store.credentials.get_sealed("other") == {"TOKEN": first}
+
+
+async def test_a_server_remembers_whether_it_was_switched_on(store: Store) -> None:
+    """Ours: None means that nobody chose."""
+    assert await store.servers.enabled("email") is None
+    await store.servers.set_enabled("email", True)
+    assert await store.servers.enabled("email") is True
+    await store.servers.set_enabled("email", False)
+    assert await store.servers.enabled("email") is False
+    await store.servers.delete("email")
+    assert await store.servers.enabled("email") is None
+
+
+async def test_data_keys_come_back_oldest_first(store: Store) -> None:
+    """Ours: the last one seals."""
+    keys = [DataKey(new_id("key"), bytes([at]), at) for at in range(3)]
+    for key in reversed(keys):
+        await store.data_keys.add(key)
+    assert await store.data_keys.all() == tuple(keys)
