@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from quart import Quart, Response, render_template, request
 from werkzeug.exceptions import Forbidden, HTTPException, MisdirectedRequest
 
+from gateway.auth.origins import Origins
 from gateway.dashboard.headers import add_security_headers
 from gateway.dashboard.live import LiveFragment
-from gateway.auth.origins import Origins
 from gateway.dashboard.pages import Pages
 from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.views import run_rows, server_rows

@@ -9,8 +9,8 @@ from quart import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.exceptions import Forbidden, ServiceUnavailable, Unauthorized
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from gateway.dashboard.live import LiveFragment
 from gateway.auth.origins import Origins
+from gateway.dashboard.live import LiveFragment
 from gateway.dashboard.sessions import SESSION_LIFE_S, Sessions
 
 COOKIE = "claude-runner"

@@ -1,0 +1,51 @@
+"""``call TOOL JSON``: one tool call through the live gateway, its result as JSON."""
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any, cast
+
+from gateway.cli.client import Json, call_tool
+from gateway.cli.exits import Exit, Failure
+from gateway.cli.home import live_gateway
+
+
+def run(args: Namespace) -> int:
+    """Print the tool's structured result, or its content when it has none."""
+    arguments = _parse(sys.stdin.read() if args.arguments == "-" else args.arguments)
+    result = call_tool(live_gateway(args), "/mcp", args.tool, arguments)
+    if result.get("isError"):
+        raise Failure(Exit.FAILED, _texts(result) or "The tool failed and did not say why.")
+    if result.get("resultType", "complete") != "complete":
+        raise Failure(Exit.FAILED, f"The tool {args.tool!r} asks for input; use an MCP client.")
+    print(json.dumps(value_of(result), indent=2, ensure_ascii=False))
+    return Exit.OK
+
+
+def value_of(result: Json) -> Any:
+    """Return what a tool's result holds: structured, or JSON in one text, or its content."""
+    if "structuredContent" in result:
+        return result["structuredContent"]
+    content = cast("list[Json]", result.get("content", []))
+    if len(content) == 1 and content[0].get("type") == "text":
+        try:
+            return json.loads(content[0]["text"])
+        except ValueError:
+            return content[0]["text"]
+    return content
+
+
+def _parse(text: str) -> Mapping[str, Any]:
+    try:
+        arguments: object = json.loads(text)
+    except ValueError as error:
+        raise Failure(Exit.WRONG_USE, f"The arguments are not JSON: {error}.") from error
+    if not isinstance(arguments, dict):
+        raise Failure(Exit.WRONG_USE, 'The arguments must be a JSON object, such as {"name": "x"}.')
+    return cast("dict[str, Any]", arguments)
+
+
+def _texts(result: Json) -> str:
+    content = cast("list[Json]", result.get("content", []))
+    return "\n".join(str(block["text"]) for block in content if block.get("type") == "text")

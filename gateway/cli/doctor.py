@@ -1,0 +1,129 @@
+"""``doctor``: what this machine offers, one line per finding."""
+
+import os
+import shutil
+import stat
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sandboxes
+import supervisor
+from gateway.cli.exits import Exit
+from gateway.cli.home import read_settings
+from gateway.local import GatewayStarting, find_live
+from gateway.settings import Settings
+from gateway.variables import CHECKOUT
+from sandboxes import probe
+from sandboxes.policy import Level
+
+MARKS = {True: "ok", False: "PROBLEM"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    good: bool
+    text: str
+
+
+def run(args: Namespace) -> int:
+    """Print every finding; fail when one is a problem."""
+    findings = list(examine(read_settings(args)))
+    for finding in findings:
+        print(f"{MARKS[finding.good]:<8} {finding.subject:<11} {finding.text}")
+    return Exit.OK if all(finding.good for finding in findings) else Exit.FAILED
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield the findings; starts a probe child per sandbox level."""
+    yield _python()
+    yield _imports()
+    yield _bubblewrap(settings.sandbox)
+    yield _sandbox(settings)
+    yield _key_file(settings.master_key_file)
+    yield _database(settings)
+    yield _api_key(settings)
+    yield _gateway(settings.home)
+
+
+def _fine(subject: str, text: str) -> Finding:
+    return Finding(subject, good=True, text=text)
+
+
+def _problem(subject: str, text: str) -> Finding:
+    return Finding(subject, good=False, text=text)
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    return Finding("python", good, f"{version} at {sys.executable}; 3.11 to 3.13 are supported")
+
+
+def _imports() -> Finding:
+    for package in (sandboxes, supervisor):
+        found = Path(package.__file__ or "").resolve()
+        if not found.is_relative_to(CHECKOUT):
+            sentence = f"{package.__name__} is imported from {found}; remove that distribution"
+            return _problem("packages", sentence)
+    return _fine("packages", f"supervisor and sandboxes are those of {CHECKOUT}")
+
+
+def _bubblewrap(wanted: Level) -> Finding:
+    found = shutil.which("bwrap")
+    if found:
+        return _fine("bubblewrap", found)
+    advice = "not found: apt-get install bubblewrap"
+    return Finding("bubblewrap", wanted is not Level.STRONG, advice)
+
+
+def _sandbox(settings: Settings) -> Finding:
+    wanted = settings.sandbox
+    reason = probe.problem(wanted, uid_base=settings.sandbox_uid_base)
+    if reason is not None:
+        return _problem("sandbox", f"level {wanted} cannot be had: {reason}")
+    note = "" if wanted is Level.STRONG else "; SANDBOX asks for less than strong"
+    return _fine("sandbox", f"a probe child started at level {wanted}{note}")
+
+
+def _key_file(path: Path) -> Finding:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return _fine("master key", f"{path} will be made at the first start")
+    except OSError as error:
+        return _problem("master key", f"{path} cannot be read ({error.strerror})")
+    private = stat.S_ISREG(status.st_mode) and not status.st_mode & 0o077
+    advice = "" if private else " must be a regular file that only you can read: chmod 600"
+    return Finding("master key", private, f"{path}{advice}")
+
+
+def _database(settings: Settings) -> Finding:
+    if settings.database_url is not None:
+        return _fine("database", "PostgreSQL, as DATABASE_URL says (not contacted)")
+    path = settings.home / "jobs.db"
+    if not path.exists():
+        return _fine("database", f"{path} will be made at the first start")
+    usable = os.access(path, os.R_OK | os.W_OK)
+    return Finding("database", usable, str(path) if usable else f"{path} is not writable for us")
+
+
+def _api_key(settings: Settings) -> Finding:
+    if settings.anthropic_api_key is not None:
+        return _fine("API key", "ANTHROPIC_API_KEY is set")
+    return _fine("API key", "ANTHROPIC_API_KEY is not set: servers work, runs refuse")
+
+
+def _gateway(home: Path) -> Finding:
+    try:
+        live = find_live(home)
+    except GatewayStarting as error:
+        return _fine("gateway", str(error))
+    if live is None:
+        return _fine("gateway", f"none runs with the home {home}")
+    return _fine("gateway", f"{live.url}, process {live.pid}, version {live.version}")

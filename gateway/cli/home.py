@@ -1,0 +1,25 @@
+"""What nearly every command starts with: the settings, and the gateway that holds their home."""
+
+import os
+from argparse import Namespace
+
+from gateway.cli.exits import Exit, Failure, no_gateway
+from gateway.local import LiveGateway, find_live
+from gateway.settings import ENV_FILE, Settings, SettingsError, load
+
+
+def read_settings(args: Namespace) -> Settings:
+    """Return the settings. Raises Failure when one is wrong."""
+    try:
+        return load(os.environ, args.env_file or ENV_FILE)
+    except SettingsError as error:
+        raise Failure(Exit.WRONG_USE, str(error)) from error
+
+
+def live_gateway(args: Namespace) -> LiveGateway:
+    """Return the running gateway. Raises Failure and GatewayStarting."""
+    home = read_settings(args).home
+    live = find_live(home)
+    if live is None:
+        raise no_gateway(home)
+    return live

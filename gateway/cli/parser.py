@@ -1,0 +1,79 @@
+"""The commands and their arguments. Imports nothing of the gateway but the exit statuses."""
+
+import argparse
+import importlib
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+SCOPES = ("admin", "run", "read")
+EPILOG = """\
+exit status:
+  0    done
+  1    the gateway or the tool said no; the sentence is on standard error
+  2    wrong arguments or settings, or another gateway holds the home
+  3    the command needs a running gateway and there is none
+  130  ended by Ctrl-C
+
+Results go to standard output, everything else to standard error.
+"""
+
+AddParser = Callable[..., ArgumentParser]
+Command = Callable[[Namespace], int]
+
+
+def build_parser() -> ArgumentParser:
+    """Return the parser; every command sets `module`, whose `run` carries it out."""
+    parser = ArgumentParser(
+        prog="claude-runner",
+        description="Hands for Claude on your own machine: supervised MCP servers, scheduled "
+        "prompts, webhooks.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands").add_parser
+    _add(commands, "serve", "run the gateway, the children and the schedule", "serve")
+    _add(commands, "stdio", "speak MCP on standard input and output", "stdio")
+    demo = _add(commands, "demo", "show everything once, without a key", "demo")
+    demo.add_argument("--exit", action="store_true", help="end after the last step")
+    call = _add(commands, "call", "call a management tool and print its result as JSON", "call")
+    call.add_argument("tool", metavar="TOOL")
+    call.add_argument(
+        "arguments",
+        metavar="JSON",
+        nargs="?",
+        default="{}",
+        help="a JSON object; - reads it from standard input, which no process list shows",
+    )
+    _add(commands, "status", "list the servers and how they are", "status")
+    _add(commands, "doctor", "check what this machine offers", "doctor")
+    _add(commands, "dashboard-link", "print a one-time link to the dashboard", "dashboard_link")
+    _add_token(commands)
+    return parser
+
+
+def load_command(args: Namespace) -> Command:
+    """Return the function that carries out the chosen command, importing its module only now."""
+    return cast("Command", importlib.import_module(f"gateway.cli.{args.module}").run)
+
+
+def _add_token(add_parser: AddParser) -> None:
+    token = add_parser("token", help="make, list and end bearer tokens")
+    actions = token.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
+    create = _add(actions, "create", "make a token and print it, this once", "token_create")
+    create.add_argument("--name", required=True, help="what it is for")
+    create.add_argument("--scope", required=True, choices=SCOPES)
+    _add(actions, "list", "list tokens, never their values", "token_list")
+    revoke = _add(actions, "revoke", "end a token at once", "token_revoke")
+    revoke.add_argument("id", metavar="ID")
+
+
+def _add(add_parser: AddParser, name: str, text: str, module: str) -> ArgumentParser:
+    parser = add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.add_argument(
+        "--env-file", type=Path, metavar="FILE", help="read FILE instead of the checkout's .env"
+    )
+    parser.set_defaults(module=module)
+    return parser

@@ -1,0 +1,33 @@
+"""``status``: every server on one line."""
+
+from argparse import Namespace
+
+from gateway.cli.client import request_local
+from gateway.cli.exits import Exit
+from gateway.cli.home import live_gateway
+from gateway.cli.table import format_table
+
+HEADINGS = ("SERVER", "KIND", "STATE", "SANDBOX", "GEN", "PID", "CALLS", "ERRORS", "REASON")
+
+
+def run(args: Namespace) -> int:
+    """Print where the gateway listens and a table of its servers."""
+    live = live_gateway(args)
+    servers = request_local(live, "GET", "status")["servers"]
+    print(f"Gateway {live.version} at {live.url}, process {live.pid}")
+    rows = [
+        (
+            each["name"],
+            each["kind"],
+            each["state"],
+            each["level"],
+            each["generation"],
+            each["pid"] or "-",
+            each["calls"],
+            each["errors"],
+            each["reason"],
+        )
+        for each in servers
+    ]
+    print(format_table(HEADINGS, rows) if rows else "No servers.")
+    return Exit.OK

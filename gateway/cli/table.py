@@ -1,0 +1,21 @@
+"""Plain text tables."""
+
+from collections.abc import Sequence
+
+
+def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return aligned columns; control characters of other people's text are shown escaped."""
+    lines = [list(headings), *([_plain(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    padded = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def _plain(cell: object) -> str:
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in str(cell)
+    )

@@ -1,0 +1,109 @@
+"""``/local/...``: what the owner's command line asks of the live gateway beside the MCP tools.
+
+The router lets nobody in who does not hold the token of `gateway.json`.
+"""
+
+from typing import Any, cast
+
+from quart import Quart, request
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+
+from gateway.auth.guard import Guard
+from gateway.auth.machine_tokens import InvalidToken, make_token, no_such_token, view_token
+from gateway.dashboard.sessions import Sessions
+from gateway.domain.clock import utc_ms
+from gateway.store import Store
+from supervisor.snapshot import ServerSnapshot
+from supervisor.supervisor import Supervisor
+
+MAX_BODY_BYTES = 16 * 1024
+
+Answer = dict[str, Any]
+
+
+class LocalRoutes:
+    """The handlers, with what they need."""
+
+    def __init__(
+        self, store: Store, guard: Guard, sessions: Sessions, supervisor: Supervisor
+    ) -> None:
+        self._store = store
+        self._guard = guard
+        self._sessions = sessions
+        self._supervisor = supervisor
+
+    def app(self) -> Quart:
+        """Return the routes."""
+        app = Quart(__name__)
+        app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+        app.get("/local/status")(self.status)
+        app.get("/local/tokens")(self.list_tokens)
+        app.post("/local/tokens")(self.create_token)
+        app.delete("/local/tokens/<token_id>")(self.revoke_token)
+        app.post("/local/dashboard-link")(self.make_link)
+        app.register_error_handler(HTTPException, _error)
+        return app
+
+    async def status(self) -> Answer:
+        """The health of every server."""
+        return {"servers": [view_snapshot(each) for each in self._supervisor.snapshots()]}
+
+    async def list_tokens(self) -> Answer:
+        """Every token without its value."""
+        return {"tokens": [view_token(each) for each in await self._store.tokens.all()]}
+
+    async def create_token(self) -> tuple[Answer, int]:
+        """A new token; its value is in this answer and nowhere else."""
+        asked: object = await request.get_json()
+        name, scope = _text(asked, "name"), _text(asked, "scope")
+        try:
+            made = await make_token(self._store.tokens, name=name, scope=scope)
+        except InvalidToken as error:
+            raise BadRequest(str(error)) from error
+        return {**view_token(made.token), "token": made.value}, 201
+
+    async def revoke_token(self, token_id: str) -> Answer:
+        """End a token at once."""
+        if not await self._store.tokens.revoke(token_id, utc_ms()):
+            raise NotFound(no_such_token(token_id))
+        self._guard.forget()
+        return {"revoked": token_id}
+
+    async def make_link(self) -> Answer:
+        """The path of a one-time login."""
+        return {"path": f"/login?key={self._sessions.issue_link_key()}"}
+
+
+def build_local(store: Store, guard: Guard, sessions: Sessions, supervisor: Supervisor) -> Quart:
+    """Return the application for everything below ``/local``."""
+    return LocalRoutes(store, guard, sessions, supervisor).app()
+
+
+def view_snapshot(seen: ServerSnapshot) -> Answer:
+    """Return a server as the command line shows it."""
+    return {
+        "name": seen.name,
+        "kind": seen.kind.value,
+        "state": seen.state.value,
+        "reason": seen.reason,
+        "level": seen.level.value,
+        "generation": seen.generation,
+        "pid": seen.pid,
+        "uptime_s": seen.uptime_s,
+        "restarts": seen.restarts,
+        "calls": seen.calls,
+        "errors": seen.errors,
+        "in_flight": seen.in_flight,
+        "tools": [str(tool.get("name")) for tool in seen.tools],
+    }
+
+
+def _text(asked: object, key: str) -> str:
+    value = cast("Answer", asked).get(key) if isinstance(asked, dict) else None
+    if not isinstance(value, str):
+        raise BadRequest(f"The body must be a JSON object with the text {key!r}.")
+    return value
+
+
+async def _error(error: HTTPException) -> tuple[Answer, int]:
+    return {"error": error.description or error.name}, error.code or 500
