@@ -1,0 +1,143 @@
+"""A tiny MCP server without libraries, so that a child starts in milliseconds.
+
+Usage: raw_server.py [BEHAVIOUR ...]. Behaviours: `modern` (speaks only 2026-07-28), `silent`
+(never answers), `exits` (ends at once with status 3), `junk` (prints lines that are not MCP),
+`flood` (never ends a line), `deaf` (ignores the end of its input and TERM), `unread` (stops
+reading after the handshake), `version=N` (what the tool `version` answers).
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+BEHAVIOURS = set(sys.argv[1:])
+VERSION = next((b.partition("=")[2] for b in BEHAVIOURS if b.startswith("version=")), "1")
+WRITING = threading.Lock()
+CANCELLED = set()
+MODERN = "io.modelcontextprotocol/protocolVersion"
+
+TOOLS = [
+    {"name": name, "inputSchema": {"type": "object"}}
+    for name in ("echo", "wait", "die", "version", "environment", "spawn", "notify", "ask")
+]
+
+
+def send(message):
+    with WRITING:
+        sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+        sys.stdout.flush()
+
+
+def text(value):
+    return {"content": [{"type": "text", "text": value}]}
+
+
+def spawn():
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            time.sleep(60)
+    return text(str(pid))
+
+
+def wait(request, arguments, meta):
+    steps = arguments.get("steps", 1)
+    for step in range(steps):
+        if request["id"] in CANCELLED:
+            return None
+        time.sleep(arguments.get("each_s", 0.05))
+        if "progressToken" in meta:
+            params = {"progressToken": meta["progressToken"], "progress": step + 1}
+            send({"method": "notifications/progress", "params": params})
+    return text(f"waited {steps} version {VERSION}")
+
+
+def call(request):
+    params = request["params"]
+    arguments, meta = params.get("arguments", {}), params.get("_meta", {})
+    match params["name"]:
+        case "echo":
+            return text(json.dumps(arguments, ensure_ascii=False))
+        case "wait":
+            return wait(request, arguments, meta)
+        case "die":
+            print("last words", file=sys.stderr, flush=True)
+            os._exit(arguments.get("status", 7))
+        case "version":
+            return text(VERSION)
+        case "environment":
+            return text(json.dumps(dict(os.environ)))
+        case "spawn":
+            return spawn()
+        case "notify":
+            send({"method": "notifications/tools/list_changed"})
+            return text("notified")
+        case "ask":
+            send({"id": 1, "method": "sampling/createMessage", "params": {}})
+            return text("asked")
+
+
+def answer(request):
+    method, params = request["method"], request.get("params") or {}
+    modern = MODERN in params.get("_meta", {})
+    if method == "initialize" and "modern" in BEHAVIOURS:
+        error = {"code": -32022, "message": "unsupported", "data": {"supported": ["2026-07-28"]}}
+        return send({"id": request["id"], "error": error})
+    if "modern" in BEHAVIOURS and not modern:
+        error = {"code": -32602, "message": "the envelope is missing"}
+        return send({"id": request["id"], "error": error})
+    if method == "initialize":
+        result = {
+            "protocolVersion": params["protocolVersion"],
+            "capabilities": {"tools": {"listChanged": True}},
+            "serverInfo": {"name": "raw", "version": VERSION},
+        }
+    elif method == "server/discover":
+        result = {
+            "resultType": "complete",
+            "supportedVersions": ["2026-07-28"],
+            "capabilities": {"tools": {}},
+            "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "raw", "version": VERSION}},
+        }
+    elif method == "tools/list":
+        result = {"tools": TOOLS}
+    elif method == "tools/call":
+        result = call(request)
+        if result is None:
+            return None
+    else:
+        error = {"code": -32601, "message": "Method not found", "data": method}
+        return send({"id": request["id"], "error": error})
+    if "modern" in BEHAVIOURS:
+        result["resultType"] = "complete"
+    return send({"id": request["id"], "result": result})
+
+
+def main():
+    if "exits" in BEHAVIOURS:
+        print("cannot go on", file=sys.stderr, flush=True)
+        sys.exit(3)
+    if "junk" in BEHAVIOURS:
+        print("hello, this is not MCP", flush=True)
+    if "flood" in BEHAVIOURS:
+        while True:
+            sys.stdout.write("x" * 65536)
+    if "deaf" in BEHAVIOURS:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for line in sys.stdin:
+        message = json.loads(line)
+        if message.get("method") == "notifications/cancelled":
+            CANCELLED.add(message["params"]["requestId"])
+        elif "id" in message and "method" in message and "silent" not in BEHAVIOURS:
+            threading.Thread(target=answer, args=(message,), daemon=True).start()
+            if "unread" in BEHAVIOURS and message["method"] == "tools/list":
+                threading.Event().wait()
+    while "deaf" in BEHAVIOURS:
+        time.sleep(60)
+
+
+main()
