@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import anyio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -26,6 +27,9 @@ from gateway.store.servers import ServerTable
 from gateway.store.settings import SettingTable
 from gateway.store.tokens import TokenTable
 from gateway.store.webhooks import WebhookTable
+
+CLOSE_TIMEOUT_S = 10.0
+"""How long closing may take: folding SQLite's log into the file, goodbyes to PostgreSQL."""
 
 
 class Store:
@@ -87,9 +91,12 @@ async def _disposed(engine: AsyncEngine) -> AsyncGenerator[AsyncEngine]:
     try:
         yield engine
     finally:
-        await engine.dispose()
+        # A cancelled owner must close too: a driver's thread that is left would outlive the loop.
+        with anyio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
+            await engine.dispose()
 
 
 async def _optimize(writer: AsyncEngine) -> None:
-    async with writer.begin() as connection:
-        await connection.execute(text("PRAGMA optimize"))
+    with anyio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
+        async with writer.begin() as connection:
+            await connection.execute(text("PRAGMA optimize"))

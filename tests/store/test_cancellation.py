@@ -6,6 +6,7 @@ import anyio
 
 from gateway.store import Store
 from tests.store import examples
+from tests.store.conftest import Address
 
 STEPS = 40
 """A statement takes fewer turns of the loop than this, so that each is a moment to cancel at."""
@@ -36,3 +37,18 @@ async def test_a_task_cancelled_at_any_moment_loses_no_connection(store: Store) 
         last = examples.job()
         await store.jobs.add(last)
         assert await store.jobs.get(last.id) == last
+
+
+async def test_a_store_whose_owner_is_cancelled_closes_all_the_same(address: Address) -> None:
+    """Ours: no thread, no connection and no log file is left."""
+    job = examples.job()
+    with anyio.fail_after(30), anyio.CancelScope() as scope:
+        async with address.open() as store:
+            await store.jobs.add(job)
+            await store.jobs.all()
+            scope.cancel()
+            await anyio.sleep_forever()
+    if address.url is None:
+        assert [path.name for path in address.path.parent.iterdir()] == ["jobs.db"]
+    async with address.open() as store:
+        assert await store.jobs.get(job.id) == job
