@@ -17,11 +17,14 @@ NEEDED_TO_CHANGE_USER = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 MADE_BY_US = frozenset(Path(path) for path in ("/", "/etc", "/tmp", "/dev", "/dev/shm", "/proc"))  # noqa: S108 - the child's own
 
 
-def arguments(program: Path, policy: Policy, *, read_only: Sequence[Path], root: bool) -> list[str]:
+def arguments(
+    program: Path, policy: Policy, *, read_only: Sequence[Path], links: Sequence[Path], root: bool
+) -> list[str]:
     """Return bubblewrap's command line up to the `--` before the program it starts.
 
-    `read_only` is all the child may read beside the system. `root`: no user namespace; the
-    launcher inside changes the user, for which three capabilities stay until then.
+    `read_only` is all the child may read beside the system; `links` are symbolic links to
+    repeat, where no mount shows them. `root`: no user namespace; the launcher inside changes
+    the user, for which three capabilities stay until then.
     """
     line = [str(program), "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     line += ["--unshare-cgroup-try", "--hostname", "sandbox", "--cap-drop", "ALL"]
@@ -36,7 +39,8 @@ def arguments(program: Path, policy: Policy, *, read_only: Sequence[Path], root:
     line += ["--proc", "/proc", "--dev", "/dev"]
     line += ["--size", str(SHM_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108 - the child's own
     line += ["--size", str(TMP_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the child's own
-    line += _granted(read_only, (policy.data_dir, *policy.read_write))
+    read_write = (policy.data_dir, *policy.read_write)
+    line += _granted(read_only, read_write, links)
     return [*line, "--chdir", "/", "--remount-ro", "/"]
 
 
@@ -55,16 +59,26 @@ def _system(mode: NetworkMode) -> Iterator[str]:
         yield from ("--ro-bind-try", str(Path(name).resolve()), name)
 
 
-def _granted(read_only: Sequence[Path], read_write: Sequence[Path]) -> Iterator[str]:
+def _granted(
+    read_only: Sequence[Path], read_write: Sequence[Path], links: Sequence[Path]
+) -> Iterator[str]:
     binds = dict.fromkeys((path for path in read_only if not system.covers(path)), "--ro-bind")
     binds |= dict.fromkeys(read_write, "--bind")
     made = set(MADE_BY_US)
     # Outer folders first, else a later mount would hide an inner one.
     for path, option in sorted(binds.items(), key=lambda item: len(item[0].parts)):
-        # Folders that bubblewrap makes itself on the way are closed to a changed user.
-        for folder in reversed(path.parents):
-            if folder not in made and not system.covers(folder):
-                made.add(folder)
-                yield from ("--perms", "0755", "--dir", str(folder))
+        yield from _parents(path, made)
         made.add(path)
         yield from (option, str(path), str(path))
+    for link in links:
+        if not system.covers(link) and not any(link.is_relative_to(path) for path in binds):
+            yield from _parents(link, made)
+            yield from ("--symlink", str(link.readlink()), str(link))
+
+
+def _parents(path: Path, made: set[Path]) -> Iterator[str]:
+    # Folders that bubblewrap makes itself on the way are closed to a changed user.
+    for folder in reversed(path.parents):
+        if folder not in made and not system.covers(folder):
+            made.add(folder)
+            yield from ("--perms", "0755", "--dir", str(folder))

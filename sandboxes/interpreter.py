@@ -12,24 +12,28 @@ def python_command(python: Path, script: Path) -> tuple[str, ...]:
     return (str(python), "-I", str(SANDBOXES / "python_server.py"), str(script))
 
 
-def links_of(program: Path) -> tuple[Path, ...]:
-    """Return the program's path and every path its symbolic links lead through."""
-    hops = [program]
-    while len(hops) < MAX_LINKS and hops[-1].is_symlink():
-        target = hops[-1].parent / hops[-1].readlink()
-        hops.append(target.parent.resolve() / target.name)
-        if hops[-2].parent != (direct := target.parent):
-            hops.insert(-1, direct / target.name)
-    return (*hops, program.resolve())
+def hops(program: Path) -> tuple[Path, ...]:
+    """Return the program's path, every path its symbolic links lead through, and the last one."""
+    found = [program]
+    while len(found) < MAX_LINKS and found[-1].is_symlink():
+        found.append(found[-1].parent / found[-1].readlink())
+    return tuple(dict.fromkeys((*found, program.resolve())))
 
 
 def folders(python: Path) -> tuple[Path, ...]:
     """Return the folders an interpreter reads: its virtual environment and its installation.
 
-    Every hop of its links counts (uv's `cpython-3.11` leads to `cpython-3.11.9`).
+    Every hop of its links counts (uv's `cpython-3.11` leads to `cpython-3.11.9`), unless it lies
+    in no installation: `~/bin/python` must not grant the home folder.
     """
-    found = [hop.parent.parent for hop in links_of(python)]
-    return tuple(dict.fromkeys(folder for folder in found if folder != Path("/")))
+    found = (hop.parent.parent for hop in hops(python))
+    return tuple(dict.fromkeys(folder for folder in found if _is_installation(folder)))
+
+
+def _is_installation(folder: Path) -> bool:
+    if (folder / "pyvenv.cfg").is_file():
+        return True
+    return folder != Path("/") and any(folder.glob("lib*/python3*/os.py"))
 
 
 def installation(program: Path) -> tuple[Path, ...]:

@@ -65,7 +65,11 @@ def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy
     place = ["--directory", str(cwd)]
     inside = [*_launcher(INIT_OF_NAMESPACE), *place, *_strong(policy, read_only), "--", *target]
     wrapper = bubblewrap.arguments(
-        _bubblewrap(), policy, read_only=read_only, root=os.geteuid() == 0
+        _bubblewrap(),
+        policy,
+        read_only=read_only,
+        links=tuple(hop for hop in interpreter.hops(program) if hop.is_symlink()),
+        root=os.geteuid() == 0,
     )
     outside = [*_launcher(os.getpid()), "--wraps", "--"]
     return Launch((*outside, *wrapper, "--", *inside), env, Path("/"))

@@ -133,7 +133,8 @@ def shed_root(uid: int) -> None:
 
 def follow_parent(parent: int) -> None:
     """Die with the parent. After any change of uid, because that clears the setting."""
-    kernel.prctl("setting the parent-death signal", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform == "linux":
+        kernel.prctl("setting the parent-death signal", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise OSError("the process that asked for it is already gone")
 

@@ -16,6 +16,12 @@ def check(policy: Policy, program: Path, read_only: Sequence[Path]) -> None:
     Raises:
         SandboxError: the child could not read one of them; the message says why.
     """
+    for path in (policy.data_dir, interpreter.SANDBOXES):
+        if system.covers(path):
+            raise SandboxError(
+                f"{path} lies in a system folder, which every server may read; "
+                f"move the installation and its home elsewhere, for instance below /opt or /srv."
+            )
     _check_program(policy, program, read_only)
     if os.geteuid() != 0 or policy.uid is None:
         return
@@ -32,12 +38,20 @@ def check(policy: Policy, program: Path, read_only: Sequence[Path]) -> None:
 
 def _check_program(policy: Policy, program: Path, read_only: Sequence[Path]) -> None:
     seen = (*read_only, policy.data_dir, *policy.read_write)
-    for hop in interpreter.links_of(program):
-        if not system.covers(hop) and not any(hop.is_relative_to(path) for path in seen):
-            raise SandboxError(
-                f"The program {program} needs {hop}, which its server may not read; "
-                f"add its folder to read_only."
-            )
+    target = program.resolve()
+    for path in (program, target):
+        # A link itself needs no grant: the mount tree repeats it, and Landlock lets it be followed.
+        if path.is_symlink() or system.covers(path) or _lies_in(path, seen):
+            continue
+        raise SandboxError(
+            f"The program {program} needs {path}, which its server may not read; "
+            f"add its folder to read_only."
+        )
+
+
+def _lies_in(path: Path, seen: Sequence[Path]) -> bool:
+    real = path.resolve()
+    return any(path.is_relative_to(one) or real.is_relative_to(one.resolve()) for one in seen)
 
 
 def _closed_folder(path: Path, uid: int, *, whole: bool) -> Path | None:

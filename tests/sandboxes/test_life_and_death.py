@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from sandboxes import launch
+from sandboxes import interpreter, launch
 from sandboxes.errors import CommandNotFound, LevelUnavailable, NetworkUnavailable, SandboxError
 from sandboxes.policy import Level, Network, NetworkMode
-from tests.sandboxes.conftest import GUARD_S, Room, build_room
+from tests.sandboxes.conftest import GUARD_S, Room, build_room, finish
 
 GONE_S = 2.0
 """The promise: nothing survives a killed gateway for longer."""
 GATEWAY = """
 import json, os, subprocess, sys
 from pathlib import Path
-from sandboxes import launch
+from sandboxes import interpreter, launch
 from sandboxes.policy import *
 order = json.loads(sys.argv[1])
 policy = Policy(Level(order["level"]), Path(order["data"]), uid=order["uid"],
@@ -189,6 +189,26 @@ def test_program_outside_of_what_may_be_read_is_refused(confined: Room) -> None:
     program.chmod(0o755)
     with pytest.raises(SandboxError, match="read_only"):
         confined.prepare((str(program),))
+
+
+def test_program_behind_a_link_starts_and_grants_no_more(strong: Room) -> None:
+    """Ours: a link is repeated inside; the folder that it lies in stays unseen."""
+    link = strong.secret.parent / "bin" / "python"
+    link.parent.mkdir()
+    link.symlink_to(strong.python)
+    code = "import os; print(sorted(os.listdir(os.path.dirname(os.path.dirname(DATA_DIR)))))"
+    script = strong.write(code.replace("DATA_DIR", f"{str(strong.data / 'x')!r}"))
+    ready = strong.prepare((str(link), "-I", str(script)))
+    assert finish(ready).stdout == "['bin', 'code', 'data', 'private']\n"
+
+
+def test_link_in_a_home_folder_is_no_installation(tmp_path: Path) -> None:
+    """Ours: `~/bin/python` must not grant the home."""
+    link = tmp_path / "bin" / "python"
+    link.parent.mkdir()
+    link.symlink_to(sys.executable)
+    assert tmp_path not in interpreter.folders(link)
+    assert Path(sys.prefix) in interpreter.folders(link)
 
 
 def test_network_to_single_hosts_is_refused_for_now(confined: Room) -> None:

@@ -126,6 +126,17 @@ def test_gateway_and_neighbour_files_cannot_be_read(confined: Room) -> None:
     assert set(seen) <= {"FileNotFoundError", "PermissionError"}
 
 
+def test_wrapper_of_strong_cannot_be_looked_into(strong: Room) -> None:
+    """Ours: process 1 of the namespace is bubblewrap's, and out of reach."""
+    code = TRY + (
+        "import os\n"
+        "names = ('mem', 'environ', 'root/etc', 'fd', 'cwd/etc', 'maps')\n"
+        "look = lambda n: os.listdir(n) if os.path.isdir(n) else open(n, 'rb').read(1)\n"
+        "print(json.dumps([attempt(lambda n=n: look(f'/proc/1/{n}') and None) for n in names]))"
+    )
+    assert set(json.loads(strong.output(code))) == {"PermissionError"}
+
+
 def test_only_own_folders_can_be_written(confined: Room) -> None:
     """Ours: code, interpreter and system are read-only; DATA_DIR and HOME are not."""
     code = (
