@@ -1,0 +1,138 @@
+"""What the documents promise is what the code does."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+
+from gateway.tools import Services, build_mcp
+from gateway.variables import VARIABLES
+from gateway.version import read_version
+from supervisor.catalog import Metadata
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(
+    path
+    for folder in (".", "docs", "deploy", "fixed-servers", "dynamic_servers")
+    for path in (CHECKOUT / folder).glob("*.md")
+)
+UNWANTED = re.compile(
+    r"/(?:root|home/\w+|work)/(?!\.)\w"  # somebody's machine
+    r"|(?:https?|file)://\S*(?:/simple\b|/packages/[0-9a-f]{2}/)"
+    r"|\b(?:pypi|registry|pythonhosted)\.\w+\.?\w*/"
+)
+MEANT = {
+    "tests/sandboxes",  # paths that a sandbox must hide
+}
+
+
+def table(document: Path, *, first: str) -> list[list[str]]:
+    """Return the cells of the table whose first heading is `first`."""
+    rows: list[list[str]] = []
+    for line in document.read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith(f"| {first} |"):
+            rows = [cells]
+        elif rows and line.startswith("|"):
+            rows.append(cells)
+        elif rows:
+            break
+    return rows[2:]
+
+
+def test_the_readme_lists_every_setting_as_the_code_has_it() -> None:
+    """Issue 2, point 3."""
+    expected = [
+        [
+            f"`{variable.name}`",
+            variable.accepts + (" (secret)" if variable.secret else ""),
+            f"`{variable.default}`" if variable.default else "",
+        ]
+        for variable in VARIABLES
+    ]
+    assert [row[:3] for row in table(CHECKOUT / "README.md", first="variable")] == expected
+
+
+def test_the_example_names_every_setting_with_its_default() -> None:
+    """Ours: `.env.example` is copied, not read."""
+    text = (CHECKOUT / ".env.example").read_text("utf-8")
+    expected = [(variable.name, variable.default or "") for variable in VARIABLES]
+    assert re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE) == expected
+
+
+async def test_the_readme_lists_every_tool_with_its_arguments() -> None:
+    """Issue 2, point 6: exact names and arguments."""
+    # The tools are only listed, so nothing behind them is ever touched.
+    tools = await build_mcp(MagicMock(spec=Services)).list_tools()
+    expected = [f"`{call(tool.name, tool.parameters)}`" for tool in tools]
+    assert [row[0] for row in table(CHECKOUT / "README.md", first="tool")] == expected
+
+
+def call(name: str, schema: dict[str, Any]) -> str:
+    """Return a tool as one would write its call: `list_runs(job_id?, limit?)`."""
+    required = schema.get("required", ())
+    arguments = (key if key in required else f"{key}?" for key in schema["properties"])
+    return f"{name}({', '.join(arguments)})"
+
+
+def test_every_member_of_metadata_is_documented() -> None:
+    """Ours: the table in fixed-servers is where an author looks."""
+    rows = table(CHECKOUT / "fixed-servers" / "README.md", first="member")
+    assert [row[0] for row in rows] == [f"`{name}`" for name in Metadata.model_fields]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    """Ours."""
+    targets = re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8"))
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_the_architecture_names_only_files_that_exist() -> None:
+    """Ours: a picture of the house, not of a plan."""
+    text = (CHECKOUT / "docs" / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"\b(?:gateway|supervisor|sandboxes)(?:/\w+)*/(?:\w+\.py)?", text))
+    assert [name for name in sorted(named) if not (CHECKOUT / name).exists()] == []
+
+
+def test_the_version_is_stated_once() -> None:
+    """Ours: `--version` and MCP's serverInfo say what pyproject.toml says."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert read_version() == project["version"]
+
+
+def test_no_tracked_file_names_a_machine_or_a_registry() -> None:
+    """Ours: a clone works anywhere, with whatever registry its machine is set to."""
+    if not (CHECKOUT / ".git").exists():
+        pytest.skip("an archive does not know which files are tracked")
+    listed = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    names = subprocess.run(listed, cwd=CHECKOUT, capture_output=True, check=True).stdout
+    found = [
+        f"{name}: {match.group()}"
+        for name in names.decode().split("\0")
+        if name and not name.startswith(tuple(MEANT)) and (CHECKOUT / name).is_file()
+        for match in UNWANTED.finditer((CHECKOUT / name).read_text("utf-8", errors="replace"))
+    ]
+    assert found == []
+
+
+def test_the_unit_is_one_that_systemd_accepts(tmp_path: Path) -> None:
+    """Ours: only the program's place is replaced, for it is not installed here."""
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not on this machine")
+    unit = (CHECKOUT / "deploy" / "claude-runner.service").read_text("utf-8")
+    place = tmp_path / "claude-runner.service"
+    place.write_text(unit.replace("/opt/claude-runner/claude-runner", "/bin/true"), "utf-8")
+    done = subprocess.run(
+        [analyze, "verify", str(place)], capture_output=True, text=True, check=False
+    )
+    assert (
+        done.returncode,
+        [line for line in done.stderr.splitlines() if "claude-runner" in line],
+    ) == (0, [])
