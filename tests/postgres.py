@@ -1,4 +1,4 @@
-"""A private PostgreSQL for the tests: one cluster per session, one database per test.
+"""A private PostgreSQL for the tests: one cluster per session, as many databases as asked for.
 
 It listens on a Unix socket in a temporary folder, runs as its own user when the tests run as root
 (PostgreSQL refuses root), writes nothing to disk on purpose, and ends with the tests however these
@@ -52,18 +52,16 @@ class Postgres:
         return f"postgresql://postgres@/{database}?host={quote(str(self.socket_folder))}"
 
     @contextmanager
-    def database(self, *, template: str = "template1") -> Generator[str]:
-        """Make a database, yield its URL, drop it."""
+    def database(self) -> Generator[str]:
+        """Make an empty database, yield its URL, drop it."""
         name = new_id("test")
-        self._run("CREATE DATABASE {} TEMPLATE {}", name, template)
-        try:
-            yield self.url(name)
-        finally:
-            self._run("DROP DATABASE {} WITH (FORCE)", name)
-
-    def _run(self, statement: str, *names: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # pyright: ignore[reportArgumentType] - every caller is above
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            try:
+                yield self.url(name)
+            finally:
+                drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+                connection.execute(drop.format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")

@@ -135,6 +135,7 @@ async def test_every_spelling_of_postgresql_opens(
 ) -> None:
     """Ours: hosts hand out all of them."""
     with postgres.database() as url:
-        async with Store.open(url.replace("postgresql", scheme, 1), path=tmp_path / "x") as store:
+        spelled = url.replace("postgresql", scheme, 1)
+        async with Store.open(spelled, path=tmp_path / "jobs.db") as store:
             assert await store.jobs.all() == ()
     assert list(tmp_path.iterdir()) == []

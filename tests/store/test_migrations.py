@@ -104,18 +104,18 @@ async def contents(store: Store) -> dict[str, Any]:
     }
 
 
-def copies(address: Address) -> list[str]:
+def copies(empty: Address) -> list[str]:
     """Return the names of the copies beside the SQLite file."""
-    return sorted(path.name for path in address.path.parent.glob("*.before-*"))
+    return sorted(path.name for path in empty.path.parent.glob("*.before-*"))
 
 
-async def tables(address: Address) -> set[str]:
+async def tables(empty: Address) -> set[str]:
     """Return the tables that are really there."""
 
     def names(connection: Connection) -> set[str]:
         return set(inspect(connection).get_table_names())
 
-    url = postgres_url(address.url) if address.url else f"sqlite+aiosqlite:///{address.path}"
+    url = postgres_url(empty.url) if empty.url else f"sqlite+aiosqlite:///{empty.path}"
     engine = create_async_engine(url)
     try:
         async with engine.connect() as connection:
@@ -132,15 +132,15 @@ def test_the_stated_head_is_the_newest_revision() -> None:
     assert SHIPPED.head == HEAD
 
 
-async def test_migrations_make_the_schema_that_statements_expect(address: Address) -> None:
+async def test_migrations_make_the_schema_that_statements_expect(empty: Address) -> None:
     """Ours: the tables in schema.py and the revisions cannot drift apart."""
 
     def differences(connection: Connection) -> list[Any]:
         return compare_metadata(MigrationContext.configure(connection), metadata)
 
-    async with address.open():
+    async with empty.open():
         pass
-    url = postgres_url(address.url) if address.url else f"sqlite+aiosqlite:///{address.path}"
+    url = postgres_url(empty.url) if empty.url else f"sqlite+aiosqlite:///{empty.path}"
     engine = create_async_engine(url)
     try:
         async with engine.connect() as connection:
@@ -149,49 +149,49 @@ async def test_migrations_make_the_schema_that_statements_expect(address: Addres
         await engine.dispose()
 
 
-async def test_the_first_schema_has_the_rows_of_the_settings(address: Address) -> None:
+async def test_the_first_schema_has_the_rows_of_the_settings(empty: Address) -> None:
     """Ours: the defaults are visible in the database, not only in the code."""
-    async with address.open() as store:
+    async with empty.open() as store:
         rows = await store.settings._db.all(metadata.tables["settings"].select())  # pyright: ignore[reportPrivateUsage] - what no method shows
         assert {row["key"]: row["value"] for row in rows} == dict(DEFAULTS)
 
 
 async def test_a_database_of_the_first_revision_keeps_every_row(
-    address: Address, tmp_path: Path
+    empty: Address, tmp_path: Path
 ) -> None:
     """Ours: from revision 1 to the newest, and to one that rebuilds a referenced table."""
-    async with address.open(only_first(tmp_path)) as store:
+    async with empty.open(only_first(tmp_path)) as store:
         before = await fill(store)
-    async with address.open() as store:
+    async with empty.open() as store:
         assert await contents(store) == before
-    async with address.open(newer(tmp_path, REBUILDS_RUNS)) as store:
+    async with empty.open(newer(tmp_path, REBUILDS_RUNS)) as store:
         assert await contents(store) == before
         assert await store.jobs.delete(before["jobs"][0].id)
         assert await store.runs.list() == ()
 
 
-async def test_a_newer_schema_refuses_and_is_left_alone(address: Address, tmp_path: Path) -> None:
+async def test_a_newer_schema_refuses_and_is_left_alone(empty: Address, tmp_path: Path) -> None:
     """Ours: an old release never writes to what it does not know."""
     ahead = newer(tmp_path, REBUILDS_RUNS)
-    async with address.open(ahead) as store:
+    async with empty.open(ahead) as store:
         before = await fill(store)
     with pytest.raises(SchemaTooNew) as caught:
-        async with address.open():
+        async with empty.open():
             pass
     assert (caught.value.found, caught.value.known) == (ahead.head, HEAD)
-    async with address.open(ahead) as store:
+    async with empty.open(ahead) as store:
         assert await contents(store) == before
 
 
-async def test_a_migration_that_fails_changes_nothing(address: Address, tmp_path: Path) -> None:
+async def test_a_migration_that_fails_changes_nothing(empty: Address, tmp_path: Path) -> None:
     """Ours: every revision or none, also on SQLite."""
-    async with address.open() as store:
+    async with empty.open() as store:
         before = await fill(store)
     with pytest.raises(MigrationFailed) as caught:
-        async with address.open(newer(tmp_path, BREAKS_HALFWAY)):
+        async with empty.open(newer(tmp_path, BREAKS_HALFWAY)):
             pass
-    assert (caught.value.copy is None) == (address.url is not None)
-    async with address.open() as store:
+    assert (caught.value.copy is None) == (empty.url is not None)
+    async with empty.open() as store:
         assert await contents(store) == before
 
 
@@ -235,9 +235,9 @@ async def test_a_second_try_replaces_the_copy(tmp_path: Path) -> None:
         assert await contents(store) == before
 
 
-async def test_a_current_database_opens_without_alembic(address: Address) -> None:
+async def test_a_current_database_opens_without_alembic(empty: Address) -> None:
     """Ours: half a second less at every start."""
-    async with address.open():
+    async with empty.open():
         pass
     program = (
         "import anyio, pathlib, sys\n"
@@ -248,7 +248,7 @@ async def test_a_current_database_opens_without_alembic(address: Address) -> Non
         "anyio.run(main)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, address.url or "", str(address.path)],
+        [sys.executable, "-c", program, empty.url or "", str(empty.path)],
         capture_output=True,
         text=True,
         cwd=Path(__file__).resolve().parents[2],
@@ -268,14 +268,14 @@ async def test_every_table_of_sqlite_is_strict(tmp_path: Path) -> None:
     assert strict == set(metadata.tables)
 
 
-async def test_the_tables_are_the_ones_that_were_promised(address: Address) -> None:
+async def test_the_tables_are_the_ones_that_were_promised(empty: Address) -> None:
     """Ours: issue 2 names the first seven."""
-    async with address.open():
+    async with empty.open():
         pass
     promised = {"jobs", "runs", "settings", "webhooks"}
     promised |= {"oauth_clients", "oauth_codes", "oauth_refresh_tokens"}
     ours = {"run_messages", "tokens", "credentials", "data_keys", "servers", "alembic_version"}
-    assert await tables(address) == promised | ours
+    assert await tables(empty) == promised | ours
 
 
 def test_no_domain_field_lacks_a_column() -> None:
