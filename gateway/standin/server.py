@@ -8,7 +8,7 @@ from typing import Self
 
 import anyio
 from anyio.abc import TaskGroup
-from hypercorn.asyncio import serve
+from hypercorn.asyncio import serve  # pyright: ignore[reportUnknownVariableType] - its WSGI half is untyped
 from hypercorn.config import Config
 from quart import Quart, Response, request
 
@@ -23,7 +23,8 @@ class StandIn:
     """Serves a script as the Messages API: ``async with StandIn() as api: ... api.url``."""
 
     def __init__(self, script: Script = call_then_report, *, port: int = 0) -> None:
-        self._script = script
+        self.script = script
+        """What answers; may be replaced at any time."""
         self._port = port
         self._closing = anyio.Event()
         self._arrival = anyio.Event()
@@ -76,7 +77,7 @@ class StandIn:
         number = len(self.requests)
         self._arrival.set()
         self._arrival = anyio.Event()
-        reply = self._script(asked)
+        reply = self.script(asked)
         if isinstance(reply, Hang):
             await self._closing.wait()
             reply = Refuse(message="the stand-in ended")

@@ -55,16 +55,22 @@ def whole(reply: Say | Call, *, model: str, number: int) -> dict[str, Any]:
 
 def events(reply: Say | Call, *, model: str, number: int) -> Iterator[bytes]:
     """Return the reply as the events of one stream."""
-    opening = {**_frame(model, number), "content": [], "stop_reason": None, "usage": _USAGE}
+    opening: dict[str, Any] = {
+        **_frame(model, number),
+        "content": [],
+        "stop_reason": None,
+        "usage": _USAGE,
+    }
     yield _event("message_start", message=opening)
     block = _block(reply, number)
     if isinstance(reply, Say):
-        empty, delta = {**block, "text": ""}, {"type": "text_delta", "text": block["text"]}
+        yield _event("content_block_start", index=0, content_block=block | {"text": ""})
+        delta = {"type": "text_delta", "text": block["text"]}
     else:
-        text = json.dumps(block["input"])
-        empty = {**block, "input": {}}
-        delta = {"type": "input_json_delta", "partial_json": text}
-    yield _event("content_block_start", index=0, content_block=empty)
+        yield _event(
+            "content_block_start", index=0, content_block={**block, "input": dict[str, Any]()}
+        )
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
     yield _event("content_block_delta", index=0, delta=delta)
     yield _event("content_block_stop", index=0)
     ending = {"stop_reason": _stop_reason(reply), "stop_sequence": None}

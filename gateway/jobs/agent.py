@@ -1,0 +1,119 @@
+"""Prepares the attempt at a run: what it may use, its token, its folders, its CLI options."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from gateway.auth.run_tokens import RunTokens
+from gateway.domain.run import Run
+from gateway.jobs.access import Access, Defaults, plan_access
+from gateway.jobs.attempt import Attempt
+from gateway.jobs.clock import Clock
+from gateway.jobs.errors import RunRefused
+from gateway.jobs.folders import (
+    RunFolders,
+    make_folders,
+    remove_folders,
+    write_servers,
+    write_system_prompt,
+)
+from gateway.jobs.gate import ServerGate
+from gateway.jobs.options import AgentConfig, cli_options
+from gateway.store import Store
+
+TOKEN_MARGIN_S = 300.0
+"""A run's token outlives its time limit by the start before and the clean-up after."""
+
+
+class Agent:
+    """Makes attempts; whoever executes one needs to know nothing of servers and tokens."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        home: Path,
+        clock: Clock,
+        config: AgentConfig,
+        gate: ServerGate,
+        run_tokens: RunTokens,
+    ) -> None:
+        self._store = store
+        self._home = home
+        self._clock = clock
+        self._config = config
+        self._gate = gate
+        self._run_tokens = run_tokens
+
+    @asynccontextmanager
+    async def attempt(self, run: Run) -> AsyncGenerator[Attempt]:
+        """Give the attempt at `run`; its token and private folder are gone afterwards.
+
+        Raises RunRefused, and SupervisorError for a server that cannot take calls.
+        """
+        self._check_config()
+        access = plan_access(run, await self._defaults())
+        folders = make_folders(self._home, run)
+        try:
+            await self._hand_over_servers(run, access, folders)
+            if run.system_prompt is not None:
+                write_system_prompt(folders, run.system_prompt)
+            options = partial(
+                cli_options,
+                run,
+                access,
+                folders,
+                config=self._config,
+                withheld=self._withheld(access),
+            )
+            yield Attempt(
+                run,
+                access,
+                folders,
+                options=lambda stderr: options(stderr=stderr),
+                runs=self._store.runs,
+                now_ms=self._clock.now_ms,
+            )
+        finally:
+            self._run_tokens.revoke(run.id)
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(remove_folders, folders)
+
+    def _check_config(self) -> None:
+        if self._config.api_key is None:
+            raise RunRefused("ANTHROPIC_API_KEY is not set; set it and restart to let jobs run.")
+        if not self._config.cli.is_file():
+            raise RunRefused(
+                f"The Claude CLI is missing at {self._config.cli}; install the requirements again."
+            )
+
+    async def _defaults(self) -> Defaults:
+        rows = await self._store.settings.get_all()
+        return Defaults(
+            tools=tuple(rows["allowed_tools"]),
+            servers=tuple(rows["mcp_servers"]),
+            enabled=self._gate.enabled_servers(),
+        )
+
+    async def _hand_over_servers(self, run: Run, access: Access, folders: RunFolders) -> None:
+        if not access.servers:
+            return
+        token = self._run_tokens.issue(
+            run.id,
+            servers=access.servers,
+            tools=access.tools,
+            ttl_s=run.timeout_s + TOKEN_MARGIN_S,
+        )
+        write_servers(folders, await self._gate.entries(access.servers, token))
+
+    def _withheld(self, access: Access) -> tuple[tuple[str, str], ...]:
+        """Return tools of the run's servers that it may not call, so that it does not see them."""
+        return tuple(
+            (server, tool)
+            for server in access.servers
+            for tool in self._gate.tool_names(server)
+            if not access.allows(server, tool)
+        )

@@ -1,0 +1,185 @@
+"""One attempt at a run: the CLI from its start, over its conversation, to its last process."""
+
+from collections import deque
+from collections.abc import Callable
+
+import anyio
+from claude_agent_sdk import (
+    ClaudeAgentOptions,
+    ClaudeSDKClient,
+    ClaudeSDKError,
+    ProcessError,
+    SystemMessage,
+)
+
+from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.jobs.access import Access, ServerReport, problem_with_servers, problem_with_tools
+from gateway.jobs.folders import RunFolders
+from gateway.jobs.outcome import Stop, conclude
+from gateway.jobs.process import ProcessGroup, end_group, read_group
+from gateway.jobs.transcript import Transcript
+from gateway.store import RunTable
+
+CONNECT_S = 35.0
+"""The CLI gives up on a server after 30 s (CONNECT_TIMEOUT_MS in options.py) and says so."""
+CONNECT_POLL_S = 0.1
+"""The CLI answers what it knows of its servers but does not announce a change."""
+INTERRUPT_S = 5.0
+"""From an interrupt to the result with the cost; measured 0.1 s, so later means it is stuck."""
+SAVE_EVERY_S = 0.25
+"""Messages come in bursts; one write for each burst is enough for a reader."""
+STDERR_LINES = 20
+
+
+class Attempt:
+    """Executes one claimed run. `stop` may be called at any time, from any task."""
+
+    def __init__(
+        self,
+        run: Run,
+        access: Access,
+        folders: RunFolders,
+        *,
+        options: Callable[[Callable[[str], None]], ClaudeAgentOptions],
+        runs: RunTable,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._run = run
+        self._access = access
+        self._folders = folders
+        self._runs = runs
+        self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
+        self._client = ClaudeSDKClient(options(self._stderr.append))
+        self._transcript = Transcript(run.id, now_ms)
+        self._arrived = anyio.Event()
+        self._conversation = anyio.CancelScope()
+        self._talking = False
+        self._group: ProcessGroup | None = None
+        self._stop: Stop | None = None
+        self._stop_asked = anyio.Event()
+
+    def stop(self, stop: Stop) -> None:
+        """Ask the attempt to end; the first reason given counts."""
+        self._stop = self._stop or stop
+        self._stop_asked.set()
+
+    async def execute(self) -> RunResult:
+        """Run to the end and return how it went; no process is left then."""
+        failure: str | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._save_messages)
+            tasks.start_soon(self._obey_stop)
+            tasks.start_soon(self._watch_time)
+            with self._conversation:
+                failure = await self._converse()
+            tasks.cancel_scope.cancel()
+        await self._runs.append_messages(self._transcript.take_unsaved())
+        return conclude(self._run, self._transcript, stop=self._stop, failure=failure)
+
+    async def _converse(self) -> str | None:
+        """Return the sentence of what went wrong, or None when the CLI's result says it."""
+        try:
+            await self._client.connect()
+            await self._note_process()
+            problem = await self._check_servers()
+            return problem or await self._talk()
+        except ClaudeSDKError as error:
+            return self._sentence(error)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._end()
+
+    async def _note_process(self) -> None:
+        self._group = read_group(self._folders.group_file)
+        if self._group:
+            await self._runs.set_process(
+                self._run.id, self._run.attempt, self._group.number, self._group.started_at
+            )
+
+    async def _check_servers(self) -> str | None:
+        """Wait for the servers; return what is missing. The model has not been asked yet."""
+        if not self._access.servers:
+            return None
+        reports: tuple[ServerReport, ...] = ()
+        with anyio.move_on_after(CONNECT_S):
+            while not reports or _undecided(reports):
+                await anyio.sleep(CONNECT_POLL_S)
+                reports = await self._server_reports()
+        self._folders.servers_file.unlink()
+        return problem_with_servers(self._access, reports)
+
+    async def _server_reports(self) -> tuple[ServerReport, ...]:
+        status = await self._client.get_mcp_status()
+        return tuple(
+            ServerReport(
+                name=server["name"],
+                status=server["status"],
+                tools=tuple(tool["name"] for tool in server.get("tools", [])),
+                error=server.get("error", ""),
+            )
+            for server in status["mcpServers"]
+        )
+
+    async def _talk(self) -> str | None:
+        """Send the prompt and take the answers; return what the CLI's first message lacks."""
+        self._talking = True
+        if self._stop:
+            return None
+        await self._client.query(self._run.prompt)
+        started = False
+        async for message in self._client.receive_response():
+            self._transcript.add(message)
+            self._arrived.set()
+            if not started and isinstance(message, SystemMessage) and message.subtype == "init":
+                if problem := self._check_tools(message):
+                    return problem
+                started = await self._runs.mark_running(self._run.id, self._run.attempt)
+        return None
+
+    def _check_tools(self, init: SystemMessage) -> str | None:
+        statuses = {server["name"]: server["status"] for server in init.data["mcp_servers"]}
+        return problem_with_tools(self._access, init.data["tools"], statuses)
+
+    async def _obey_stop(self) -> None:
+        """Interrupt first, for the CLI then still reports the cost; cut it off if it is late."""
+        await self._stop_asked.wait()
+        if self._talking:
+            with anyio.move_on_after(INTERRUPT_S):
+                await self._client.interrupt()
+                await anyio.sleep_forever()
+        elif group := read_group(self._folders.group_file):
+            await end_group(group)
+        self._conversation.cancel()
+
+    async def _watch_time(self) -> None:
+        await anyio.sleep(self._run.timeout_s)
+        limit = f"{self._run.timeout_s:g}"
+        self.stop(Stop(RunStatus.TIMED_OUT, f"Stopped after its time limit of {limit} s."))
+
+    async def _save_messages(self) -> None:
+        while True:
+            await self._arrived.wait()
+            await anyio.sleep(SAVE_EVERY_S)
+            self._arrived = anyio.Event()
+            await self._runs.append_messages(self._transcript.take_unsaved())
+
+    async def _end(self) -> None:
+        """Leave no process: an idle CLI ends at once by itself, any other is killed first."""
+        group = self._group or read_group(self._folders.group_file)
+        if group and self._transcript.result is None:
+            await end_group(group)
+        await self._client.disconnect()
+        if group:
+            await end_group(group)
+
+    def _sentence(self, error: ClaudeSDKError) -> str:
+        code = error.exit_code if isinstance(error, ProcessError) else None
+        last_words = self._stderr[-1] if self._stderr else str(error).partition("\n")[0]
+        ended = "could not be used" if code is None else f"ended with exit code {code}"
+        return f"The Claude CLI {ended}: {last_words.rstrip('.')}."
+
+
+def _undecided(reports: tuple[ServerReport, ...]) -> bool:
+    """Tell whether waiting can still help: a server is pending and none has failed."""
+    statuses = {report.status for report in reports}
+    return statuses <= {"pending", "connected"} and "pending" in statuses

@@ -1,0 +1,143 @@
+"""Starts the Claude CLI of one run and ends everything that it started.
+
+Run as a script with ``python -IS``; standard library only. It makes a session of its own, becomes
+the reaper of every descendant, starts the CLI from an empty environment, and stays until the CLI
+has ended. Then, or when it gets a signal, or when the gateway dies, it kills what is left, also
+what left the process group.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+PARENT_GONE = 3
+"""Exit code when the gateway died before the CLI was started."""
+
+ORDERS = ("RUN_PYTHON", "RUN_CLI", "RUN_GROUP_FILE", "RUN_PARENT", "RUN_KEEP")
+"""Variables for this script; the CLI does not get them."""
+FROM_SDK = (
+    "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_AGENT_SDK_VERSION", "CLAUDE_CODE_SDK_READS_SESSION_STATE",
+    "PWD",
+)  # fmt: skip
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
+FROM_HOST = (
+    *PROXIES, "NO_PROXY", "no_proxy", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "TZ",
+)  # fmt: skip
+"""How the host reaches the network and tells the time; without them no request leaves it."""
+
+
+def cli_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the CLI's environment: names in RUN_KEEP and the lists above, nothing else."""
+    names = {*inherited["RUN_KEEP"].split(","), *FROM_SDK, *FROM_HOST}
+    kept = {name: inherited[name] for name in sorted(names) if name in inherited}
+    if any(name in kept for name in PROXIES):
+        # The MCP servers of the run are on loopback, where no proxy finds them.
+        past = [kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1", "localhost"]
+        kept["NO_PROXY"] = kept["no_proxy"] = ",".join(filter(None, past))
+    return kept
+
+
+def main(arguments: list[str]) -> int:
+    """Run the CLI with `arguments`; return its exit code, 128 + n for signal n."""
+    parent = int(os.environ["RUN_PARENT"])
+    os.setsid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        return PARENT_GONE
+    _write_group(Path(os.environ["RUN_GROUP_FILE"]))
+    environment = cli_environment(os.environ)
+    child = os.fork()
+    if child == 0:
+        _become_cli(os.environ["RUN_CLI"], arguments, environment)
+    _let_go_of_pipes()
+    status = _wait(child)
+    _kill_descendants()
+    return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + status % 128
+
+
+def _become_cli(binary: str, arguments: list[str], environment: dict[str, str]) -> None:
+    wrapper = os.getsid(0)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+    if os.getppid() == wrapper:
+        os.execve(binary, [binary, *arguments], environment)  # noqa: S606 - argv, no shell
+    os._exit(PARENT_GONE)
+
+
+def _wait(child: int) -> int:
+    """Return the wait status of the CLI, or of SIGKILL when it is to end now."""
+    while signal.sigwait(WATCHED) == signal.SIGCHLD:
+        while (reaped := _reap()) is not None:
+            if reaped[0] == child:
+                return reaped[1]
+    return int(signal.SIGKILL)
+
+
+def _reap() -> tuple[int, int] | None:
+    """Return a descendant that has ended and its status; None: none has."""
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, status) if pid else None
+
+
+def _kill_descendants() -> None:
+    """Kill children until there are none; the children of a killed one become ours."""
+    while True:
+        for pid in _children():
+            os.kill(pid, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    """Return our children; an unreaped one keeps its number, so that no stranger can be hit."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _parent_of(entry) == os.getpid():
+            found.append(int(entry.name))
+    return found
+
+
+def _parent_of(entry: Path) -> int | None:
+    """Return the parent of the process behind a /proc folder; None when it has gone (proc(5))."""
+    try:
+        fields = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[1])
+
+
+def _write_group(path: Path) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(str(os.getpid()), "utf-8")
+    partial.rename(path)
+
+
+def _let_go_of_pipes() -> None:
+    """Close our ends, so that the gateway reads end-of-file as soon as the CLI has ended."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

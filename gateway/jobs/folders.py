@@ -1,0 +1,83 @@
+"""The folders of one run: a private one that goes with it, and the job's work folder that stays."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.domain.run import Run
+from gateway.jobs.gate import McpHttpEntry
+
+PRIVATE_MODE = 0o700
+SECRET_FILE_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolders:
+    """Paths of one run. Only the owner can read what is under `private`."""
+
+    private: Path
+    work: Path
+    """The CLI's current folder, shared by all runs of a job."""
+
+    @property
+    def home(self) -> Path:
+        """HOME of the CLI."""
+        return self.private / "home"
+
+    @property
+    def temporary(self) -> Path:
+        """TMPDIR of the CLI."""
+        return self.private / "tmp"
+
+    @property
+    def group_file(self) -> Path:
+        """Where the wrapper writes the number of its process group."""
+        return self.private / "group"
+
+    @property
+    def servers_file(self) -> Path:
+        """The MCP configuration with the run's token; exists only while the CLI starts."""
+        return self.private / "mcp.json"
+
+    @property
+    def system_prompt_file(self) -> Path:
+        """The job's system prompt, if it has one."""
+        return self.private / "system-prompt"
+
+
+def folders_of(home: Path, run: Run) -> RunFolders:
+    """Return where the folders of `run` are under `home`, made or not."""
+    owner = run.job_id or run.webhook_id or run.id
+    return RunFolders(home / "runs" / run.id, home / "claude_playground" / owner)
+
+
+def make_folders(home: Path, run: Run) -> RunFolders:
+    """Create the folders of `run` under `home`."""
+    folders = folders_of(home, run)
+    for folder in (folders.private, folders.home, folders.temporary, folders.work):
+        folder.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+    return folders
+
+
+def remove_folders(folders: RunFolders) -> None:
+    """Remove what belongs to the run alone."""
+    shutil.rmtree(folders.private, ignore_errors=True)
+
+
+def write_servers(folders: RunFolders, entries: Mapping[str, McpHttpEntry]) -> None:
+    """Write the MCP configuration, readable by the owner alone."""
+    _write_secret(folders.servers_file, json.dumps({"mcpServers": entries}))
+
+
+def write_system_prompt(folders: RunFolders, text: str) -> None:
+    """Write the system prompt to a file, because arguments are readable by every user."""
+    _write_secret(folders.system_prompt_file, text)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_FILE_MODE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)

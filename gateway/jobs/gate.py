@@ -1,0 +1,31 @@
+"""What a run needs of the gateway's MCP servers."""
+
+from typing import Protocol, TypedDict
+
+
+class McpHttpEntry(TypedDict):
+    """One server in the CLI's MCP configuration."""
+
+    type: str
+    """Always ``http``."""
+    url: str
+    headers: dict[str, str]
+
+
+class ServerGate(Protocol):
+    """The way to live servers: the supervisor's children in the gateway, a fake in tests."""
+
+    def enabled_servers(self) -> tuple[str, ...]:
+        """Return the names of all enabled servers."""
+        ...
+
+    def tool_names(self, server: str) -> tuple[str, ...]:
+        """Return the tools that the server shows now, under its own names."""
+        ...
+
+    async def entries(self, servers: tuple[str, ...], token: str) -> dict[str, McpHttpEntry]:
+        """Return where each of `servers` answers to `token`.
+
+        Raises SupervisorError with one sentence when one of them cannot take calls.
+        """
+        ...

@@ -1,0 +1,114 @@
+"""How the Claude CLI is started for one run: every option and every variable."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import claude_agent_sdk
+from claude_agent_sdk import ClaudeAgentOptions
+from claude_agent_sdk.types import SystemPromptFile, SystemPromptPreset
+
+from gateway.domain.run import Run, Trigger
+from gateway.jobs.access import ALL, Access, cli_name
+from gateway.jobs.folders import RunFolders
+from gateway.secret import Secret
+
+LAUNCHER = Path(__file__).parent / "cli"
+BUNDLED_CLI = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""The SDK ends a run at a longer message; its default of 1 MB is less than one picture."""
+CONNECT_TIMEOUT_MS = 30_000
+"""How long the CLI waits for a server. The servers run already; a slow one is still starting."""
+MICRO = 1_000_000
+
+FIXED_ENVIRONMENT: Mapping[str, str] = {
+    "PATH": PATH,
+    "LANG": "C.UTF-8",
+    # The model sees the tools of a run at once instead of searching for them.
+    "ENABLE_TOOL_SEARCH": "false",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "MCP_TIMEOUT": str(CONNECT_TIMEOUT_MS),
+    # A long call stays a call; in the background it would outlive the turn that asked for it.
+    "CLAUDE_CODE_MCP_AUTO_BACKGROUND_MS": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """What every run shares."""
+
+    api_key: Secret | None
+    model: str
+    """For runs that name none."""
+    base_url: str | None = None
+    cli: Path = field(default=BUNDLED_CLI)
+
+
+def cli_options(
+    run: Run,
+    access: Access,
+    folders: RunFolders,
+    *,
+    config: AgentConfig,
+    withheld: tuple[tuple[str, str], ...],
+    stderr: Callable[[str], None],
+) -> ClaudeAgentOptions:
+    """Return the SDK's options. `withheld`: tools of its servers that the run may not call."""
+    budget = run.budget_micro_usd
+    return ClaudeAgentOptions(
+        cli_path=LAUNCHER,
+        cwd=folders.work,
+        env=_environment(folders, config),
+        # A file and no variable: the CLI's Bash inherits variables, and the file is gone before
+        # the model's first word.
+        mcp_servers=folders.servers_file if access.servers else {},
+        strict_mcp_config=True,
+        setting_sources=[],
+        permission_mode="dontAsk",
+        tools=list(dict.fromkeys(rule.partition("(")[0] for rule in access.built_in)),
+        allowed_tools=[*access.built_in, *(_rule(*pair) for pair in access.granted)],
+        disallowed_tools=[cli_name(server, tool) for server, tool in withheld],
+        model=run.model or config.model,
+        system_prompt=_system_prompt(run, folders),
+        max_turns=run.max_turns,
+        max_budget_usd=None if budget is None else budget / MICRO,
+        # Strangers write a webhook's prompt: no @file and no /command in it means anything.
+        verbatim_prompts=run.trigger is Trigger.WEBHOOK,
+        max_buffer_size=MAX_MESSAGE_BYTES,
+        stderr=stderr,
+    )
+
+
+def _environment(folders: RunFolders, config: AgentConfig) -> dict[str, str]:
+    """Return the CLI's variables and the orders for its wrapper, which drops all others."""
+    assert config.api_key is not None
+    own = {
+        **FIXED_ENVIRONMENT,
+        "HOME": str(folders.home),
+        "TMPDIR": str(folders.temporary),
+        "ANTHROPIC_API_KEY": config.api_key.reveal(),
+    }
+    if config.base_url:
+        own["ANTHROPIC_BASE_URL"] = config.base_url
+    orders = {
+        "RUN_PYTHON": sys.executable,
+        "RUN_CLI": str(config.cli),
+        "RUN_GROUP_FILE": str(folders.group_file),
+        "RUN_PARENT": str(os.getpid()),
+        "RUN_KEEP": ",".join(own),
+    }
+    return own | orders
+
+
+def _rule(server: str, tool: str) -> str:
+    return f"mcp__{server}__*" if tool == ALL else cli_name(server, tool)
+
+
+def _system_prompt(run: Run, folders: RunFolders) -> SystemPromptFile | SystemPromptPreset:
+    if run.system_prompt is None:
+        return {"type": "preset", "preset": "claude_code"}
+    return {"type": "file", "path": str(folders.system_prompt_file)}

@@ -1,0 +1,63 @@
+"""How a run ended: from the CLI's result, or its absence, to what the store keeps. Pure."""
+
+from dataclasses import dataclass
+
+from claude_agent_sdk import ResultMessage
+
+from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.jobs.transcript import Transcript
+
+MICRO = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run is ended from outside."""
+
+    status: RunStatus
+    reason: str
+
+
+def conclude(
+    run: Run, transcript: Transcript, *, stop: Stop | None, failure: str | None
+) -> RunResult:
+    """Return the result of an attempt. `failure`: the sentence of the error that ended it."""
+    message = transcript.result
+    status, error = _verdict(run, message, stop, failure)
+    cost = message.total_cost_usd if message else None
+    tokens = transcript.tokens
+    return RunResult(
+        status=status,
+        output=(message.result if message else None) or transcript.last_text,
+        error=error,
+        cost_micro_usd=None if cost is None else round(cost * MICRO),
+        input_tokens=tokens[0] if tokens else None,
+        output_tokens=tokens[1] if tokens else None,
+        turns=message.num_turns if message else None,
+        session_id=message.session_id if message else transcript.session_id,
+    )
+
+
+def _verdict(
+    run: Run, message: ResultMessage | None, stop: Stop | None, failure: str | None
+) -> tuple[RunStatus, str | None]:
+    if message is not None and message.subtype == "success" and not message.is_error:
+        # Also when a stop was asked for: the work was done before it took effect.
+        return RunStatus.SUCCEEDED, None
+    if stop is not None:
+        return stop.status, stop.reason
+    if failure is not None:
+        return RunStatus.FAILED, failure
+    if message is None:
+        return RunStatus.FAILED, "The Claude CLI ended without a result."
+    return _limit_or_failure(run, message)
+
+
+def _limit_or_failure(run: Run, message: ResultMessage) -> tuple[RunStatus, str]:
+    if message.subtype == "error_max_turns":
+        return RunStatus.BUDGET, f"Stopped at the limit of {run.max_turns} turns."
+    if message.subtype == "error_max_budget_usd":
+        limit = (run.budget_micro_usd or 0) / MICRO
+        return RunStatus.BUDGET, f"Stopped at the budget of {limit:g} US dollars."
+    detail = message.result or "; ".join(message.errors or []) or message.subtype
+    return RunStatus.FAILED, f"The model could not answer: {detail.rstrip('.')}."

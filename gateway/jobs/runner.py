@@ -1,0 +1,246 @@
+"""Executes runs: claims them from the queue in order of urgency, a few at a time.
+
+At most once: a run is written down before it starts and claimed by a conditional update, and what
+a claim writes carries its attempt number. A run that this process could not finish is marked
+interrupted, at the end or at the next start.
+"""
+
+import logging
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from gateway.auth.run_tokens import RunTokens
+from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.jobs.agent import Agent
+from gateway.jobs.attempt import Attempt
+from gateway.jobs.clock import Clock
+from gateway.jobs.errors import RunFinished, RunNotFound, RunRefused
+from gateway.jobs.folders import folders_of, remove_folders
+from gateway.jobs.gate import ServerGate
+from gateway.jobs.options import AgentConfig
+from gateway.jobs.outcome import Stop
+from gateway.jobs.process import ProcessGroup, end_leftover
+from gateway.store import Store, StoreError
+from supervisor.errors import SupervisorError
+
+log = logging.getLogger(__name__)
+
+DEFAULT_CONCURRENCY = 3
+DRAIN_S = 10.0
+"""How long runs may go on once the gateway is to end."""
+STOP_S = 8.0
+"""After that: an interrupt (5 s at most) and the kill (2 s), with a second to write it down."""
+FINISH_S = 60.0
+"""A database that stays away longer leaves the run to be marked at the next start."""
+STORE_PAUSE_S = 2.0
+KILLED = "Killed on request."
+SHUT_DOWN = "The gateway was stopped while the run was going on."
+
+
+class Runner:
+    """Owns the live runs: ``async with Runner(...) as runner``."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        home: Path,
+        clock: Clock,
+        agent: AgentConfig,
+        gate: ServerGate,
+        run_tokens: RunTokens,
+        concurrency: int = DEFAULT_CONCURRENCY,
+    ) -> None:
+        self._store = store
+        self._home = home
+        self._clock = clock
+        self._agent = Agent(
+            store=store, home=home, clock=clock, config=agent, gate=gate, run_tokens=run_tokens
+        )
+        self._concurrency = concurrency
+        self._tasks: TaskGroup
+        self._wake = anyio.Event()
+        self._live: dict[str, _Live] = {}
+        self._changed: dict[str, anyio.Event] = {}
+        self._claiming = anyio.Lock()
+        self._accepting = True
+
+    async def __aenter__(self) -> Self:
+        """Account for the runs of an earlier gateway, then start to claim."""
+        for run in await self._store.runs.interrupt_unfinished(self._clock.now_ms()):
+            await _clear_away(run, self._home)
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._claim_forever)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await self.drain(DRAIN_S if error is None else 0.0)
+        self._tasks.cancel_scope.cancel()
+        await self._tasks.__aexit__(kind, error, trace)
+
+    async def submit(self, run: Run) -> Run:
+        """Store a queued run and see to it that it is executed.
+
+        Returns the run as stored. Raises UnknownJob, and RunRefused for an instant that the job
+        has already run.
+        """
+        if not await self._store.runs.add(run):
+            raise RunRefused(f"Job {run.job_id!r} has already run for this instant.")
+        self._wake.set()
+        return run
+
+    async def kill(self, run_id: str, reason: str = KILLED) -> Run:
+        """End a queued or live run and return it, ended. Raises RunNotFound, RunFinished."""
+        async with self._claiming:
+            live = self._live.get(run_id)
+            cancelled = live is None and await self._store.runs.cancel_queued(
+                run_id, self._clock.now_ms(), reason
+            )
+        if live is not None:
+            live.stop(Stop(RunStatus.CANCELLED, reason))
+            return await self.wait(run_id)
+        run = await self._get(run_id)
+        if not cancelled:
+            raise RunFinished(run_id, run.status)
+        self._announce(run_id)
+        return run
+
+    async def wait(self, run_id: str) -> Run:
+        """Return the run once it has ended. Raises RunNotFound."""
+        changed = self._changed.setdefault(run_id, anyio.Event())
+        run = await self._get(run_id)
+        if not run.status.final:
+            await changed.wait()
+            run = await self._get(run_id)
+        elif run_id not in self._live:
+            self._changed.pop(run_id, None)
+        return run
+
+    async def drain(self, timeout_s: float) -> None:
+        """Claim nothing more; let live runs end, and interrupt those that have not by then."""
+        self._accepting = False
+        with anyio.move_on_after(timeout_s):
+            await self._until_idle()
+        for live in self._live.values():
+            live.stop(Stop(RunStatus.INTERRUPTED, SHUT_DOWN))
+        with anyio.move_on_after(STOP_S):
+            await self._until_idle()
+
+    async def _until_idle(self) -> None:
+        while self._live:
+            await next(iter(self._live.values())).ended.wait()
+
+    async def _claim_forever(self) -> None:
+        while True:
+            self._wake = anyio.Event()
+            try:
+                while self._has_room() and await self._claim_one():
+                    pass
+            except StoreError as error:
+                log.error("No run can be claimed: %s", error)
+                await anyio.sleep(STORE_PAUSE_S)
+            else:
+                await self._wake.wait()
+
+    def _has_room(self) -> bool:
+        return self._accepting and len(self._live) < self._concurrency
+
+    async def _claim_one(self) -> bool:
+        """Start the next queued run; False when there is none."""
+        async with self._claiming:
+            run = await self._store.runs.claim_next(self._clock.now_ms())
+            if run is None:
+                return False
+            live = self._live[run.id] = _Live()
+        self._tasks.start_soon(self._carry_out, run, live)
+        return True
+
+    async def _carry_out(self, run: Run, live: "_Live") -> None:
+        try:
+            result = await self._execute(run, live)
+            await self._finish(run, result)
+        finally:
+            del self._live[run.id]
+            live.ended.set()
+            self._announce(run.id)
+            self._wake.set()
+
+    async def _execute(self, run: Run, live: "_Live") -> RunResult:
+        try:
+            async with self._agent.attempt(run) as attempt:
+                live.begin(attempt)
+                return await attempt.execute()
+        except (RunRefused, SupervisorError) as error:
+            return RunResult(RunStatus.FAILED, error=str(error))
+        except Exception:
+            log.exception("Run %s failed inside the gateway", run.id)
+            sentence = "The run failed inside the gateway; its log has the details."
+            return RunResult(RunStatus.FAILED, error=sentence)
+
+    async def _finish(self, run: Run, result: RunResult) -> None:
+        """Store the result, again and again while the database does not answer."""
+        with anyio.move_on_after(FINISH_S):
+            while True:
+                try:
+                    now = self._clock.now_ms()
+                    await self._store.runs.finish(run.id, run.attempt, result, now)
+                except StoreError as error:
+                    log.error("The end of run %s is not stored yet: %s", run.id, error)
+                    await anyio.sleep(STORE_PAUSE_S)
+                else:
+                    log.info("Run %s ended as %s", run.id, result.status)
+                    return
+
+    async def _get(self, run_id: str) -> Run:
+        run = await self._store.runs.get(run_id)
+        if run is None:
+            self._changed.pop(run_id, None)
+            raise RunNotFound(run_id)
+        return run
+
+    def _announce(self, run_id: str) -> None:
+        """Wake whoever waits for the end of this run."""
+        if changed := self._changed.pop(run_id, None):
+            changed.set()
+
+
+class _Live:
+    """A claimed run that this process executes; remembers a stop that comes before the attempt."""
+
+    def __init__(self) -> None:
+        self.ended = anyio.Event()
+        self._attempt: Attempt | None = None
+        self._stop: Stop | None = None
+
+    def begin(self, attempt: Attempt) -> None:
+        """The attempt exists now."""
+        self._attempt = attempt
+        if self._stop:
+            attempt.stop(self._stop)
+
+    def stop(self, stop: Stop) -> None:
+        """End the run, now or as soon as it has begun."""
+        self._stop = self._stop or stop
+        if self._attempt:
+            self._attempt.stop(stop)
+
+
+async def _clear_away(run: Run, home: Path) -> None:
+    """End the processes and remove the private folder that a killed gateway left."""
+    log.warning("Run %s was interrupted by the end of the last gateway", run.id)
+    await anyio.to_thread.run_sync(remove_folders, folders_of(home, run))
+    if run.process_group is None or run.process_started_at is None:
+        return
+    if await end_leftover(ProcessGroup(run.process_group, run.process_started_at)):
+        log.warning("Ended the processes that run %s had left", run.id)

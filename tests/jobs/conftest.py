@@ -1,0 +1,22 @@
+"""Fixtures of the tests of runs."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.standin import StandIn
+from tests.jobs.parts import Parts, running_parts
+
+
+@pytest.fixture
+def api() -> StandIn:
+    """The stand-in with its default script; a test may give another one."""
+    return StandIn()
+
+
+@pytest.fixture
+async def parts(tmp_path: Path, api: StandIn) -> AsyncIterator[Parts]:
+    """Everything a run needs, up and running."""
+    async with running_parts(tmp_path, api) as running:
+        yield running

@@ -1,0 +1,192 @@
+"""What the tests of runs share: an MCP server over HTTP, a gate to it, and a runner's parts."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import psutil
+from fastmcp import FastMCP
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from gateway.auth.run_tokens import RunTokens, token_hash
+from gateway.domain.ids import new_id
+from gateway.domain.run import Run, RunStatus, Trigger
+from gateway.jobs.clock import SystemClock
+from gateway.jobs.gate import McpHttpEntry
+from gateway.jobs.options import AgentConfig
+from gateway.jobs.runner import Runner
+from gateway.secret import Secret
+from gateway.standin import StandIn
+from gateway.store import Store
+from supervisor.errors import ServerUnavailable
+
+API_KEY = "sk-ant-of-this-test"
+CLI_GUARD_S = 90.0
+"""The real CLI takes 2 to 8 s for a run on two busy cores."""
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+def a_run(**changes: Any) -> Run:
+    """Return a queued run, by hand, of no job."""
+    run = Run(
+        id=new_id("run"),
+        trigger=Trigger.MANUAL,
+        status=RunStatus.QUEUED,
+        prompt="Please use the tool.",
+        tools=(),
+        servers=(),
+        created_at=SystemClock().now_ms(),
+        timeout_s=CLI_GUARD_S,
+    )
+    return replace(run, **changes)
+
+
+class Gate:
+    """A ServerGate over one real MCP server named ``adder``; other names lead nowhere."""
+
+    def __init__(self, url: str, tools: tuple[str, ...]) -> None:
+        self.url = url
+        self.tools = tools
+        self.enabled: tuple[str, ...] = ("adder",)
+        self.refuse: set[str] = set()
+        self.tokens: list[str] = []
+
+    def enabled_servers(self) -> tuple[str, ...]:
+        return self.enabled
+
+    def tool_names(self, server: str) -> tuple[str, ...]:
+        return self.tools if server == "adder" else ()
+
+    async def entries(self, servers: tuple[str, ...], token: str) -> dict[str, McpHttpEntry]:
+        for server in self.refuse.intersection(servers):
+            raise ServerUnavailable(server, "backoff", "its child ended with exit code 1")
+        self.tokens.append(token)
+        return {server: self._entry(server, token) for server in servers}
+
+    def _entry(self, server: str, token: str) -> McpHttpEntry:
+        url = self.url if server == "adder" else self.url + "/nothing-here"
+        return {"type": "http", "url": url, "headers": {"Authorization": f"Bearer {token}"}}
+
+
+@dataclass
+class Parts:
+    """Everything a run needs, real but for the model."""
+
+    home: Path
+    store: Store
+    api: StandIn
+    gate: Gate
+    run_tokens: RunTokens
+    config: AgentConfig
+
+    def runner(self, **changes: Any) -> Runner:
+        """Return a runner over these parts."""
+        parts = {
+            "store": self.store,
+            "home": self.home,
+            "clock": SystemClock(),
+            "agent": self.config,
+            "gate": self.gate,
+            "run_tokens": self.run_tokens,
+        }
+        return Runner(**{**parts, **changes})
+
+    async def execute(self, run: Run) -> Run:
+        """Carry out one run from submit to its end."""
+        with anyio.fail_after(CLI_GUARD_S):
+            async with self.runner() as runner:
+                await runner.submit(run)
+                return await runner.wait(run.id)
+
+
+@asynccontextmanager
+async def running_parts(folder: Path, api: StandIn) -> AsyncIterator[Parts]:
+    """Give the parts with their servers up."""
+    run_tokens = RunTokens()
+    async with (
+        Store.open(None, path=folder / "jobs.db") as store,
+        api,
+        adder(run_tokens) as gate,
+    ):
+        config = AgentConfig(Secret(API_KEY), "claude-test-model", base_url=api.url)
+        yield Parts(folder, store, api, gate, run_tokens, config)
+
+
+@asynccontextmanager
+async def adder(run_tokens: RunTokens) -> AsyncIterator[Gate]:
+    """Serve an MCP server over HTTP that accepts the tokens of live runs only."""
+    server = FastMCP("adder")
+    server.tool(add)
+    server.tool(subtract)
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.accesslog = config.errorlog = None
+    config.graceful_timeout = 0.5
+    closing = anyio.Event()
+    app = _guarded(server.http_app(path="/mcp"), run_tokens)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: serve(app, config, shutdown_trigger=closing.wait))
+        yield Gate(url, ("add", "subtract"))
+        closing.set()
+
+
+def add(a: int, b: int) -> int:
+    """Add two integers."""
+    return a + b
+
+
+def subtract(a: int, b: int) -> int:
+    """Subtract two integers."""
+    return a - b
+
+
+def _guarded(app: Asgi, run_tokens: RunTokens) -> Any:
+    async def guard(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            header = dict(scope["headers"]).get(b"authorization", b"").decode()
+            if run_tokens.grant(token_hash(header.removeprefix("Bearer "))) is None:
+                await send({"type": "http.response.start", "status": 401, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
+                return
+        await app(scope, receive, send)
+
+    return guard
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A living process of a run, as it was when it was looked at."""
+
+    pid: int
+    name: str
+    arguments: tuple[str, ...]
+    variables: frozenset[str]
+
+
+def processes_of(home: Path) -> list[Seen]:
+    """Return the living processes that were started for runs under `home`."""
+    found: list[Seen] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            environment = process.environ()
+            if process.status() != psutil.STATUS_ZOMBIE and any(
+                str(home) in value for value in environment.values()
+            ):
+                names = frozenset(environment)
+                found.append(Seen(process.pid, process.name(), tuple(process.cmdline()), names))
+    return found
+
+
+async def until_processes(home: Path, enough: Callable[[list[Seen]], bool]) -> list[Seen]:
+    """Return the processes of runs under `home` once they are `enough`."""
+    while not enough(found := processes_of(home)):  # noqa: ASYNC110 - a start has no event
+        await anyio.sleep(0.05)
+    return found
