@@ -78,9 +78,16 @@ def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy
 def _program(name: str, env: Mapping[str, str], cwd: Path) -> Path:
     if "/" in name:
         path = cwd / name
-        if path.is_file() and os.access(path, os.X_OK):
-            return path
-        raise CommandNotFound(name)
+        try:
+            usable = path.is_file() and os.access(path, os.X_OK)
+        except PermissionError as error:
+            raise SandboxError(
+                f"The program {path} is in a folder that the gateway's user may not enter; "
+                f"install it elsewhere."
+            ) from error
+        if not usable:
+            raise CommandNotFound(name)
+        return path
     found = shutil.which(name, path=env.get("PATH", ""))
     if found is None:
         raise CommandNotFound(name)

@@ -130,7 +130,7 @@ def test_wrapper_of_strong_cannot_be_looked_into(strong: Room) -> None:
     """Ours: process 1 of the namespace is bubblewrap's, and out of reach."""
     code = TRY + (
         "import os\n"
-        "names = ('mem', 'environ', 'root/etc', 'fd', 'cwd/etc', 'maps')\n"
+        "names = ('mem', 'environ', 'root/etc', 'fd/0', 'cwd/etc', 'maps')\n"
         "look = lambda n: os.listdir(n) if os.path.isdir(n) else open(n, 'rb').read(1)\n"
         "print(json.dumps([attempt(lambda n=n: look(f'/proc/1/{n}') and None) for n in names]))"
     )
