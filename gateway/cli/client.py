@@ -1,6 +1,5 @@
 """Speaks HTTP to the live gateway: one request per command, standard library only to start fast."""
 
-import base64
 import http.client
 import itertools
 import json
@@ -9,6 +8,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from gateway.local import LiveGateway
+from gateway.mcp_headers import VERSION_KEY, stateless_headers
 from gateway.version import read_version
 
 MCP_VERSION = "2026-07-28"
@@ -58,12 +58,8 @@ def call_tool(live: LiveGateway, path: str, tool: str, arguments: Json) -> Json:
         "method": "tools/call",
         "params": {"name": tool, "arguments": arguments, "_meta": _meta()},
     }
-    headers = {
-        "Accept": "application/json, text/event-stream",
-        "MCP-Protocol-Version": MCP_VERSION,
-        "Mcp-Method": "tools/call",
-        "Mcp-Name": _header_text(tool),
-    }
+    accepted = {"Accept": "application/json, text/event-stream"}
+    headers = {**accepted, **stateless_headers(asked, MCP_VERSION)}
     _, payload = _exchange(live, "POST", path, json.dumps(asked).encode(), headers)
     answer = _decoded(live, payload)
     if "result" not in answer:
@@ -73,17 +69,10 @@ def call_tool(live: LiveGateway, path: str, tool: str, arguments: Json) -> Json:
 
 def _meta() -> Json:
     return {
-        f"{META}protocolVersion": MCP_VERSION,
+        VERSION_KEY: MCP_VERSION,
         f"{META}clientCapabilities": {},
         f"{META}clientInfo": {"name": "claude-runner", "version": read_version()},
     }
-
-
-def _header_text(text: str) -> str:
-    """Return a value that a header can carry, encoded as MCP 2026-07-28 says where it must be."""
-    if text.isascii() and text.isprintable() and text == text.strip():
-        return text
-    return f"=?base64?{base64.b64encode(text.encode()).decode('ascii')}?="
 
 
 def _exchange(

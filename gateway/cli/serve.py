@@ -1,0 +1,70 @@
+"""``serve``: become the gateway of the home, or, for an MCP client on stdio, a bridge to it."""
+
+import importlib
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from gateway.cli.exits import Exit, Failure
+from gateway.cli.home import read_settings
+from gateway.local import GatewayStarting, HomeTaken, LiveGateway, find_live
+from gateway.settings import Settings
+from gateway.stdio import BridgeEnded, bridge, stdin_is_pipe
+from gateway.variables import Transport
+
+STDIO = frozenset({Transport.STDIO, Transport.BOTH})
+START_WAIT_S = 15.0
+"""How long a bridge waits for a gateway that another process is starting."""
+LOOK_EVERY_S = 0.1
+
+
+def run(args: Namespace) -> int:
+    """Serve until TERM, INT, or the end of standard input where there is nothing else."""
+    return serve_or_bridge(read_settings(args))
+
+
+def serve_or_bridge(settings: Settings) -> int:
+    """Take the home and serve; where it is taken, be a bridge to its holder. Raises HomeTaken."""
+    try:
+        _check_free(settings.home)
+        # The whole gateway is imported only by the process that becomes it.
+        module = importlib.import_module("gateway.main")
+        return cast("Callable[[Settings], int]", module.serve)(settings)
+    except HomeTaken:
+        if settings.mcp_transport not in STDIO or not stdin_is_pipe():
+            raise
+    return _bridge(settings.home)
+
+
+def _check_free(home: Path) -> None:
+    try:
+        live = find_live(home)
+    except GatewayStarting as error:
+        raise HomeTaken(home, error.pid) from error
+    if live is not None:
+        raise HomeTaken(home, live.pid)
+
+
+def _bridge(home: Path) -> int:
+    try:
+        bridge(_started(home))
+    except BridgeEnded as error:
+        raise Failure(Exit.FAILED, str(error)) from error
+    return Exit.OK
+
+
+def _started(home: Path) -> LiveGateway:
+    """Return the gateway that holds `home`, waiting while it starts."""
+    deadline = time.monotonic() + START_WAIT_S
+    while True:
+        try:
+            live = find_live(home)
+        except GatewayStarting:
+            live = None
+        if live is not None:
+            return live
+        if time.monotonic() > deadline:
+            raise Failure(Exit.NO_GATEWAY, f"The gateway of {home} did not come up; start again.")
+        time.sleep(LOOK_EVERY_S)
