@@ -30,9 +30,8 @@ def parse_code(code: str) -> ast.Module:
         return ast.parse(code, filename="server.py")
     except SyntaxError as error:
         text = (error.text or "").strip()
-        raise InvalidServer(
-            f"server.py is not valid Python: {error.msg} at line {error.lineno}: {text}"
-        ) from error
+        place = f" at line {error.lineno}: `{text}`" if error.lineno else ""
+        raise InvalidServer(f"server.py is not valid Python: {error.msg}{place}.") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise InvalidServer(f"server.py is not valid Python: {error}.") from error
 
@@ -59,7 +58,8 @@ def _may_be_given(key: str) -> bool:
 
 
 def _reads(tree: ast.Module) -> Iterator[tuple[str, bool]]:
-    for node in ast.walk(tree):
+    expressions = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+    for node in sorted(expressions, key=lambda node: (node.lineno, node.col_offset)):
         match node:
             case ast.Subscript(value=source, slice=ast.Constant(value=str(key)), ctx=ast.Load()):
                 if _dotted(source) in _ENVIRON:

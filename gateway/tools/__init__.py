@@ -16,6 +16,7 @@ from gateway.tools.fixed_servers import FixedServerTools
 from gateway.tools.invoke import InvokeTools
 from gateway.tools.jobs import JobTools
 from gateway.tools.runs import RunTools
+from gateway.tools.scopes import ScopeGate
 from gateway.tools.sentences import OneSentence, refusing
 from gateway.tools.services import Services
 from gateway.tools.webhooks import WebhookTools
@@ -38,7 +39,7 @@ def build_mcp(services: Services) -> FastMCP[Any]:
         NAME,
         INSTRUCTIONS,
         version=read_version(),
-        middleware=[OneSentence()],
+        middleware=[OneSentence(), ScopeGate()],
         mask_error_details=True,
         strict_input_validation=True,
         on_duplicate="error",

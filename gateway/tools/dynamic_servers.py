@@ -96,8 +96,7 @@ class DynamicServerTools:
         """
         draft = _draft(code, description, credentials, network)
         report = await self._services.servers.create(name, draft, enable=enable)
-        count = len(report.snapshot.tools)
-        done = f"Server {name!r} is {report.snapshot.state} with {count} tools."
+        done = f"Server {name!r} is created and {report.snapshot.state}."
         return view_change(report, f"{done}{_what_next(report.missing)}")
 
     @tool(title="List dynamic MCP servers", annotations=READ)

@@ -32,7 +32,7 @@ _SERVER = r"(?P<server>[A-Za-z0-9][A-Za-z0-9_-]*?)"
 _CANONICAL = re.compile(rf"mcp__{_SERVER}__{_TOOL}")
 _WHOLE_SERVER = re.compile(r"mcp__(?P<server>[A-Za-z0-9][A-Za-z0-9-]*)")
 _LOOSE = re.compile(rf"{_SERVER}(?:__|[:./]){_TOOL}")
-_BARE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_BARE = re.compile(r"(?!mcp__)[A-Za-z][A-Za-z0-9_-]*")
 _RULE = re.compile(r"(?P<tool>[A-Za-z]+)(?:\([^()\x00-\x1f]*\))?")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -64,12 +64,10 @@ class Normalised:
 
 def parse(text: str) -> ToolName | None:
     """Return the server and tool that `text` names, or None when it names no server."""
-    for form in (_CANONICAL, _LOOSE):
-        if match := form.fullmatch(text):
-            return ToolName(match["server"], match["tool"])
     if match := _WHOLE_SERVER.fullmatch(text):
         return ToolName(match["server"], "*")
-    return None
+    match = _CANONICAL.fullmatch(text) or _LOOSE.fullmatch(text)
+    return ToolName(match["server"], match["tool"]) if match else None
 
 
 def resolve(text: str, live: Live) -> ToolName | None:

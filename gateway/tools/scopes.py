@@ -1,0 +1,63 @@
+"""Which tools a token may see and call: its scopes against what each tool does.
+
+Over stdio there is no token: the caller is whoever started the process.
+"""
+
+from collections.abc import Sequence
+
+import mcp_types
+from fastmcp.server.dependencies import get_http_request
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools import Tool, ToolResult
+
+from gateway.asgi import CALLER
+from gateway.auth.caller import Caller
+from gateway.domain.token import Scope
+from gateway.tools.sentences import Refused
+
+RUN_TOOLS = frozenset({"get_webhook", "invoke_internal_mcp_tool", "kill_run", "trigger_job"})
+"""Tools for scope `run`; get_webhook among them, for its answer is a way to start runs."""
+
+
+class ScopeGate(Middleware):
+    """Hides and refuses the tools that the caller's token was not made for."""
+
+    async def on_list_tools(
+        self,
+        context: MiddlewareContext[mcp_types.ListToolsRequest],
+        call_next: CallNext[mcp_types.ListToolsRequest, Sequence[Tool]],
+    ) -> Sequence[Tool]:
+        """List the tools that the caller may call."""
+        scopes = _scopes()
+        return [tool for tool in await call_next(context) if scope_of(tool) in scopes]
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[mcp_types.CallToolRequestParams],
+        call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        """Call the tool if the caller may."""
+        assert context.fastmcp_context is not None
+        tool = await context.fastmcp_context.fastmcp.get_tool(context.message.name)
+        if tool is not None and (scope := scope_of(tool)) not in _scopes():
+            raise Refused(f"{tool.name} needs a token with scope {scope}; yours has another.")
+        return await call_next(context)
+
+
+def scope_of(tool: Tool) -> Scope:
+    """Return the scope that a tool needs."""
+    if tool.name in RUN_TOOLS:
+        return Scope.RUN
+    read_only = tool.annotations is not None and tool.annotations.read_only_hint
+    return Scope.READ if read_only else Scope.ADMIN
+
+
+def _scopes() -> frozenset[Scope]:
+    """Return what the caller may do; `admin` holds the others."""
+    try:
+        request = get_http_request()
+    except RuntimeError:
+        return frozenset(Scope)
+    caller = request.scope.get(CALLER)
+    scopes = caller.scopes if isinstance(caller, Caller) else frozenset[Scope]()
+    return frozenset(Scope) if Scope.ADMIN in scopes else scopes

@@ -1,0 +1,167 @@
+"""A gateway's services with everything real: store, vault, supervisor, child processes, runner.
+
+Children run without a sandbox, and the runner claims nothing, so that runs stay queued.
+"""
+
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastmcp import Client, FastMCP
+from mcp_types import CallToolResult, TextContent
+
+from gateway.auth.run_tokens import RunTokens
+from gateway.credentials import Credentials
+from gateway.jobs.clock import SystemClock
+from gateway.jobs.gate import McpHttpEntry
+from gateway.jobs.options import AgentConfig
+from gateway.jobs.runner import Runner
+from gateway.servers import Servers
+from gateway.settings import load
+from gateway.store import Store
+from gateway.tools import Services, build_mcp
+from gateway.vault import Vault
+from sandboxes.policy import Level
+from supervisor.events import Event
+from supervisor.restart import RestartPolicy
+from supervisor.spec import ServerSpec
+from supervisor.supervisor import Supervisor, SupervisorConfig
+
+
+class NoServers:
+    """The gate of a runner that never starts a run."""
+
+    def enabled_servers(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def tool_names(self, server: str) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    async def entries(self, servers: tuple[str, ...], token: str) -> dict[str, McpHttpEntry]:
+        """None."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway as a caller of its tools sees it, and its insides."""
+
+    services: Services
+    mcp: FastMCP[Any]
+    client: Client[Any]
+    folder: Path
+    events: list[Event]
+
+    @property
+    def dynamic(self) -> Path:
+        """The folder of the dynamic servers."""
+        return self.folder / "dynamic"
+
+    @property
+    def fixed(self) -> Path:
+        """The folder of the fixed servers."""
+        return self.folder / "fixed"
+
+    async def raw(self, tool: str, /, **arguments: Any) -> CallToolResult:
+        """Return what a tool answers, error or not."""
+        return await self.client.call_tool_mcp(tool, arguments)
+
+    async def call(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
+        """Return the structured answer of a tool that must succeed."""
+        result = await self.raw(tool, **arguments)
+        assert not result.is_error, text_of(result)
+        assert isinstance(result.structured_content, dict)
+        return result.structured_content
+
+    async def refusal(self, tool: str, /, **arguments: Any) -> str:
+        """Return the sentence of a tool that must refuse."""
+        result = await self.raw(tool, **arguments)
+        assert result.is_error, result
+        assert result.structured_content is None
+        return text_of(result)
+
+
+def text_of(result: CallToolResult) -> str:
+    """Return the text of a result that is one block of text."""
+    (block,) = result.content
+    assert isinstance(block, TextContent)
+    return block.text
+
+
+def write_server(root: Path, name: str, code: str, **metadata: object) -> None:
+    """Write the folder of a server by hand, as its owner would."""
+    folder = root / name
+    folder.mkdir(parents=True)
+    (folder / "server.py").write_text(code, encoding="utf-8")
+    (folder / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+
+
+@asynccontextmanager
+async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gateway]:
+    """Start the services over what is in `folder`; a second time finds what the first one left."""
+    environ = {
+        "CLAUDE_RUNNER_HOME": str(folder / "home"),
+        "FIXED_SERVERS_DIR": str(folder / "fixed"),
+        "DYNAMIC_SERVERS_DIR": str(folder / "dynamic"),
+        "DEFAULT_TIMEZONE": "Europe/Berlin",
+    }
+    settings = load(environ, None)
+    events: list[Event] = []
+    async with Store.open(None, path=settings.home / "jobs.db") as store:
+        vault = await Vault.open(settings.master_key_file, store.data_keys)
+        credentials = Credentials(store.credentials, vault)
+
+        async def values(spec: ServerSpec) -> Mapping[str, str]:
+            return await credentials.values(spec.name, {c.key for c in spec.credentials})
+
+        config = SupervisorConfig(
+            home=settings.home,
+            python=Path(sys.executable),
+            level=Level.OFF,
+            restart=RestartPolicy(base_s=60.0, cap_s=60.0),
+        )
+        runner = Runner(
+            store=store,
+            home=settings.home,
+            clock=SystemClock(),
+            agent=AgentConfig(None, "sonnet"),
+            gate=NoServers(),
+            run_tokens=RunTokens(),
+            concurrency=0,
+        )
+        supervisor = Supervisor(config=config, credentials=values, emit=events.append)
+        async with supervisor, runner:
+            servers = Servers(
+                supervisor=supervisor,
+                store=store,
+                credentials=credentials,
+                fixed_dir=settings.fixed_servers_dir,
+                dynamic_dir=settings.dynamic_servers_dir,
+                state_dir=settings.home / "servers",
+            )
+            await servers.load_all()
+            services = Services(store, supervisor, servers, credentials, vault, runner, settings)
+            mcp = build_mcp(services)
+            async with Client(mcp, mode=mode) as client:
+                yield Gateway(services, mcp, client, folder, events)
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A gateway without servers, jobs or webhooks."""
+    async with open_gateway(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def untouched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    """An empty gateway for many tests that must change nothing."""
+    async with open_gateway(tmp_path_factory.mktemp("untouched")) as opened:
+        yield opened

@@ -1,0 +1,107 @@
+"""The table of tools: names, arguments and hints that callers rely on."""
+
+from tests.tools.conftest import Gateway
+
+JOB_OPTIONS = "servers timezone enabled model system_prompt max_turns timeout_s budget_usd"
+WEBHOOK_OPTIONS = "enabled model max_turns timeout_s budget_usd"
+
+TOOLS = {
+    "list_jobs": "",
+    "get_job": "job_id!",
+    "create_job": f"name! cron! prompt! tools {JOB_OPTIONS}",
+    "update_job": f"job_id! name cron prompt tools {JOB_OPTIONS}",
+    "delete_job": "job_id!",
+    "trigger_job": "job_id!",
+    "list_runs": "job_id limit",
+    "get_run": "run_id!",
+    "kill_run": "run_id!",
+    "create_webhook": f"name! prompt_template! tools {WEBHOOK_OPTIONS}",
+    "list_webhooks": "",
+    "get_webhook": "webhook_id!",
+    "update_webhook": f"webhook_id! name prompt_template tools {WEBHOOK_OPTIONS}",
+    "delete_webhook": "webhook_id!",
+    "create_mcp_server": "name! code! description credentials network enable",
+    "list_dynamic_mcp_servers": "",
+    "get_dynamic_mcp_server": "name!",
+    "update_mcp_server": "name! code description credentials network",
+    "delete_mcp_server": "name!",
+    "enable_mcp_server": "name!",
+    "disable_mcp_server": "name!",
+    "list_fixed_mcp_servers": "",
+    "enable_fixed_server": "name!",
+    "disable_fixed_server": "name!",
+    "invoke_internal_mcp_tool": "tool! payload",
+    "set_server_credential": "server! key! value!",
+    "get_server_credentials": "server!",
+    "list_required_credentials": "server!",
+    "get_unconfigured_servers": "",
+    "delete_server_credential": "server! key!",
+}
+"""Tools by their arguments; an exclamation mark means required."""
+
+DESTRUCTIVE = {
+    "update_job", "delete_job", "trigger_job", "kill_run", "update_webhook", "delete_webhook",
+    "create_mcp_server", "update_mcp_server", "delete_mcp_server", "invoke_internal_mcp_tool",
+    "set_server_credential", "delete_server_credential",
+}  # fmt: skip
+OPEN_WORLD = {
+    "trigger_job", "create_mcp_server", "update_mcp_server", "invoke_internal_mcp_tool"
+}  # fmt: skip
+
+
+async def test_names_and_arguments_are_those_of_the_table(untouched: Gateway) -> None:
+    """Ours: names and arguments are an interface that jobs and people depend on."""
+    listed = {tool.name: tool.input_schema for tool in await untouched.client.list_tools()}
+    arguments = {
+        name: " ".join(
+            f"{argument}!" if argument in schema.get("required", []) else argument
+            for argument in schema["properties"]
+        )
+        for name, schema in listed.items()
+    }
+    assert {name: set(line.split()) for name, line in arguments.items()} == {
+        name: set(line.split()) for name, line in TOOLS.items()
+    }
+
+
+async def test_no_tool_takes_arguments_that_it_does_not_know(untouched: Gateway) -> None:
+    """Ours: a misspelt optional argument must not be ignored."""
+    for tool in await untouched.client.list_tools():
+        assert tool.input_schema["additionalProperties"] is False
+
+
+async def test_every_tool_says_what_it_does_and_to_whom(untouched: Gateway) -> None:
+    """MCP: clients decide by title, description and hints what to ask the user."""
+    for tool in await untouched.client.list_tools():
+        hints = tool.annotations
+        assert hints is not None
+        assert tool.title
+        assert tool.description
+        reads = tool.name.startswith(("list_", "get_"))
+        assert hints.read_only_hint is reads
+        assert bool(hints.destructive_hint) is (tool.name in DESTRUCTIVE)
+        assert hints.open_world_hint is (tool.name in OPEN_WORLD)
+
+
+async def test_every_argument_that_is_no_switch_is_described(untouched: Gateway) -> None:
+    """Ours: a model sees nothing else."""
+    bare = {
+        f"{tool.name}.{argument}"
+        for tool in await untouched.client.list_tools()
+        for argument, schema in tool.input_schema["properties"].items()
+        if not _described(schema) and argument not in ("enabled", "enable")
+    }
+    assert bare == set()
+
+
+async def test_every_answer_but_that_of_other_servers_has_a_schema(untouched: Gateway) -> None:
+    """MCP: structured content follows an output schema."""
+    without = {tool.name for tool in await untouched.client.list_tools() if not tool.output_schema}
+    assert without == {"invoke_internal_mcp_tool"}
+
+
+def _described(schema: dict[str, object]) -> bool:
+    choices = schema.get("anyOf")
+    return "description" in schema or (
+        isinstance(choices, list) and any("description" in choice for choice in choices)
+    )

@@ -1,0 +1,205 @@
+"""Jobs, runs and webhooks through their tools, on the real store."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from gateway.domain.clock import utc_ms
+from gateway.domain.run import RunResult, RunStatus
+from tests.tools.conftest import Gateway
+from tests.tools.servers import SEND
+
+DAILY: dict[str, Any] = {"name": "News", "cron": "0 8 * * *", "prompt": "Read the news."}
+HOOK: dict[str, Any] = {"name": "Build", "prompt_template": "Look at {{payload.ref}}."}
+
+
+async def test_a_job_is_stored_as_it_was_given(gateway: Gateway) -> None:
+    """Ours: defaults come from the settings, everything else from the caller."""
+    created = await gateway.call("create_job", **DAILY, tools=["Read"], budget_usd=0.5)
+    job = created["job"]
+    assert job["id"].startswith("job_")
+    assert {key: job[key] for key in ("name", "cron", "prompt", "tools", "servers")} == {
+        **DAILY,
+        "tools": ["Read"],
+        "servers": [],
+    }
+    assert (job["timezone"], job["enabled"], job["timeout_s"]) == ("Europe/Berlin", True, 1800)
+    assert (job["budget_usd"], job["model"], job["max_turns"]) == (0.5, None, None)
+    assert created["tool_warnings"] == []
+    assert len(created["next_runs"]) == 3
+    assert created["next_runs"][0] == job["next_run_at"]
+    assert await gateway.call("get_job", job_id=job["id"]) == created
+    assert await gateway.call("list_jobs") == {"jobs": [job]}
+
+
+async def test_tools_are_normalised_and_doubts_are_said(gateway: Gateway) -> None:
+    """Ours: unknown is a warning, for the server may come later."""
+    await gateway.call("create_mcp_server", name="email", code=SEND)
+    created = await gateway.call(
+        "create_job", **DAILY, tools=["email:send", "email.send", "fax:send"], servers=["fax"]
+    )
+    assert created["job"]["tools"] == ["mcp__email__send", "mcp__fax__send"]
+    assert created["tool_warnings"] == [
+        "'email:send' is read as 'mcp__email__send'.",
+        "'email.send' is read as 'mcp__email__send'.",
+        "'fax:send' is read as 'mcp__fax__send'.",
+        "There is no server named 'fax'.",
+    ]
+    shown = await gateway.call("get_job", job_id=created["job"]["id"])
+    assert shown["tool_warnings"] == ["There is no server named 'fax'."]
+
+
+async def test_an_update_changes_what_is_given_and_nothing_else(gateway: Gateway) -> None:
+    """Ours: what is not given stays; an empty text or 0 clears."""
+    created = await gateway.call("create_job", **DAILY, model="opus", max_turns=5, budget_usd=1)
+    before = created["job"]
+    changed = await gateway.call(
+        "update_job", job_id=before["id"], cron="30 9 * * *", model="", max_turns=0, budget_usd=0
+    )
+    after = changed["job"]
+    different = {key for key in before if before[key] != after[key]}
+    assert different - {"updated_at"} == {
+        "cron",
+        "model",
+        "max_turns",
+        "budget_usd",
+        "next_run_at",
+    }
+    assert (after["model"], after["max_turns"], after["budget_usd"]) == (None, None, None)
+
+
+async def test_a_paused_job_has_no_next_run(gateway: Gateway) -> None:
+    """Ours: enabled=false pauses, true resumes."""
+    job = (await gateway.call("create_job", **DAILY))["job"]
+    paused = await gateway.call("update_job", job_id=job["id"], enabled=False)
+    assert (paused["job"]["next_run_at"], paused["next_runs"]) == (None, [])
+    resumed = await gateway.call("update_job", job_id=job["id"], enabled=True)
+    assert resumed["job"]["next_run_at"] == job["next_run_at"]
+
+
+async def test_a_triggered_job_is_a_queued_run(gateway: Gateway) -> None:
+    """Ours: trigger answers at once; get_run tells the rest."""
+    job = (await gateway.call("create_job", **DAILY, tools=["Read"], timeout_s=60))["job"]
+    triggered = await gateway.call("trigger_job", job_id=job["id"])
+    assert triggered["status"] == "queued"
+    detail = await gateway.call("get_run", run_id=triggered["run_id"])
+    assert detail["prompt"] == DAILY["prompt"]
+    assert detail["tools"] == ["Read"]
+    assert (detail["run"]["trigger"], detail["run"]["job_id"]) == ("manual", job["id"])
+    runs = (await gateway.call("list_runs", job_id=job["id"]))["runs"]
+    assert runs == [detail["run"]]
+
+
+async def test_a_waiting_run_is_killed_once(gateway: Gateway) -> None:
+    """Ours: a final run is refused with its status."""
+    job = (await gateway.call("create_job", **DAILY))["job"]
+    run_id = (await gateway.call("trigger_job", job_id=job["id"]))["run_id"]
+    assert (await gateway.call("kill_run", run_id=run_id))["status"] == "cancelled"
+    refusal = await gateway.refusal("kill_run", run_id=run_id)
+    assert refusal == f"Run {run_id!r} has already ended as cancelled."
+
+
+async def test_a_deleted_job_takes_its_runs_along(gateway: Gateway) -> None:
+    """Ours: a waiting run is cancelled first, then job and runs are gone."""
+    job = (await gateway.call("create_job", **DAILY))["job"]
+    run_id = (await gateway.call("trigger_job", job_id=job["id"]))["run_id"]
+    await gateway.call("delete_job", job_id=job["id"])
+    assert await gateway.call("list_jobs") == {"jobs": []}
+    assert await gateway.call("list_runs") == {"runs": []}
+    assert await gateway.refusal("get_run", run_id=run_id) == f"There is no run {run_id!r}."
+
+
+async def test_a_finished_run_shows_output_money_and_time(gateway: Gateway) -> None:
+    """Ours: micro-dollars and milliseconds are shown as dollars and seconds."""
+    job = (await gateway.call("create_job", **DAILY))["job"]
+    run_id = (await gateway.call("trigger_job", job_id=job["id"]))["run_id"]
+    runs = gateway.services.store.runs
+    now = utc_ms()
+    run = await runs.claim(run_id, now)
+    assert run is not None
+    result = RunResult(RunStatus.SUCCEEDED, output="Rain.", cost_micro_usd=12_500, turns=2)
+    assert await runs.finish(run_id, run.attempt, result, now + 1500)
+    detail = await gateway.call("get_run", run_id=run_id)
+    assert detail["output"] == "Rain."
+    shown = detail["run"]
+    assert (shown["status"], shown["cost_usd"], shown["duration_s"], shown["turns"]) == (
+        "succeeded",
+        0.0125,
+        1.5,
+        2,
+    )
+
+
+async def test_a_webhook_has_an_address_that_only_get_shows(gateway: Gateway) -> None:
+    """Ours: the secret is stored hashed and sealed; lists leave it out."""
+    created = await gateway.call("create_webhook", **HOOK, tools=["email:send"])
+    webhook = created["webhook"]
+    base, _, secret = webhook["url"].rpartition("/")
+    assert base == "http://127.0.0.1:8080/webhook"
+    assert len(secret) >= 40
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    found = await gateway.services.store.webhooks.by_secret_hash(digest)
+    assert found is not None
+    assert found.id == webhook["id"]
+    assert created["tool_warnings"] == [
+        "'email:send' is read as 'mcp__email__send'.",
+        "There is no server named 'email'.",
+    ]
+    shown = await gateway.call("get_webhook", webhook_id=webhook["id"])
+    assert shown["webhook"] == webhook
+    listed = await gateway.call("list_webhooks")
+    assert listed == {"webhooks": [{**webhook, "url": None}]}
+
+
+async def test_a_changed_base_address_is_used(gateway: Gateway) -> None:
+    """Ours: the settings row counts only once it was changed."""
+    webhook = (await gateway.call("create_webhook", **HOOK))["webhook"]
+    await gateway.services.store.settings.set("webhook_base_url", "https://runner.example.com")
+    shown = (await gateway.call("get_webhook", webhook_id=webhook["id"]))["webhook"]
+    assert shown["url"].startswith("https://runner.example.com/webhook/")
+
+
+async def test_a_webhook_is_changed_and_deleted(gateway: Gateway) -> None:
+    """Ours: the address stays the same through every change."""
+    webhook = (await gateway.call("create_webhook", **HOOK, max_turns=3))["webhook"]
+    changed = await gateway.call(
+        "update_webhook", webhook_id=webhook["id"], enabled=False, max_turns=0
+    )
+    assert changed["webhook"] == {
+        **webhook,
+        "enabled": False,
+        "max_turns": None,
+        "updated_at": changed["webhook"]["updated_at"],
+    }
+    await gateway.call("delete_webhook", webhook_id=webhook["id"])
+    assert await gateway.call("list_webhooks") == {"webhooks": []}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        ("get_job", {"job_id": "job_x"}, 'There is no job "job_x"; list_jobs shows the ids.'),
+        ("update_job", {"job_id": "../x"}, 'There is no job "../x"; list_jobs shows the ids.'),
+        ("delete_job", {"job_id": ""}, 'There is no job ""; list_jobs shows the ids.'),
+        ("trigger_job", {"job_id": "job_x"}, 'There is no job "job_x"; list_jobs shows the ids.'),
+        ("list_runs", {"job_id": "job_x"}, 'There is no job "job_x"; list_jobs shows the ids.'),
+        ("get_run", {"run_id": "run_x"}, "There is no run 'run_x'."),
+        ("kill_run", {"run_id": "run_x"}, "There is no run 'run_x'."),
+        (
+            "get_webhook",
+            {"webhook_id": "x"},
+            'There is no webhook "x"; list_webhooks shows the ids.',
+        ),
+        (
+            "delete_webhook",
+            {"webhook_id": "x"},
+            'There is no webhook "x"; list_webhooks shows the ids.',
+        ),
+    ],
+)
+async def test_an_unknown_id_is_one_sentence(
+    untouched: Gateway, tool: str, arguments: dict[str, Any], sentence: str
+) -> None:
+    """Ours: what is unknown, and where the ids are."""
+    assert await untouched.refusal(tool, **arguments) == sentence
