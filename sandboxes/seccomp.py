@@ -28,7 +28,9 @@ _X86_64 = {
     "setdomainname": 171, "iopl": 172, "ioperm": 173, "modify_ldt": 154, "uselib": 134,
     "open_by_handle_at": 304, "name_to_handle_at": 303, "fanotify_init": 300, "syslog": 103,
     "personality": 135, "vhangup": 153, "lookup_dcookie": 212, "mknod": 133, "mknodat": 259,
-    "seccomp": 317,
+    "seccomp": 317, "shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65,
+    "semctl": 66, "semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71,
+    "mq_open": 240, "mq_unlink": 241,
 }  # fmt: skip
 _AARCH64 = {
     "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
@@ -43,28 +45,61 @@ _AARCH64 = {
     "clock_settime": 112, "clock_adjtime": 266, "adjtimex": 171, "sethostname": 161,
     "setdomainname": 162, "open_by_handle_at": 265, "name_to_handle_at": 264,
     "fanotify_init": 262, "syslog": 116, "personality": 92, "vhangup": 58, "lookup_dcookie": 18,
-    "mknodat": 33, "seccomp": 277,
+    "mknodat": 33, "seccomp": 277, "shmget": 194, "shmat": 196, "shmctl": 195, "semget": 190,
+    "semop": 193, "semctl": 191, "semtimedop": 192, "msgget": 186, "msgsnd": 189, "msgrcv": 188,
+    "msgctl": 187, "mq_open": 180, "mq_unlink": 181,
 }  # fmt: skip
+# Refused unless the first argument, a process, is 0: the caller itself. Same-user processes
+# could otherwise be starved: prlimit64, sched_setaffinity, _setscheduler, _setparam, _setattr.
+_X86_64_SELF = (302, 203, 144, 142, 314)
+_AARCH64_SELF = (261, 122, 119, 118, 274)
 
 
 class Machine:
     """The numbers that differ between processors."""
 
     def __init__(
-        self, *, audit: int, refused: dict[str, int], clone: int, socket: int, pair: int, ioctl: int
+        self,
+        *,
+        audit: int,
+        refused: dict[str, int],
+        only_self: tuple[int, ...],
+        setpriority: int,
+        clone: int,
+        socket: int,
+        socketpair: int,
+        ioctl: int,
     ) -> None:
         self.audit = audit
         self.refused = refused
+        self.only_self = only_self
+        self.setpriority = setpriority
         self.clone = clone
         self.socket = socket
-        self.socketpair = pair
+        self.socketpair = socketpair
         self.ioctl = ioctl
 
 
 MACHINES = {
-    "x86_64": Machine(audit=0xC000003E, refused=_X86_64, clone=56, socket=41, pair=53, ioctl=16),
+    "x86_64": Machine(
+        audit=0xC000003E,
+        refused=_X86_64,
+        only_self=_X86_64_SELF,
+        setpriority=141,
+        clone=56,
+        socket=41,
+        socketpair=53,
+        ioctl=16,
+    ),
     "aarch64": Machine(
-        audit=0xC00000B7, refused=_AARCH64, clone=220, socket=198, pair=199, ioctl=29
+        audit=0xC00000B7,
+        refused=_AARCH64,
+        only_self=_AARCH64_SELF,
+        setpriority=140,
+        clone=220,
+        socket=198,
+        socketpair=199,
+        ioctl=29,
     ),
 }
 CLONE3 = 435
@@ -82,6 +117,9 @@ REFUSE, ABSENT = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 NUMBER, ARCHITECTURE = 0, 4
 FIRST, SECOND, THIRD = 16, 24, 32
 """Offsets of the low halves of a call's arguments (little endian)."""
+
+
+_ZERO_OR_REFUSED = [(EQUAL, 0, 0, 1), (RETURN, ALLOW, 0, 0), (RETURN, REFUSE, 0, 0)]
 
 
 class Program:
@@ -133,6 +171,19 @@ def program(machine: Machine, families: tuple[int, ...]) -> bytes:
             (EQUAL, TIOCLINUX, 0, 1),
             (RETURN, REFUSE, 0, 0),
             (RETURN, ALLOW, 0, 0),
+        ],
+    )
+    for number in machine.only_self:
+        made.when(number, [(LOAD, FIRST, 0, 0), *_ZERO_OR_REFUSED])
+    # Which kind (0: a process) and whose.
+    made.when(
+        machine.setpriority,
+        [
+            (LOAD, FIRST, 0, 0),
+            (EQUAL, 0, 1, 0),
+            (RETURN, REFUSE, 0, 0),
+            (LOAD, SECOND, 0, 0),
+            *_ZERO_OR_REFUSED,
         ],
     )
     made.when(machine.socketpair, _socketpair())

@@ -81,3 +81,15 @@ def test_foreign_and_future_calls(machine: str) -> None:
     assert verdict(machine, table.ioctl, 0, 0x5412) == seccomp.REFUSE
     assert verdict(machine, table.ioctl, 0, 0x541B) == seccomp.ALLOW
     assert verdict(machine, 63 if machine == "aarch64" else 0) == seccomp.ALLOW
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_limits_and_priorities_of_others_are_refused(machine: str) -> None:
+    """Ours: a plain user's children run as the gateway's own user."""
+    table = seccomp.MACHINES[machine]
+    for number in table.only_self:
+        assert verdict(machine, number, 0) == seccomp.ALLOW
+        assert verdict(machine, number, 1234) == seccomp.REFUSE
+    assert verdict(machine, table.setpriority, 0, 0, 5) == seccomp.ALLOW
+    assert verdict(machine, table.setpriority, 0, 1234, 5) == seccomp.REFUSE
+    assert verdict(machine, table.setpriority, 2, 0, 5) == seccomp.REFUSE
