@@ -16,7 +16,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = build_parser()
     args = parser.parse_args(arguments)
     if args.version:
-        print(read_version())
+        print(f"claude-runner {read_version()}")
         return Exit.OK
     if "module" not in args:
         parser.print_help(sys.stderr)
