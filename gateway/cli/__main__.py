@@ -22,7 +22,9 @@ def main(arguments: Sequence[str]) -> int:
         parser.print_help(sys.stderr)
         return Exit.WRONG_USE
     try:
-        return load_command(args)(args)
+        status = load_command(args)(args)
+        sys.stdout.flush()
+        return status
     except Failure as failure:
         return _fail(failure, failure.status)
     except HomeTaken as error:

@@ -9,6 +9,7 @@ from typing import cast
 
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import read_settings
+from gateway.errors import CannotStart
 from gateway.local import GatewayStarting, HomeTaken, LiveGateway, find_live
 from gateway.settings import Settings
 from gateway.stdio import BridgeEnded, bridge, stdin_is_pipe
@@ -30,8 +31,10 @@ def serve_or_bridge(settings: Settings) -> int:
     try:
         _check_free(settings.home)
         # The whole gateway is imported only by the process that becomes it.
-        module = importlib.import_module("gateway.main")
+        module = importlib.import_module("gateway.serving")
         return cast("Callable[[Settings], int]", module.serve)(settings)
+    except CannotStart as error:
+        raise Failure(Exit.WRONG_USE, str(error)) from error
     except HomeTaken:
         if settings.mcp_transport not in STDIO or not stdin_is_pipe():
             raise

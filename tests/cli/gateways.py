@@ -1,0 +1,132 @@
+"""The command line as a process, and a real gateway for it to talk to."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from gateway.local import GatewayStarting, LiveGateway, find_live
+from gateway.variables import CHECKOUT
+
+Done: TypeAlias = "subprocess.CompletedProcess[str]"
+
+COMMAND = (sys.executable, "-I", str(CHECKOUT))
+CALL_S = 60
+START_S = 60.0
+END_S = 25.0
+"""A gateway promises to end within 20 s."""
+
+CODE = """
+from fastmcp import FastMCP
+mcp = FastMCP("adder")
+@mcp.tool
+def add(a: int, b: int) -> int:
+    return a + b
+mcp.run()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A home and its settings, apart from the checkout's."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    def run(self, *arguments: str, given: str = "", env: Mapping[str, str] | None = None) -> Done:
+        """Run one command to its end."""
+        return self._start([*COMMAND, *arguments], given, env)
+
+    def run_python(self, *arguments: str) -> Done:
+        """Run this Python with `-c`; the script finds the checkout as its first argument."""
+        option, script, *rest = arguments
+        return self._start([sys.executable, "-I", option, script, str(CHECKOUT), *rest])
+
+    def run_shell(self, script: str) -> Done:
+        """Run a pipeline; $CHECKOUT is the checkout."""
+        return self._start(["/bin/sh", "-c", script], env={"CHECKOUT": str(CHECKOUT)})
+
+    def run_with_null_input(self, *arguments: str) -> Done:
+        """Run one command whose standard input is no pipe."""
+        return self._start(["/bin/sh", "-c", 'exec "$@" </dev/null', "sh", *COMMAND, *arguments])
+
+    def _start(
+        self, argv: Sequence[str], given: str = "", env: Mapping[str, str] | None = None
+    ) -> Done:
+        return subprocess.run(
+            argv,
+            input=given,
+            env={**self.env(), **(env or {})},
+            cwd=self.folder,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=CALL_S,
+            check=False,
+        )
+
+    def json(self, *arguments: str, given: str = "") -> Any:
+        """Run one command that must succeed and print JSON."""
+        done = self.run(*arguments, given=given)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def env(self) -> dict[str, str]:
+        """Return the environment of every command here."""
+        return {
+            "PATH": os.defpath,
+            "LANG": "C.UTF-8",
+            "CLAUDE_RUNNER_HOME": str(self.home),
+            "FIXED_SERVERS_DIR": str(self.folder / "fixed"),
+            "DYNAMIC_SERVERS_DIR": str(self.folder / "dynamic"),
+            "MCP_TRANSPORT": "http",
+            "PORT": "0",
+        }
+
+    @contextmanager
+    def gateway(self) -> Generator[LiveGateway]:
+        """Run a gateway on this home until the body ends."""
+        log = self.folder / "gateway.log"
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [*COMMAND, "serve"],
+                env=self.env(),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
+        with process:
+            try:
+                yield self._wait(process, log)
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(END_S)
+
+    def _wait(self, process: "subprocess.Popen[bytes]", log: Path) -> LiveGateway:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            assert process.poll() is None, log.read_text("utf-8")
+            try:
+                live = find_live(self.home)
+            except GatewayStarting:
+                live = None
+            if live is not None and self.run("status").returncode == 0:
+                return live
+        raise AssertionError(f"no gateway after {START_S} s: {log.read_text('utf-8')}")
+
+
+def make_place(folder: Path) -> Place:
+    """Return a place with empty folders for servers."""
+    for name in ("fixed", "dynamic"):
+        (folder / name).mkdir()
+    return Place(folder)
