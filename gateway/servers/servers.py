@@ -5,7 +5,7 @@ Above: tools, dashboard, command line. Below: the folders, the store's switches,
 
 import shutil
 from collections.abc import Awaitable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from supervisor.supervisor import Supervisor
 
 RESERVED = frozenset({"all", "claude-in-chrome", "claude-runner", "computer-use", "ide"})
 """Names that our own endpoints, or the Claude CLI, keep for themselves."""
+
+LOADED_AT_ONCE = 8
+"""Starts under way when all servers are loaded; more would only make each miss its time-out."""
 
 SETTLE_S = 5.0
 """Beyond its start time-out a server gets this long to be restarted once or to give up."""
@@ -69,9 +72,15 @@ class Servers:
     async def load_all(self) -> None:
         """Hand every server on disk to the supervisor; return when all have settled."""
         specs = await to_thread.run_sync(self._read_disk)
+        seats = anyio.CapacityLimiter(LOADED_AT_ONCE)
+
+        async def load(spec: ServerSpec) -> None:
+            async with seats:
+                await self._apply(spec)
+
         async with anyio.create_task_group() as group:
             for spec in specs:
-                group.start_soon(self._apply, spec)
+                group.start_soon(load, spec)
 
     async def create(self, name: str, draft: Draft, *, enable: bool) -> ServerReport:
         """Write a new dynamic server, start it unless told otherwise, and report.
@@ -101,8 +110,8 @@ class Servers:
         Raises:
             UnknownServer, InvalidServer: nothing was changed.
         """
-        self.spec(name, ServerKind.DYNAMIC)
         async with self._turn(name):
+            self.spec(name, ServerKind.DYNAMIC)
             before = await to_thread.run_sync(self._folders.read, name)
             await self._stage(name, apply_draft(before, draft))
             with _to_the_end():
@@ -115,41 +124,45 @@ class Servers:
             UnknownServer, InvalidServer: there is no such dynamic server.
         """
         async with self._turn(name):
-            if not await to_thread.run_sync(self._folders.path(name).exists):
+            there = await to_thread.run_sync(self._folders.path(name).exists)
+            unusable = there and name not in self._specs
+            if not unusable:
                 self.spec(name, ServerKind.DYNAMIC)
             with _to_the_end():
                 if self._specs.pop(name, None):
                     await self._supervisor.remove(name)
                 await to_thread.run_sync(self._remove_files, name)
-                await self._store.credentials.delete_server(name)
+                await self._credentials.delete_server(name)
                 await self._store.servers.delete(name)
+                if unusable:
+                    self._problems = await to_thread.run_sync(self._read_problems)
 
     async def enable(self, name: str, kind: ServerKind) -> ServerReport:
         """Switch a server on, start it and report. Raises UnknownServer, InvalidServer."""
-        spec = self.spec(name, kind)
         async with self._turn(name):
+            spec = self.spec(name, kind)
             await self._store.servers.set_enabled(name, True)
             return await self._settle(spec, self._supervisor.enable(name))
 
     async def disable(self, name: str, kind: ServerKind) -> ServerReport:
         """Switch a server off, stop it and report. Raises UnknownServer, InvalidServer."""
-        spec = self.spec(name, kind)
         async with self._turn(name):
+            spec = self.spec(name, kind)
             await self._store.servers.set_enabled(name, False)
             return await self._settle(spec, self._supervisor.disable(name))
 
     async def renew(self, name: str) -> ServerReport:
         """Bring in a child with the present credentials, if the server is on; lose no call."""
-        spec = self.spec(name)
         async with self._turn(name):
+            spec = self.spec(name)
             if not await self._is_enabled(spec):
                 return await self._report(spec)
             return await self._settle(spec, self._supervisor.apply(spec, enabled=True))
 
     async def restart(self, name: str) -> ServerReport:
         """Stop a server's child and start another, if the server is on, and report."""
-        spec = self.spec(name)
         async with self._turn(name):
+            spec = self.spec(name)
             if not await self._is_enabled(spec):
                 return await self._report(spec)
             return await self._settle(spec, self._supervisor.restart(name))
@@ -161,7 +174,12 @@ class Servers:
     async def reports(self, kind: ServerKind) -> tuple[ServerReport, ...]:
         """Return every server of a kind, by name."""
         specs = [spec for _, spec in sorted(self._specs.items()) if spec.kind is kind]
-        return tuple([await self._report(spec) for spec in specs])
+        found: list[ServerReport] = []
+        for spec in specs:
+            # A server that is just being loaded or removed is not there, and not a fault.
+            with suppress(UnknownServer):
+                found.append(await self._report(spec))
+        return tuple(found)
 
     async def code(self, name: str) -> str | None:
         """Return the text of a dynamic server's `server.py`; None if it has another program."""
@@ -261,6 +279,10 @@ class Servers:
         self._off_by_default = frozenset(off)
         self._problems = tuple(map(str, problems))
         return specs
+
+    def _read_problems(self) -> tuple[str, ...]:
+        _, problems = read_catalog(self._fixed_dir, self._dynamic_dir)
+        return tuple(map(str, problems))
 
     def _check_free(self, name: str) -> None:
         if name in self._specs:

@@ -133,27 +133,29 @@ class JobTools:
 
         Runs that are under way are not touched.
         """
-        job = await self._job(job_id)
+        old = await self._job(job_id)
         checked = self._check(
-            job.tools if tools is None else tools, job.servers if servers is None else servers
+            old.tools if tools is None else tools, old.servers if servers is None else servers
         )
         job = replace(
-            job,
-            name=name or job.name,
-            cron=cron or job.cron,
-            prompt=prompt or job.prompt,
-            timezone=timezone or job.timezone,
-            enabled=job.enabled if enabled is None else enabled,
+            old,
+            name=name or old.name,
+            cron=cron or old.cron,
+            prompt=prompt or old.prompt,
+            timezone=timezone or old.timezone,
+            enabled=old.enabled if enabled is None else enabled,
             tools=checked.names,
-            servers=job.servers if servers is None else tuple(servers),
-            model=changed(job.model, model),
-            system_prompt=changed(job.system_prompt, system_prompt),
-            max_turns=changed(job.max_turns, max_turns),
-            timeout_s=timeout_s or job.timeout_s,
-            budget_micro_usd=changed(job.budget_micro_usd, micro_dollars(budget_usd)),
+            servers=old.servers if servers is None else tuple(servers),
+            model=changed(old.model, model),
+            system_prompt=changed(old.system_prompt, system_prompt),
+            max_turns=changed(old.max_turns, max_turns),
+            timeout_s=timeout_s or old.timeout_s,
+            budget_micro_usd=changed(old.budget_micro_usd, micro_dollars(budget_usd)),
             updated_at=utc_ms(),
         )
-        job = _scheduled(job)
+        if (job.cron, job.timezone, job.enabled) != (old.cron, old.timezone, old.enabled):
+            # An unchanged schedule keeps its instant: it may be due and not yet handled.
+            job = _scheduled(job)
         if not await self._services.store.jobs.update(job):
             raise _no_job(job_id)
         return self._answer(job, checked)

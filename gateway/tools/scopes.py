@@ -10,8 +10,7 @@ from fastmcp.server.dependencies import get_http_request
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool, ToolResult
 
-from gateway.asgi import CALLER
-from gateway.auth.caller import Caller
+from gateway.auth.caller import CALLER, Caller
 from gateway.domain.token import Scope
 from gateway.tools.sentences import Refused
 

@@ -1,6 +1,7 @@
 """Jobs, runs and webhooks through their tools, on the real store."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,6 +77,19 @@ async def test_a_paused_job_has_no_next_run(gateway: Gateway) -> None:
     assert (paused["job"]["next_run_at"], paused["next_runs"]) == (None, [])
     resumed = await gateway.call("update_job", job_id=job["id"], enabled=True)
     assert resumed["job"]["next_run_at"] == job["next_run_at"]
+
+
+async def test_a_due_instant_is_not_lost_by_an_update_of_something_else(gateway: Gateway) -> None:
+    """Ours: the scheduler may not have seen it yet; a new schedule starts anew."""
+    job_id = (await gateway.call("create_job", **DAILY))["job"]["id"]
+    jobs = gateway.services.store.jobs
+    job = await jobs.get(job_id)
+    assert job is not None
+    assert await jobs.update(replace(job, next_fire_at=1_000))
+    same = await gateway.call("update_job", job_id=job_id, name="Other", cron=DAILY["cron"])
+    assert same["job"]["next_run_at"] == "1970-01-01T00:00:01Z"
+    moved = await gateway.call("update_job", job_id=job_id, cron="1 8 * * *")
+    assert moved["job"]["next_run_at"] == moved["next_runs"][0]
 
 
 async def test_a_triggered_job_is_a_queued_run(gateway: Gateway) -> None:

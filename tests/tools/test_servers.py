@@ -1,10 +1,14 @@
 """Servers that are written, changed and removed at run time, with real child processes."""
 
 import json
+from functools import partial
 from pathlib import Path
 
+import anyio
 import pytest
+from anyio import lowlevel
 
+from gateway.servers import Draft
 from supervisor.events import ServerState
 from tests.tools.conftest import Gateway, open_gateway, text_of, write_server
 from tests.tools.servers import ANY, SEND, server_code
@@ -197,3 +201,60 @@ async def test_a_refused_setting_changes_nothing(gateway: Gateway) -> None:
         "credentials": []
     }
     assert gateway.services.supervisor.snapshot("email").generation == 1
+
+
+async def test_two_who_create_the_same_server_get_one(gateway: Gateway) -> None:
+    """Ours: changes to one server take turns; the second finds the name taken."""
+    results: list[bool] = []
+
+    async def create() -> None:
+        result = await gateway.raw("create_mcp_server", name="email", code=SEND)
+        results.append(result.is_error)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(create)
+    assert sorted(results) == [False, True, True, True]
+    assert gateway.services.supervisor.snapshot("email").generation == 1
+
+
+async def test_an_update_after_a_delete_does_not_bring_the_server_back(gateway: Gateway) -> None:
+    """Ours: whoever waited for its turn looks again."""
+    await gateway.call("create_mcp_server", name="email", code=SEND)
+    answers: dict[str, bool] = {}
+
+    async def call(tool: str, **arguments: str) -> None:
+        answers[tool] = (await gateway.raw(tool, name="email", **arguments)).is_error
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call, "delete_mcp_server")
+        await lowlevel.checkpoint()
+        tasks.start_soon(partial(call, "update_mcp_server", code=NEW))
+    assert answers["delete_mcp_server"] is False
+    assert gateway.services.servers.names() == ()
+    assert not (gateway.dynamic / "email").exists()
+
+
+async def test_an_unusable_folder_can_be_removed_and_its_name_used(tmp_path: Path) -> None:
+    """Ours: a folder torn by hand is a problem that is shown, and goes away by a tool."""
+    write_server(tmp_path / "dynamic", "email", SEND, nonsense=1)
+    async with open_gateway(tmp_path) as gateway:
+        listed = await gateway.call("list_dynamic_mcp_servers")
+        assert len(listed["problems"]) == 1
+        refusal = await gateway.refusal("create_mcp_server", name="email", code=SEND)
+        assert "remove it with delete_mcp_server" in refusal
+        await gateway.call("delete_mcp_server", name="email")
+        assert (await gateway.call("list_dynamic_mcp_servers"))["problems"] == []
+        assert (await gateway.call("create_mcp_server", name="email", code=SEND))["ok"] is True
+
+
+async def test_a_caller_who_leaves_does_not_leave_half_a_change(gateway: Gateway) -> None:
+    """Ours: folder, switch and child agree, whoever waits for the answer."""
+    await gateway.call("create_mcp_server", name="email", code=SEND)
+    slow = server_code({"send": ANY}, before="import time; time.sleep(0.3)")
+    with anyio.move_on_after(0.1):
+        await gateway.services.servers.update("email", Draft(code=slow))
+    digest = gateway.services.servers.spec("email").digest
+    assert gateway.services.supervisor.snapshot("email").digest == digest
+    assert (gateway.dynamic / "email" / "server.py").read_text() in (SEND, slow)
+    assert not list(gateway.dynamic.glob(".previous/*"))
