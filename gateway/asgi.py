@@ -12,16 +12,13 @@ import anyio
 from quart import Quart
 from starlette.applications import Starlette
 
-from gateway.auth.caller import Caller, CallerKind
+from gateway.auth.caller import CALLER, Caller, CallerKind
 from gateway.auth.guard import Guard
 from gateway.auth.origins import Origins
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import Headers, Message, Receive, Scope, Send, send_body
 from gateway.relay.refusal import INVALID_REQUEST
 from supervisor.wire import encode, error_message
-
-CALLER = "claude_runner.caller"
-"""Key in the ASGI scope under which the rooms find who is calling."""
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 

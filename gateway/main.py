@@ -9,9 +9,8 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from fastmcp import FastMCP
+import anyio
 
 from gateway.asgi import Rooms, Router
 from gateway.auth.guard import Guard
@@ -26,6 +25,7 @@ from gateway.jobs.clock import SystemClock
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
+from gateway.local_routes import build_local
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
 from gateway.servers import Servers
@@ -34,7 +34,9 @@ from gateway.store import Store
 from gateway.tools import Services, build_mcp
 from gateway.variables import Transport
 from gateway.vault import Vault
-from supervisor.events import Event, ServerState
+from gateway.webhooks import build_intake
+from sandboxes.policy import Level
+from supervisor.events import Event
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor, SupervisorConfig
 
@@ -46,7 +48,6 @@ class Gateway:
     """The parts of a running gateway that its main loop touches."""
 
     router: Router
-    mcp: FastMCP[Any]
     relay: ServerEndpoint
     dashboard: Dashboard
     sessions: Sessions
@@ -54,6 +55,8 @@ class Gateway:
     scheduler: Scheduler
     guard: Guard
     servers: Servers
+    loaded: anyio.Event
+    """Set once every server on disk has started or said why not."""
 
 
 @asynccontextmanager
@@ -68,6 +71,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         vault = await Vault.open(settings.master_key_file, store.data_keys)
         credentials = Credentials(store.credentials, vault)
         await credentials.import_env_vars(store.settings)
+        await store.settings.mirror_sandbox(enabled=settings.sandbox is not Level.OFF)
         run_tokens = RunTokens()
         guard = Guard(store, run_tokens)
         seen = _Watchers()
@@ -121,10 +125,10 @@ def _gateway(services: Services, guard: Guard, seen: "_Watchers") -> Gateway:
         webhooks=build_intake(store, services.runner),
         local=build_local(store, guard, sessions, supervisor),
     )
-    router = Router(rooms, guard=guard, origins=origins, ready=lambda: _settled(supervisor))
+    loaded = anyio.Event()
+    router = Router(rooms, guard=guard, origins=origins, ready=loaded.is_set)
     return Gateway(
         router=router,
-        mcp=mcp,
         relay=relay,
         dashboard=dashboard,
         sessions=sessions,
@@ -132,6 +136,7 @@ def _gateway(services: Services, guard: Guard, seen: "_Watchers") -> Gateway:
         scheduler=Scheduler(store, services.runner, SystemClock()),
         guard=guard,
         servers=services.servers,
+        loaded=loaded,
     )
 
 
@@ -180,7 +185,3 @@ def _agent(settings: Settings) -> AgentConfig:
         model=settings.claude_model,
         base_url=settings.anthropic_base_url,
     )
-
-
-def _settled(supervisor: Supervisor) -> bool:
-    return all(s.state is not ServerState.STARTING for s in supervisor.snapshots())

@@ -1,56 +1,117 @@
-"""Runs a built gateway: HTTP, stdio, scheduler; and ends it in order.
+"""Runs the gateway of a home: HTTP, stdio, scheduler; and ends it in order.
 
 The end: nothing new is accepted, calls and runs that are going on get their time, then the
-listeners close, then the children stop.
+listener closes, then the children stop.
 """
 
+import asyncio
 import logging
 import os
 import socket
-import stat
 import sys
+from typing import cast
 
 import anyio
-from fastmcp import FastMCP
 from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
+from hypercorn.typing import ASGIFramework
 
 from gateway.auth.guard import Guard
-from gateway.main import Gateway
+from gateway.credentials import CredentialRefused
+from gateway.errors import CannotStart
+from gateway.listening import CannotListen, listen, url_of
+from gateway.local import GatewayLock, LiveGateway, publish, withdraw
+from gateway.main import Gateway, build
+from gateway.settings import Settings
 from gateway.shutdown import DRAIN_S, Shutdown
+from gateway.stdio import BridgeEnded, pass_messages, stdin_is_pipe
+from gateway.store import StoreError
 from gateway.variables import Transport
+from gateway.vault import VaultError
+from gateway.version import read_version
+from sandboxes.errors import RefusedName
 
 log = logging.getLogger(__name__)
 
+PRIVATE = 0o077
+LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 TOKEN_USES_EVERY_S = 60.0
 HTTP_GRACE_S = 1.0
 """Calls have been drained before; this is for connections that are being closed."""
-SECONDS_TO_CLOSE_LIFESPAN = 5.0
+LIFESPAN_END_S = 5.0
 
 
-async def run(
-    gateway: Gateway, sock: socket.socket, *, transport: Transport, shutdown: Shutdown
+def serve(settings: Settings) -> int:
+    """Take the home and serve until TERM or INT; return the exit status.
+
+    Raises:
+        HomeTaken: another gateway has this home.
+        CannotStart: something that it needs cannot be used.
+    """
+    os.umask(PRIVATE)
+    _log_to_stderr()
+    with GatewayLock(settings.home):
+        try:
+            asyncio.run(_serve(settings))
+        except (CannotListen, StoreError, VaultError, CredentialRefused, RefusedName) as error:
+            raise CannotStart(str(error)) from error
+    return 0
+
+
+def _log_to_stderr() -> None:
+    # Standard output may be an MCP pipe. Libraries speak up only when something is wrong.
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT, stream=sys.stderr)
+    for name in ("gateway", "claude_runner"):
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+async def _serve(settings: Settings) -> None:
+    shutdown = Shutdown()
+    with listen(settings.host, settings.port) as sock, shutdown.on_signals():
+        url = url_of(sock)
+        async with build(settings, url) as gateway:
+            live = LiveGateway(os.getpid(), url, gateway.guard.make_local_token(), read_version())
+            publish(settings.home, live)
+            try:
+                _announce(gateway, url)
+                await _run(gateway, sock, live, transport=settings.mcp_transport, shutdown=shutdown)
+            finally:
+                withdraw(settings.home)
+
+
+def _announce(gateway: Gateway, url: str) -> None:
+    log.info("Claude Runner %s listens on %s, process %d", read_version(), url, os.getpid())
+    key = gateway.sessions.issue_link_key()
+    log.info("Dashboard (this link works once, for ten minutes): %s/login?key=%s", url, key)
+
+
+async def _run(
+    gateway: Gateway,
+    sock: socket.socket,
+    live: LiveGateway,
+    *,
+    transport: Transport,
+    shutdown: Shutdown,
 ) -> None:
-    """Serve on a listening socket until the shutdown is requested."""
     stop_http = anyio.Event()
     async with anyio.create_task_group() as group:
-        group.start_soon(gateway.servers.load_all)
+        group.start_soon(_load_servers, gateway)
         group.start_soon(gateway.scheduler.run)
         group.start_soon(_note_token_uses, gateway.guard)
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
-            group.start_soon(_serve_stdio, gateway.mcp, transport, shutdown)
+            group.start_soon(_serve_stdio, live, transport, shutdown)
         group.start_soon(_stop, gateway, shutdown, stop_http)
-        await serve_http(gateway.router, _config(sock), shutdown_trigger=stop_http.wait)
+        await serve_http(
+            cast(ASGIFramework, gateway.router), _config(sock), shutdown_trigger=stop_http.wait
+        )
         group.cancel_scope.cancel()
 
 
-def stdin_is_pipe() -> bool:
-    """True when a client talks to us over standard input: a pipe, or a socket as Node makes."""
-    try:
-        mode = os.fstat(sys.stdin.fileno()).st_mode
-    except (AttributeError, OSError, ValueError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+async def _load_servers(gateway: Gateway) -> None:
+    await gateway.servers.load_all()
+    for problem in gateway.servers.problems:
+        log.error("%s", problem)
+    gateway.loaded.set()
 
 
 async def _stop(gateway: Gateway, shutdown: Shutdown, stop_http: anyio.Event) -> None:
@@ -66,9 +127,12 @@ async def _stop(gateway: Gateway, shutdown: Shutdown, stop_http: anyio.Event) ->
     stop_http.set()
 
 
-async def _serve_stdio(mcp: FastMCP, transport: Transport, shutdown: Shutdown) -> None:
-    """Serve the management tools on stdio; its end is ours when there is nothing else."""
-    await mcp.run_stdio_async(show_banner=False)
+async def _serve_stdio(live: LiveGateway, transport: Transport, shutdown: Shutdown) -> None:
+    """Serve a client on stdio through our own endpoint; for stdio alone its end is ours."""
+    try:
+        await pass_messages(live)
+    except BridgeEnded as error:
+        log.warning("The client on standard input is gone: %s", error)
     if transport is Transport.STDIO:
         shutdown.request()
 
@@ -80,11 +144,12 @@ async def _note_token_uses(guard: Guard) -> None:
 
 
 def _config(sock: socket.socket) -> Config:
+    """Return the server's configuration; the socket is the server's from now on."""
     config = Config()
-    config.bind = [f"fd://{sock.fileno()}"]
+    config.bind = [f"fd://{sock.detach()}"]
     config.accesslog = None
-    config.errorlog = None
+    config.errorlog = logging.getLogger("hypercorn.error")
     config.graceful_timeout = HTTP_GRACE_S
-    config.shutdown_timeout = SECONDS_TO_CLOSE_LIFESPAN
+    config.shutdown_timeout = LIFESPAN_END_S
     config.include_server_header = False
     return config

@@ -49,10 +49,11 @@ def stdin_is_pipe() -> bool:
 
 def bridge(live: LiveGateway) -> None:
     """Pass messages until standard input ends. Raises BridgeEnded."""
-    asyncio.run(_bridge(live))
+    asyncio.run(pass_messages(live))
 
 
-async def _bridge(live: LiveGateway) -> None:
+async def pass_messages(live: LiveGateway) -> None:
+    """Pass messages until standard input ends, inside a running loop. Raises BridgeEnded."""
     wire = await Wire.open()
     timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S)
     headers = {"Authorization": f"Bearer {live.token}"}

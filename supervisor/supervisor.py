@@ -86,10 +86,11 @@ class Supervisor:
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool | None:
+    ) -> None:
         if self._group is not None:
             self._group.cancel_scope.cancel()
-        return await self._stack.__aexit__(kind, error, traceback)
+        # Not given to the task group, which would wrap the body's error in a group.
+        await self._stack.aclose()
 
     @property
     def names(self) -> tuple[str, ...]:

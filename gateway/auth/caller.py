@@ -6,6 +6,9 @@ from enum import StrEnum
 from gateway.auth.run_tokens import RunGrant
 from gateway.domain.token import Scope
 
+CALLER = "claude_runner.caller"
+"""Key in the ASGI scope under which the rooms find who is calling."""
+
 
 class CallerKind(StrEnum):
     """Where a bearer token comes from."""

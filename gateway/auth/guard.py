@@ -4,7 +4,7 @@ Source: RFC 6750, sections 2.1 and 3.
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.auth.caller import Caller, CallerKind
@@ -83,16 +83,3 @@ class Guard:
 def new_token() -> str:
     """Return a fresh machine token; only its hash is kept."""
     return PREFIX + secrets.token_urlsafe(32)
-
-
-def parse_scopes(names: Iterable[str]) -> frozenset[Scope]:
-    """Return scopes by name.
-
-    Raises:
-        ValueError: one of them is none; the message names those that are.
-    """
-    try:
-        return frozenset(Scope(name) for name in names)
-    except ValueError as error:
-        known = ", ".join(scope.value for scope in Scope)
-        raise ValueError(f"{error.args[0]}; scopes are {known}") from error

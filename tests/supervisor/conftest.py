@@ -87,9 +87,7 @@ async def open_stage(
         home=home, python=Path(sys.executable), level=Level.OFF, restart=restart
     )
     stage: Stage
-    supervisor = Supervisor(
-        config=config, credentials=values, emit=lambda event: stage.emit(event)
-    )
+    supervisor = Supervisor(config=config, credentials=values, emit=lambda event: stage.emit(event))
     stage = Stage(supervisor, home)
     async with supervisor:
         yield stage

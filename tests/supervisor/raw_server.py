@@ -113,21 +113,24 @@ def answer(request):
         error = {"code": -32601, "message": "Method not found", "data": method}
         return send({"id": request["id"], "error": error})
     if "modern" in BEHAVIOURS:
-        result["resultType"] = "complete"
+        result |= {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
     return send({"id": request["id"], "result": result})
 
 
-def main():
+def misbehave():
     if "exits" in BEHAVIOURS:
         print("cannot go on", file=sys.stderr, flush=True)
         sys.exit(3)
     if "junk" in BEHAVIOURS:
         print("hello, this is not MCP", flush=True)
-    if "flood" in BEHAVIOURS:
-        while True:
-            sys.stdout.write("x" * 65536)
+    while "flood" in BEHAVIOURS:
+        sys.stdout.write("x" * 65536)
     if "deaf" in BEHAVIOURS:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def main():
+    misbehave()
     for line in sys.stdin:
         message = json.loads(line)
         if message.get("method") == "notifications/cancelled":

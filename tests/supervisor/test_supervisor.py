@@ -69,6 +69,7 @@ async def test_calls_in_flight_of_a_killed_child_fail_at_once_and_later_ones_suc
     assert {failure.reason for failure in failures} == {"killed by SIGKILL"}
     assert len(failures) == 20
     assert await stage.call("raw", "version") == "1"
+    assert seen.pid is not None
     await gone(seen.pid)
 
 
@@ -111,9 +112,7 @@ async def test_a_server_that_cannot_start_says_why(
 ) -> None:
     """Issue: exits at once, never answers, prints junk: one clear sentence each."""
     limit = 0.5 if behaviour == "silent" else GUARD_S
-    await stage.supervisor.apply(
-        raw_spec("raw", behaviour, start_timeout_s=limit), enabled=True
-    )
+    await stage.supervisor.apply(raw_spec("raw", behaviour, start_timeout_s=limit), enabled=True)
     await stage.until(lambda: stage.supervisor.slot("raw").last_exit is not None)
     assert (stage.supervisor.slot("raw").last_exit or "").startswith(reason)
 
@@ -124,7 +123,7 @@ async def test_lines_that_are_not_mcp_are_skipped_and_shown_only_when_the_start_
     """Research: a stray print must not break a server."""
     seen = await stage.start(raw_spec("raw", "junk"))
     assert seen.state is ServerState.READY
-    with pytest.raises(StartFailed, match="1 lines that are not MCP.*hello, this is not MCP"):
+    with pytest.raises(StartFailed, match=r"1 lines that are not MCP.*hello, this is not MCP"):
         await stage.supervisor.apply(
             raw_spec("raw", "junk", "silent", start_timeout_s=0.5), enabled=True
         )

@@ -1,0 +1,119 @@
+"""The relay behind a real HTTP server, in front of real children."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+import pytest
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from hypercorn.typing import ASGIFramework
+
+from gateway.auth.caller import Caller, CallerKind
+from gateway.auth.run_tokens import RunGrant
+from gateway.domain.token import Scope
+from gateway.listening import listen, url_of
+from gateway.relay.endpoint import ServerEndpoint
+from gateway.relay.http import Headers, Receive, Send
+from gateway.relay.http import Scope as AsgiScope
+from supervisor.era import MODERN_VERSION, PREFIX
+from tests.supervisor.conftest import Stage, open_stage
+
+ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+GRANT = RunGrant("run_1", frozenset({"raw"}), frozenset({"mcp__raw__version"}), 1 << 60)
+
+
+@dataclass
+class Relay:
+    """A served relay and a client of it."""
+
+    stage: Stage
+    endpoint: ServerEndpoint
+    http: httpx2.AsyncClient
+    url: str
+
+    async def post(
+        self, server: str, message: object, headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
+        """POST one body to a server's endpoint."""
+        content = message if isinstance(message, bytes) else json.dumps(message).encode()
+        return await self.http.post(
+            f"/servers/{server}/mcp", content=content, headers={**ACCEPT, **(headers or {})}
+        )
+
+    async def open_session(self, server: str) -> dict[str, str]:
+        """Initialise in the handshake era and return the headers of the session."""
+        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
+        answer = await self.post(server, request("initialize", params))
+        assert answer.status_code == 200, answer.text
+        headers = {"Mcp-Session-Id": answer.headers["Mcp-Session-Id"]}
+        done = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        assert (await self.post(server, done, headers)).status_code == 202
+        return headers
+
+
+def request(method: str, params: object = None, request_id: object = 1) -> dict[str, Any]:
+    """Return a JSON-RPC request."""
+    message = {"jsonrpc": "2.0", "id": request_id, "method": method}
+    return message if params is None else {**message, "params": params}
+
+
+def modern(
+    method: str, params: dict[str, Any] | None = None, request_id: object = 1
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a modern request and its headers."""
+    meta = {PREFIX + "protocolVersion": MODERN_VERSION, PREFIX + "clientCapabilities": {}}
+    given = params or {}
+    body = request(method, {**given, "_meta": {**given.get("_meta", {}), **meta}}, request_id)
+    headers = {"MCP-Protocol-Version": MODERN_VERSION, "Mcp-Method": method}
+    name = given.get("name") or given.get("uri")
+    return body, {**headers, "Mcp-Name": name} if name else headers
+
+
+def events(response: httpx2.Response) -> list[dict[str, Any]]:
+    """Return the messages of an event stream."""
+    lines = response.text.split("\n")
+    return [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+
+
+@asynccontextmanager
+async def serve_relay(stage: Stage) -> AsyncGenerator[Relay]:
+    """Serve the relay; the bearer token names the caller, `run` stands for a run's."""
+    endpoint = ServerEndpoint(stage.supervisor)
+
+    async def app(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return
+        name = (Headers(scope).get(b"authorization") or "Bearer owner").removeprefix("Bearer ")
+        caller = Caller(CallerKind.TOKEN, name, frozenset(Scope))
+        if name == "run":
+            caller = Caller(CallerKind.RUN, name, frozenset(), GRANT)
+        server = scope["path"].split("/")[2]
+        await endpoint.handle(scope, receive, send, server=server, caller=caller)
+
+    stop = asyncio.Event()
+    with listen("127.0.0.1", 0) as sock:
+        url = url_of(sock)
+        config = Config()
+        config.bind = [f"fd://{sock.detach()}"]
+        config.errorlog = None
+        config.graceful_timeout = 0.1
+        framework = cast(ASGIFramework, app)
+        served = asyncio.ensure_future(serve(framework, config, shutdown_trigger=stop.wait))
+        async with httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
+            yield Relay(stage, endpoint, client, url)
+        endpoint.close()
+        stop.set()
+        await served
+
+
+@pytest.fixture
+async def relay(tmp_path: Path) -> AsyncGenerator[Relay]:
+    """A served relay over a supervisor without servers."""
+    async with open_stage(tmp_path) as stage, serve_relay(stage) as served:
+        yield served
