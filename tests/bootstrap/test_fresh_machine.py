@@ -1,0 +1,87 @@
+"""The root script with the real lock: as a plain user here, and on a bare Debian made for it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.version import read_version
+from tests.bootstrap.debian import bare_debian
+from tests.demonstrations import Demonstrations
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".cache", "var", "var.key", ".env", "*_cache")
+INSTALL_S = 400
+"""A hundred packages over a slow line; about a minute here."""
+BARE_DEBIAN_S = 900
+NOBODY = 65534
+USER = 1000
+EXPECTED = [f"claude-runner {read_version()}\n"] * 2
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@contextmanager
+def copy_for(uid: int, folder: Path) -> Iterator[Path]:
+    """Copy the checkout into a folder with a space that belongs to a user; removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="fresh ", dir=folder) as name:
+        copy = Path(name) / "checkout"
+        shutil.copytree(CHECKOUT, copy, ignore=LEFT_OUT, symlinks=True)
+        subprocess.run(["chown", "-R", f"{uid}:{uid}", name], check=True)
+        yield copy
+
+
+def version(command: Sequence[str | Path], env: dict[str, str]) -> str:
+    """Run `--version` and return what it printed to standard output."""
+    done = subprocess.run(
+        [*command, "--version"],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=INSTALL_S,
+        check=True,
+    )
+    return done.stdout
+
+
+def as_user(uid: int) -> list[str]:
+    """Return the words that make the rest of a command run as a user."""
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+
+
+def installer_settings() -> dict[str, str]:
+    """Return what tells this machine's package installers where to look and whom to trust."""
+    told = ("PIP_", "SSL_CERT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    return {key: value for key, value in os.environ.items() if key.upper().startswith(told)}
+
+
+@root_only
+@pytest.mark.timeout(INSTALL_S)
+def test_a_plain_user_starts_it_with_pip_and_the_distributions_python() -> None:
+    """Issue 2, point 2: the named packages are there, uv is not; run twice."""
+    with copy_for(NOBODY, Path(tempfile.gettempdir())) as copy:
+        env = {"HOME": str(copy.parent), **installer_settings()}
+        program = [*as_user(NOBODY), copy / "claude-runner"]
+        assert [version(program, env), version(program, env)] == EXPECTED
+
+
+@root_only
+@pytest.mark.full
+@pytest.mark.timeout(BARE_DEBIAN_S)
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_a_bare_debian_needs_nothing_but_its_python(
+    suite: str, demonstrations: Demonstrations
+) -> None:
+    """Issue 2, shows: root first, who installs what is missing; then a user; each twice."""
+    with bare_debian(suite) as inside:
+        env = {"HOME": "/tmp", **installer_settings()}
+        for uid in (0, USER):
+            with copy_for(uid, inside.root / "opt") as copy:
+                program = inside.command(uid, copy / "claude-runner")
+                assert [version(program, env), version(program, env)] == EXPECTED
+    demonstrations.record(f"Starts on a bare Debian {suite}", 4, "as root and as a user")
