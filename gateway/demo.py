@@ -174,7 +174,8 @@ def _gateway(folder: Path, model_url: str) -> Generator[LiveGateway]:
             command,
             env={"PATH": os.defpath, "LANG": "C.UTF-8"},
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            # Nothing is ever written: it ends with us, however we end, and so does the gateway.
+            stdin=subprocess.PIPE,
             stdout=stderr,
             stderr=stderr,
             # Ctrl-C in the terminal is ours to pass on, once.
@@ -224,7 +225,7 @@ def _write_settings(folder: Path, home: Path, model_url: str) -> Path:
         "DYNAMIC_SERVERS_DIR": folder / "dynamic",
         "ANTHROPIC_API_KEY": "stand-in",
         "ANTHROPIC_BASE_URL": model_url,
-        "MCP_TRANSPORT": "http",
+        "MCP_TRANSPORT": "stdio",
         "HOST": "127.0.0.1",
         "PORT": "0",
         "SANDBOX": level,
