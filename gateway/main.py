@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import anyio
 
-from gateway.asgi import Rooms, Router
+from gateway.asgi import Asgi, Rooms, Router
 from gateway.auth.guard import Guard
 from gateway.auth.origins import allowed_origins
 from gateway.auth.run_tokens import RunTokens
@@ -95,6 +96,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                 vault=vault,
                 runner=runner,
                 settings=settings,
+                base_url=base_url,
             )
             yield _gateway(services, guard, seen)
         await guard.note_uses()
@@ -123,7 +125,7 @@ def _gateway(services: Services, guard: Guard, seen: "_Watchers") -> Gateway:
         sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
         relay=relay,
         webhooks=build_intake(store, services.runner),
-        local=build_local(store, guard, sessions, supervisor),
+        local=cast(Asgi, build_local(store, guard, sessions, supervisor)),
     )
     loaded = anyio.Event()
     router = Router(rooms, guard=guard, origins=origins, ready=loaded.is_set)

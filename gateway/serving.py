@@ -12,7 +12,9 @@ import sys
 from typing import cast
 
 import anyio
-from hypercorn.asyncio import serve as serve_http
+from hypercorn.asyncio import (
+    serve as serve_http,  # pyright: ignore[reportUnknownVariableType] - its WSGI half
+)
 from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
