@@ -1,0 +1,272 @@
+"""What becomes of due instants, on a virtual clock."""
+
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from gateway.auth.run_tokens import RunTokens
+from gateway.domain.ids import new_id
+from gateway.domain.job import Job
+from gateway.domain.run import Run, RunResult, RunStatus, Trigger
+from gateway.jobs.options import AgentConfig
+from gateway.jobs.runner import Runner
+from gateway.jobs.scheduler import Scheduler
+from gateway.store import Store
+from tests.jobs.parts import Gate
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+NOON = int(datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp()) * 1000
+
+
+class VirtualClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self._moved = anyio.Event()
+        self._asleep = anyio.Event()
+        self._sleeps = 0
+        self.alarm: int | None = None
+
+    def now_ms(self) -> int:
+        return self.now
+
+    async def sleep_until(self, instant: int | None) -> None:
+        self.alarm = instant
+        self._sleeps += 1
+        self._asleep.set()
+        self._asleep = anyio.Event()
+        while instant is None or self.now < instant:
+            await self._moved.wait()
+        self.alarm = None
+
+    async def until_asleep(self, times: int = 1) -> int | None:
+        """Return for when the sleeper has set its alarm, once it sleeps for the n-th time."""
+        while self._sleeps < times:
+            await self._asleep.wait()
+        return self.alarm
+
+    async def move_to(self, now: int) -> None:
+        """Set the time and return when everybody sleeps again."""
+        self.now = now
+        self._moved.set()
+        self._moved = anyio.Event()
+        await self.until_asleep(self._sleeps + 1)
+
+
+class World:
+    """A scheduler over a store whose runs nobody executes."""
+
+    def __init__(self, store: Store, runner: Runner, clock: VirtualClock) -> None:
+        self.store = store
+        self.clock = clock
+        self.scheduler = Scheduler(store, runner, clock)
+
+    async def add_job(self, **changes: Any) -> Job:
+        """Store an hourly job that is due at noon."""
+        values: dict[str, Any] = {
+            "id": new_id("job"),
+            "name": "hourly",
+            "cron": "0 * * * *",
+            "timezone": "UTC",
+            "prompt": "Do it.",
+            "tools": ("Read",),
+            "servers": (),
+            "enabled": True,
+            "created_at": 1,
+            "updated_at": 1,
+            "next_fire_at": NOON,
+            **changes,
+        }
+        job = Job(**values)
+        await self.store.jobs.add(job)
+        return job
+
+    async def rows(self, job: Job) -> list[tuple[int | None, RunStatus, str | None]]:
+        """Return instant, status and reason of the job's runs by instant."""
+        runs = await self.store.runs.list(job.id)
+        return sorted(
+            ((run.scheduled_for, run.status, run.error) for run in runs),
+            key=lambda row: row[0] or 0,
+        )
+
+    async def next_fire_at(self, job: Job) -> int | None:
+        """Return when the job is due next."""
+        found = await self.store.jobs.get(job.id)
+        assert found is not None
+        return found.next_fire_at
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A scheduler one second past noon."""
+    clock = VirtualClock(NOON + 1000)
+    async with (
+        Store.open(None, path=tmp_path / "jobs.db") as store,
+        Runner(
+            store=store,
+            home=tmp_path,
+            clock=clock,
+            agent=AgentConfig(None, "claude-test-model"),
+            gate=Gate("http://127.0.0.1:9", ()),
+            run_tokens=RunTokens(),
+            concurrency=0,
+        ) as runner,
+    ):
+        yield World(store, runner, clock)
+
+
+async def end(world: World, run: Run) -> None:
+    """Let a queued run end."""
+    claimed = await world.store.runs.claim(run.id, NOON)
+    assert claimed is not None
+    result = RunResult(RunStatus.SUCCEEDED)
+    assert await world.store.runs.finish(run.id, claimed.attempt, result, NOON)
+
+
+async def test_due_instant_becomes_a_run_with_what_the_job_says(world: World):
+    """Ours: the run is a copy of the job's definition at that instant."""
+    job = await world.add_job(
+        model="m", system_prompt="s", max_turns=3, timeout_s=9.0, budget_micro_usd=7, servers=("x",)
+    )
+    await world.scheduler.handle_due()
+    (run,) = await world.store.runs.list(job.id)
+    assert run == Run(
+        id=run.id,
+        trigger=Trigger.CRON,
+        status=RunStatus.QUEUED,
+        prompt="Do it.",
+        tools=("Read",),
+        servers=("x",),
+        created_at=NOON + 1000,
+        job_id=job.id,
+        scheduled_for=NOON,
+        model="m",
+        system_prompt="s",
+        max_turns=3,
+        timeout_s=9.0,
+        budget_micro_usd=7,
+    )
+    assert await world.next_fire_at(job) == NOON + HOUR
+
+
+async def test_instant_runs_once_although_the_advance_was_lost(world: World):
+    """DESIGN 12: a crash between the row and the advance repeats nothing."""
+    job = await world.add_job()
+    await world.scheduler.handle_due()
+    await world.store.jobs.advance(job.id, seen=NOON + HOUR, next_fire_at=NOON)
+    await world.scheduler.handle_due()
+    assert await world.rows(job) == [(NOON, RunStatus.QUEUED, None)]
+    assert await world.next_fire_at(job) == NOON + HOUR
+
+
+async def test_unfinished_run_makes_the_next_instant_a_skipped_row(world: World):
+    """Ours (overlap skip): the row names the run that was in the way."""
+    job = await world.add_job()
+    await world.scheduler.handle_due()
+    (first,) = await world.store.runs.list(job.id)
+    world.clock.now = NOON + HOUR
+    await world.scheduler.handle_due()
+    assert await world.rows(job) == [
+        (NOON, RunStatus.QUEUED, None),
+        (NOON + HOUR, RunStatus.SKIPPED, f"Run {first.id} of this job had not ended."),
+    ]
+    await end(world, first)
+    world.clock.now = NOON + 2 * HOUR
+    await world.scheduler.handle_due()
+    assert (await world.rows(job))[-1] == (NOON + 2 * HOUR, RunStatus.QUEUED, None)
+
+
+async def test_missed_instants_are_accounted_for_and_the_latest_catches_up(world: World):
+    """Ours (catch_up latest, 1 h grace): one run, one row for the others."""
+    job = await world.add_job(next_fire_at=NOON - 3 * HOUR)
+    await world.scheduler.handle_due()
+    assert await world.rows(job) == [
+        (
+            NOON - 3 * HOUR,
+            RunStatus.SKIPPED,
+            "This instant and those after it, 3 together, were missed while the gateway did not"
+            " run.",
+        ),
+        (NOON, RunStatus.QUEUED, None),
+    ]
+
+
+async def test_instant_beyond_the_grace_is_skipped(world: World):
+    """Ours: too late is worse than not at all, and leaves a row."""
+    job = await world.add_job(cron="0 8 * * *", next_fire_at=NOON - 4 * HOUR)
+    await world.scheduler.handle_due()
+    assert await world.rows(job) == [
+        (
+            NOON - 4 * HOUR,
+            RunStatus.SKIPPED,
+            "This instant was missed while the gateway did not run.",
+        )
+    ]
+    assert await world.next_fire_at(job) == NOON + 20 * HOUR
+
+
+async def test_disabled_job_does_nothing(world: World):
+    """Ours: not even a row."""
+    job = await world.add_job(enabled=False)
+    await world.scheduler.handle_due()
+    assert await world.rows(job) == []
+
+
+async def test_unusable_schedule_stops_only_its_own_job(
+    world: World, caplog: pytest.LogCaptureFixture
+):
+    """Ours: a zone that a system update removed must not stop the others."""
+    broken = await world.add_job(timezone="Mars/Olympus", next_fire_at=NOON - HOUR)
+    fine = await world.add_job()
+    await world.scheduler.handle_due()
+    assert await world.rows(broken) == []
+    assert await world.next_fire_at(broken) is None
+    assert await world.rows(fine) == [(NOON, RunStatus.QUEUED, None)]
+    assert "Mars/Olympus" in caplog.text
+
+
+async def test_loop_sleeps_to_the_next_instant(world: World, caplog: pytest.LogCaptureFixture):
+    """Issue 7: it logs its start, sleeps until something is due, and accounts for each instant."""
+    caplog.set_level(logging.INFO)
+    job = await world.add_job(cron="* * * * *", next_fire_at=NOON + 2 * MINUTE)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(world.scheduler.run)
+            assert await world.clock.until_asleep() == NOON + MINUTE
+            await world.clock.move_to(NOON + MINUTE)
+            assert await world.rows(job) == []
+            await world.clock.move_to(NOON + 2 * MINUTE)
+            assert await world.rows(job) == [(NOON + 2 * MINUTE, RunStatus.QUEUED, None)]
+            tasks.cancel_scope.cancel()
+    assert "Scheduler loop started" in caplog.messages
+
+
+async def test_wake_makes_the_loop_look_again(world: World):
+    """Ours: a job that was changed is not late."""
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(world.scheduler.run)
+            await world.clock.until_asleep()
+            job = await world.add_job(next_fire_at=NOON)
+            world.scheduler.wake()
+            await world.clock.until_asleep(2)
+            assert await world.rows(job) == [(NOON, RunStatus.QUEUED, None)]
+            tasks.cancel_scope.cancel()
+
+
+async def test_clock_set_back_repeats_nothing(world: World):
+    """Issue 7: an instant that has run does not run again."""
+    job = await world.add_job()
+    await world.scheduler.handle_due()
+    world.clock.now = NOON - HOUR
+    await world.scheduler.handle_due()
+    world.clock.now = NOON + 1000
+    await world.scheduler.handle_due()
+    assert await world.rows(job) == [(NOON, RunStatus.QUEUED, None)]
