@@ -22,3 +22,5 @@ class Services:
     vault: Vault
     runner: Runner
     settings: Settings
+    base_url: str
+    """Where this machine reaches the gateway, without a path."""

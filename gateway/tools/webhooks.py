@@ -164,11 +164,10 @@ class WebhookTools:
 
     async def _base_url(self) -> str:
         """Return the origin that senders reach: the changed settings row, else our own address."""
-        settings = self._services.settings
         row = await self._services.store.settings.get("webhook_base_url")
         if row != DEFAULT_WEBHOOK_BASE_URL:
             return str(row)
-        return settings.public_url or f"http://{settings.host}:{settings.port}"
+        return self._services.settings.public_url or self._services.base_url
 
 
 def _no_webhook(webhook_id: str) -> Refused:

@@ -147,7 +147,16 @@ async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gat
                 state_dir=settings.home / "servers",
             )
             await servers.load_all()
-            services = Services(store, supervisor, servers, credentials, vault, runner, settings)
+            services = Services(
+                store=store,
+                supervisor=supervisor,
+                servers=servers,
+                credentials=credentials,
+                vault=vault,
+                runner=runner,
+                settings=settings,
+                base_url="http://127.0.0.1:8080",
+            )
             mcp = build_mcp(services)
             async with Client(mcp, mode=mode) as client:
                 yield Gateway(services, mcp, client, folder, events)

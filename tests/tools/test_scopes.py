@@ -9,8 +9,7 @@ import anyio
 import pytest
 from starlette.applications import Starlette
 
-from gateway.asgi import CALLER
-from gateway.auth.caller import Caller, CallerKind
+from gateway.auth.caller import CALLER, Caller, CallerKind
 from gateway.domain.token import Scope
 from gateway.tools.scopes import RUN_TOOLS
 from tests.tools.conftest import Gateway
