@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,6 +20,7 @@ Done: TypeAlias = "subprocess.CompletedProcess[str]"
 COMMAND = (sys.executable, "-I", str(CHECKOUT))
 CALL_S = 60
 START_S = 60.0
+LOOK_EVERY_S = 0.1
 END_S = 25.0
 """A gateway promises to end within 20 s."""
 
@@ -59,6 +60,24 @@ class Place:
     def run_with_null_input(self, *arguments: str) -> Done:
         """Run one command whose standard input is no pipe."""
         return self._start(["/bin/sh", "-c", 'exec "$@" </dev/null', "sh", *COMMAND, *arguments])
+
+    def start_bridge(self) -> "subprocess.Popen[str]":
+        """Start a bridge, and return it once it has passed a message."""
+        process = subprocess.Popen(
+            [*COMMAND, "stdio"],
+            env=self.env(),
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("junk\n")
+        process.stdin.flush()
+        assert "-32700" in process.stdout.readline()
+        return process
 
     def _start(
         self, argv: Sequence[str], given: str = "", env: Mapping[str, str] | None = None
@@ -113,15 +132,15 @@ class Place:
                 process.wait(END_S)
 
     def _wait(self, process: "subprocess.Popen[bytes]", log: Path) -> LiveGateway:
+        """Return the gateway once it listens; a request before it serves waits in the socket."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            assert process.poll() is None, log.read_text("utf-8")
-            try:
-                live = find_live(self.home)
-            except GatewayStarting:
-                live = None
-            if live is not None and self.run("status").returncode == 0:
-                return live
+            with suppress(GatewayStarting):
+                if live := find_live(self.home):
+                    return live
+            with suppress(subprocess.TimeoutExpired):
+                status = process.wait(LOOK_EVERY_S)
+                raise AssertionError(f"it ended with {status}: {log.read_text('utf-8')}")
         raise AssertionError(f"no gateway after {START_S} s: {log.read_text('utf-8')}")
 
 

@@ -1,6 +1,6 @@
 """Snapshots, runs and a dashboard of the tests' own making."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.auth.origins import allowed_origins
@@ -66,12 +66,14 @@ class Shown:
     runs: Sequence[Run] = (RUN,)
     origins: Origins = ORIGINS
     clock: Clock = field(default_factory=Clock)
+    monotonic: Callable[[], float] | None = None
+    """Of the stream; None: the clock that stands still."""
     renderings: int = 0
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.clock)
         self.dashboard: Dashboard = build_dashboard(
-            Sources(self._snapshots, self._recent_runs, self.clock),
+            Sources(self._snapshots, self._recent_runs, self.monotonic or self.clock),
             sessions=self.sessions,
             origins=self.origins,
         )

@@ -1,0 +1,173 @@
+"""Commands that act through a running gateway, and clients that start us beside one."""
+
+import asyncio
+import json
+import sys
+
+import httpx2
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+
+from gateway.local import LiveGateway, find_live
+from gateway.variables import CHECKOUT
+from tests.cli.gateways import CODE, Place
+
+pytestmark = pytest.mark.timeout(120)
+
+ERAS = (("auto", "2026-07-28"), ("legacy", "2025-11-25"))
+
+
+def live_of(place: Place) -> LiveGateway:
+    """Return the gateway of a place that has one."""
+    live = find_live(place.home)
+    assert live is not None
+    return live
+
+
+async def status_of(place: Place, token: str) -> int:
+    """Return how `/mcp` answers this token."""
+    async with httpx2.AsyncClient() as client:
+        answer = await client.post(
+            f"{live_of(place).url}/mcp", headers={"Authorization": f"Bearer {token}"}, json={}
+        )
+        return answer.status_code
+
+
+def test_call_prints_the_result_as_json(live_place: Place) -> None:
+    """Ours: a server made and called from the shell, its code through standard input."""
+    code = CODE.replace("\n", "\\n").replace('"', '\\"')
+    made = live_place.json(
+        "call", "create_mcp_server", "-", given=f'{{"name": "adder", "code": "{code}"}}'
+    )
+    assert (made["ok"], made["server"]["state"]) == (True, "ready")
+    called = live_place.json(
+        "call", "invoke_internal_mcp_tool", '{"tool": "adder:add", "payload": {"a": 2, "b": 3}}'
+    )
+    assert called == {"result": 5}
+    status = live_place.run("status")
+    assert "adder" in status.stdout
+    live_place.json("call", "delete_mcp_server", '{"name": "adder"}')
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("call", "no_such_tool"),
+        ("call", "get_job", '{"job_id": "job_none"}'),
+        ("call", "get_job", "{}"),
+        ("call", "get_job\r\nX-Evil: 1", "{}"),
+        ("call", "gét_jöb"),
+        ("token", "revoke", "../status"),
+        ("token", "create", "--name", "a\nb", "--scope", "admin"),
+    ],
+)
+def test_refusal_is_one_sentence(live_place: Place, command: tuple[str, ...]) -> None:
+    """Ours: nothing on standard output, exit status 1."""
+    done = live_place.run(*command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("claude-runner: ")
+    assert done.stderr.count("\n") == 1
+
+
+async def test_token_opens_the_gateway_until_it_is_revoked(live_place: Place) -> None:
+    """Ours: no restart in between."""
+    made = live_place.run("token", "create", "--name", "phone", "--scope", "admin")
+    token = made.stdout.strip()
+    assert await status_of(live_place, token) != 401
+    row = next(
+        line for line in live_place.run("token", "list").stdout.splitlines() if "phone" in line
+    )
+    assert live_place.run("token", "revoke", row.split()[0]).returncode == 0
+    assert await status_of(live_place, token) == 401
+
+
+async def test_local_routes_are_for_the_local_token_alone(live_place: Place) -> None:
+    """Ours: an admin token from elsewhere makes no tokens."""
+    made = live_place.run("token", "create", "--name", "elsewhere", "--scope", "admin")
+    url = f"{live_of(live_place).url}/local/tokens"
+    async with httpx2.AsyncClient() as client:
+        nobody = await client.post(url, json={"name": "x", "scope": "admin"})
+        other = await client.post(
+            url,
+            json={"name": "x", "scope": "admin"},
+            headers={"Authorization": f"Bearer {made.stdout.strip()}"},
+        )
+    assert (nobody.status_code, other.status_code) == (401, 403)
+
+
+async def test_dashboard_link_opens_one_session(live_place: Place) -> None:
+    """Ours: printed alone, single use."""
+    link = live_place.run("dashboard-link").stdout.strip()
+    async with httpx2.AsyncClient(follow_redirects=True) as client:
+        first = await client.get(link)
+        assert (first.status_code, first.url.path) == (200, "/")
+    async with httpx2.AsyncClient() as client:
+        assert (await client.get(link)).status_code == 401
+
+
+def test_second_gateway_is_refused_with_the_pid(live_place: Place) -> None:
+    """Ours: http and sse name the holder, exit status 2."""
+    pid = live_of(live_place).pid
+    for transport in ("http", "sse"):
+        done = live_place.run("serve", env={"MCP_TRANSPORT": transport})
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"process {pid}" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_terminal_that_is_no_pipe_is_refused_too(live_place: Place) -> None:
+    """Ours: `both` bridges for an MCP client only."""
+    done = live_place.run_shell(f'MCP_TRANSPORT=both "{sys.executable}" -I "$CHECKOUT" serve <&-')
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(("mode", "version"), ERAS)
+@pytest.mark.parametrize("command", ["serve", "stdio"])
+async def test_client_on_stdio_reaches_the_live_gateway(
+    live_place: Place, command: str, mode: str, version: str
+) -> None:
+    """Ours: both eras, many calls at once, errors as they are."""
+    transport = StdioTransport(
+        sys.executable,
+        ["-I", str(CHECKOUT), command],
+        env={**live_place.env(), "MCP_TRANSPORT": "both"},
+        keep_alive=False,
+    )
+    async with asyncio.timeout(60), Client(transport, mode=mode) as client:
+        assert client.session.protocol_version == version
+        assert "list_jobs" in {tool.name for tool in await client.list_tools()}
+        answers = await asyncio.gather(*(client.call_tool("list_runs", {}) for _ in range(20)))
+        assert all(not answer.is_error for answer in answers)
+        refused = await client.call_tool("no_such_tool", {}, raise_on_error=False)
+        assert refused.is_error
+
+
+def test_bridge_prints_nothing_but_protocol(live_place: Place) -> None:
+    """Ours: junk is answered with an error, and what was asked last is still answered."""
+    asked = (
+        "junk\n\n[1]\n"
+        '{"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {"name": "list_jobs",'
+        ' "arguments": {}, "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28",'
+        ' "io.modelcontextprotocol/clientCapabilities": {}}}}\n'
+    )
+    done = live_place.run("stdio", given=asked)
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert [message.get("id") for message in messages] == [None, None, "a"]
+    assert [message["error"]["code"] for message in messages[:2]] == [-32700, -32700]
+    assert messages[2]["result"]["structuredContent"] == {"jobs": []}
+
+
+def test_bridge_ends_when_its_gateway_does(place: Place) -> None:
+    """Ours: a sentence on standard error, exit status 1, no hang."""
+    asked = '{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n'
+    with place.gateway():
+        bridge = place.start_bridge()
+    with bridge:
+        assert bridge.stdin is not None
+        assert bridge.stderr is not None
+        bridge.stdin.write(asked)
+        bridge.stdin.flush()
+        assert bridge.wait(30) == 1
+        assert "has ended" in bridge.stderr.read()
