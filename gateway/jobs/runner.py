@@ -6,11 +6,13 @@ interrupted, at the end or at the next start.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from gateway.auth.run_tokens import RunTokens
@@ -54,7 +56,9 @@ class Runner:
         gate: ServerGate,
         run_tokens: RunTokens,
         concurrency: int = DEFAULT_CONCURRENCY,
+        begin: Callable[[], Awaitable[object]] = anyio.lowlevel.checkpoint,
     ) -> None:
+        """`begin` is awaited before the first claim: runs must not start before their servers."""
         self._store = store
         self._home = home
         self._clock = clock
@@ -62,6 +66,7 @@ class Runner:
             store=store, home=home, clock=clock, config=agent, gate=gate, run_tokens=run_tokens
         )
         self._concurrency = concurrency
+        self._begin = begin
         self._tasks: TaskGroup
         self._wake = anyio.Event()
         self._live: dict[str, _Live] = {}
@@ -142,6 +147,7 @@ class Runner:
             await next(iter(self._live.values())).ended.wait()
 
     async def _claim_forever(self) -> None:
+        await self._begin()
         while True:
             self._wake = anyio.Event()
             try:
@@ -178,9 +184,11 @@ class Runner:
 
     async def _execute(self, run: Run, live: "_Live") -> RunResult:
         try:
-            async with self._agent.attempt(run) as attempt:
-                live.begin(attempt)
-                return await attempt.execute()
+            with live.preparation:
+                async with self._agent.attempt(run) as attempt:
+                    live.begin(attempt)
+                    return await attempt.execute()
+            return live.stopped_early()
         except (RunRefused, SupervisorError) as error:
             return RunResult(RunStatus.FAILED, error=str(error))
         except Exception:
@@ -216,24 +224,31 @@ class Runner:
 
 
 class _Live:
-    """A claimed run that this process executes; remembers a stop that comes before the attempt."""
+    """A claimed run that this process executes, and how it is stopped at any moment."""
 
     def __init__(self) -> None:
         self.ended = anyio.Event()
+        self.preparation = anyio.CancelScope()
+        """Cancelled by a stop that comes before there is an attempt."""
         self._attempt: Attempt | None = None
         self._stop: Stop | None = None
 
     def begin(self, attempt: Attempt) -> None:
-        """The attempt exists now."""
+        """The attempt exists now and ends itself when it is asked to."""
         self._attempt = attempt
-        if self._stop:
-            attempt.stop(self._stop)
 
     def stop(self, stop: Stop) -> None:
-        """End the run, now or as soon as it has begun."""
+        """End the run; the first reason given counts."""
         self._stop = self._stop or stop
         if self._attempt:
             self._attempt.stop(stop)
+        else:
+            self.preparation.cancel()
+
+    def stopped_early(self) -> RunResult:
+        """Return the result of a run that was stopped before its attempt."""
+        assert self._stop is not None
+        return RunResult(self._stop.status, error=self._stop.reason)
 
 
 async def _clear_away(run: Run, home: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.domain.run import RunStatus
 from gateway.jobs.errors import RunFinished, RunNotFound
+from gateway.jobs.gate import McpHttpEntry
 from gateway.standin import Call, Hang, ModelRequest, Reply, Say
 from gateway.store import Store
 from tests.jobs.parts import CLI_GUARD_S, Parts, Seen, a_run, processes_of, until_processes
@@ -83,6 +84,26 @@ async def test_kill_during_the_start_ends_the_run(parts: Parts):
     assert ended.status is RunStatus.CANCELLED
     assert parts.api.requests == []
     assert processes_of(parts.home) == []
+
+
+async def test_kill_does_not_wait_for_a_server_that_is_still_starting(parts: Parts):
+    """Ours: a run that still waits for its servers ends at once."""
+    asked = anyio.Event()
+
+    async def never(servers: tuple[str, ...], token: str) -> dict[str, McpHttpEntry]:
+        asked.set()
+        await anyio.sleep_forever()
+        return {}
+
+    parts.gate.entries = never
+    run = a_run()
+    with anyio.fail_after(5):
+        async with parts.runner() as runner:
+            await runner.submit(run)
+            await asked.wait()
+            ended = await runner.kill(run.id)
+    assert (ended.status, ended.error) == (RunStatus.CANCELLED, "Killed on request.")
+    assert not (parts.home / "runs" / run.id).exists()
 
 
 async def test_late_run_is_timed_out(parts: Parts):

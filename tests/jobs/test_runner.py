@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -26,8 +27,9 @@ class CountingClock:
         await anyio.sleep_forever()
 
 
-def a_runner(store: Store, home: Path, *, concurrency: int = 1) -> Runner:
+def a_runner(store: Store, home: Path, **changes: Any) -> Runner:
     """Return a runner that refuses every run at once, for want of a key."""
+    settings: dict[str, Any] = {"concurrency": 1, **changes}
     return Runner(
         store=store,
         home=home,
@@ -35,7 +37,7 @@ def a_runner(store: Store, home: Path, *, concurrency: int = 1) -> Runner:
         agent=AgentConfig(None, "claude-test-model"),
         gate=Gate("http://127.0.0.1:9", ()),
         run_tokens=RunTokens(),
-        concurrency=concurrency,
+        **settings,
     )
 
 
@@ -78,6 +80,20 @@ async def test_leaving_the_runner_leaves_the_queue(tmp_path: Path):
                 await runner.submit(run)
             assert await store.runs.get(run.id) == run
             async with a_runner(store, tmp_path) as runner:
+                assert (await runner.wait(run.id)).status is RunStatus.FAILED
+
+
+async def test_nothing_is_claimed_before_the_servers_are_loaded(tmp_path: Path):
+    """Ours: a run of the queue must not start without its servers."""
+    run = a_run()
+    loaded = anyio.Event()
+    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+        with anyio.fail_after(5):
+            async with a_runner(store, tmp_path, begin=loaded.wait) as runner:
+                await runner.submit(run)
+                await anyio.wait_all_tasks_blocked()
+                assert await store.runs.get(run.id) == run
+                loaded.set()
                 assert (await runner.wait(run.id)).status is RunStatus.FAILED
 
 
