@@ -76,6 +76,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         run_tokens = RunTokens()
         guard = Guard(store, run_tokens)
         seen = _Watchers()
+        loaded = anyio.Event()
         async with (
             _supervisor(settings, credentials, seen) as supervisor,
             Runner(
@@ -85,6 +86,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                 agent=_agent(settings),
                 gate=LiveServers(supervisor, base_url),
                 run_tokens=run_tokens,
+                begin=loaded.wait,
             ) as runner,
         ):
             servers = _servers(settings, store, credentials, supervisor)
@@ -98,11 +100,11 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                 settings=settings,
                 base_url=base_url,
             )
-            yield _gateway(services, guard, seen)
+            yield _gateway(services, guard, seen, loaded)
         await guard.note_uses()
 
 
-def _gateway(services: Services, guard: Guard, seen: "_Watchers") -> Gateway:
+def _gateway(services: Services, guard: Guard, seen: "_Watchers", loaded: anyio.Event) -> Gateway:
     settings, store, supervisor = services.settings, services.store, services.supervisor
     origins = allowed_origins(settings.host, settings.public_url)
     sessions = Sessions(time.monotonic)
@@ -127,7 +129,6 @@ def _gateway(services: Services, guard: Guard, seen: "_Watchers") -> Gateway:
         webhooks=build_intake(store, services.runner),
         local=cast(Asgi, build_local(store, guard, sessions, supervisor)),
     )
-    loaded = anyio.Event()
     router = Router(rooms, guard=guard, origins=origins, ready=loaded.is_set)
     return Gateway(
         router=router,
