@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from gateway.auth.origins import allowed_origins
-from gateway.dashboard import Dashboard, Origins, Sessions, Sources, build_dashboard
+from gateway.auth.origins import Origins, allowed_origins
+from gateway.dashboard import Dashboard, Sessions, Sources, build_dashboard
 from gateway.domain.run import Run, RunStatus, Trigger
 from sandboxes.policy import Level
 from supervisor.events import ServerState

@@ -1,5 +1,6 @@
 """The routes as a browser meets them: who gets in, what each answer carries."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -119,6 +120,20 @@ async def test_logout_ends_the_session_on_the_server() -> None:
     answer = await client.post("/logout", headers={"Origin": "http://localhost"})
     assert answer.status_code == 303
     assert not shown.sessions.is_open(cookie)
+
+
+async def test_logout_ends_an_open_stream() -> None:
+    """Ours: a stream needs its session for as long as it lasts."""
+    shown = Shown()
+    client = await sign_in(shown)
+    async with asyncio.timeout(5), client.request("/events") as connection:
+        await connection.send_complete()
+        first = await connection.receive()
+        await client.post("/logout", headers={"Origin": "http://localhost"})
+        shown.rename("secret")
+        shown.dashboard.live.mark_changed()
+    assert b"event: health" in first
+    assert b"secret" not in connection.response_data
 
 
 @pytest.mark.parametrize(
