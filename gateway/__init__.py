@@ -1,1 +1,1 @@
-"""Everything that faces people: HTTP, tokens, MCP tools, dashboard, jobs, store and command line."""
+"""Everything that faces people: HTTP, tokens, MCP tools, dashboard, jobs, store, command line."""

@@ -97,6 +97,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                 credentials=credentials,
                 vault=vault,
                 runner=runner,
+                scheduler=Scheduler(store, runner, SystemClock()),
                 settings=settings,
                 base_url=base_url,
             )
@@ -136,7 +137,7 @@ def _gateway(services: Services, guard: Guard, seen: "_Watchers", loaded: anyio.
         dashboard=dashboard,
         sessions=sessions,
         runner=services.runner,
-        scheduler=Scheduler(store, services.runner, SystemClock()),
+        scheduler=services.scheduler,
         guard=guard,
         servers=services.servers,
         loaded=loaded,

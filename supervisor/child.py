@@ -95,6 +95,8 @@ class Child:
                 self._handshake = await self._shake_hands()
                 await self.refresh_tools()
             self.ready_at = time.monotonic()
+            # What the start itself asked is nobody's call.
+            self.link.counters.calls = 0
         except TimeoutError:
             await self._fail(self._silence())
         except ChildDied as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from sandboxes import interpreter
+from sandboxes import interpreter, probe
 from sandboxes.environment import child_environment
 from sandboxes.launch import Launch, prepare
 from sandboxes.ownership import assign_uid, make_folders
@@ -51,6 +51,7 @@ class Launcher:
     ) -> None:
         self._workplace = workplace
         self._credentials = credentials
+        self._level_proven = False
         # A uid counts as taken only once its folder is handed over: one build at a time.
         self._one_at_a_time = anyio.CapacityLimiter(1)
 
@@ -70,6 +71,7 @@ class Launcher:
 
     def _build(self, spec: ServerSpec, secrets: Mapping[str, str]) -> Launch:
         place = self._workplace
+        self._check_level()
         data_dir, private = place.data_dir(spec.name), place.private_dir(spec.name)
         uid = self._uid(data_dir)
         make_folders(data_dir, private, uid)
@@ -91,6 +93,12 @@ class Launcher:
             uid=uid,
         )
         return prepare(self._command(spec), env=environment, cwd=data_dir, policy=policy)
+
+    def _check_level(self) -> None:
+        """Start a probe child before the first server; again as long as the level is not there."""
+        if not self._level_proven:
+            probe.require(self._workplace.level, uid_base=self._workplace.uid_base)
+            self._level_proven = True
 
     def _uid(self, data_dir: Path) -> int | None:
         place = self._workplace

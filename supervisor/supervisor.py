@@ -16,6 +16,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sandboxes.launch import Launch
+from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level
 from supervisor.child import Child
 from supervisor.era import to_modern_params
@@ -43,7 +44,7 @@ class SupervisorConfig:
     python: Path
     """Interpreter of Python servers."""
     level: Level
-    uid_base: int = 200_000
+    uid_base: int = UID_BASE
     """First of the user ids that children get when the supervisor runs as root."""
     restart: RestartPolicy = field(default_factory=RestartPolicy)
 

@@ -109,6 +109,7 @@ class JobTools:
         )
         job = _scheduled(job)
         await self._services.store.jobs.add(job)
+        self._services.scheduler.wake()
         return self._answer(job, checked)
 
     @tool(title="Change a job", annotations=CHANGE)
@@ -158,6 +159,7 @@ class JobTools:
             job = _scheduled(job)
         if not await self._services.store.jobs.update(job):
             raise _no_job(job_id)
+        self._services.scheduler.wake()
         return self._answer(job, checked)
 
     @tool(title="Delete a job", annotations=CHANGE)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gateway.credentials import Credentials
 from gateway.jobs.runner import Runner
+from gateway.jobs.scheduler import Scheduler
 from gateway.servers import Servers
 from gateway.settings import Settings
 from gateway.store import Store
@@ -21,6 +22,7 @@ class Services:
     credentials: Credentials
     vault: Vault
     runner: Runner
+    scheduler: Scheduler
     settings: Settings
     base_url: str
     """Where this machine reaches the gateway, without a path."""

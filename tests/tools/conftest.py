@@ -21,6 +21,7 @@ from gateway.jobs.clock import SystemClock
 from gateway.jobs.gate import McpHttpEntry
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
+from gateway.jobs.scheduler import Scheduler
 from gateway.servers import Servers
 from gateway.settings import load
 from gateway.store import Store
@@ -154,6 +155,7 @@ async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gat
                 credentials=credentials,
                 vault=vault,
                 runner=runner,
+                scheduler=Scheduler(store, runner, SystemClock()),
                 settings=settings,
                 base_url="http://127.0.0.1:8080",
             )

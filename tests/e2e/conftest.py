@@ -1,0 +1,37 @@
+"""A real gateway process with servers, driven from outside."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx2
+from fastmcp import Client
+from fastmcp.client.transports import StreamableHttpTransport
+
+from gateway.local import LiveGateway
+from tests.cli.gateways import Place
+
+READY_S = 60.0
+
+
+def client(live: LiveGateway, path: str, mode: str) -> Client[StreamableHttpTransport]:
+    """Return a real client of one endpoint, in one era."""
+    transport = StreamableHttpTransport(f"{live.url}{path}", auth=live.token)
+    return Client(transport, mode=mode, timeout=READY_S)
+
+
+def add_fixed(place: Place, name: str, metadata: Mapping[str, object]) -> Path:
+    """Write a fixed server that is only a command, and return its folder."""
+    folder = place.folder / "fixed" / name
+    folder.mkdir()
+    (folder / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+    return folder
+
+
+def wait_ready(live: LiveGateway) -> None:
+    """Return once the gateway says that its servers can be called."""
+    with httpx2.Client(base_url=live.url, trust_env=False) as http:
+        for _ in range(100_000):
+            if http.get("/readyz").status_code == 200:
+                return
+    raise AssertionError("the gateway did not become ready")
