@@ -12,7 +12,7 @@ from deploy import bootstrap
 
 ENTER = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
 CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
-NETWORK = ("etc/apt", "etc/resolv.conf", "etc/hosts", "etc/pip.conf", CERTIFICATES)
+NETWORK = ("etc/apt/apt.conf.d", "etc/resolv.conf", "etc/hosts", "etc/pip.conf", CERTIFICATES)
 """What this machine needs to reach its package sources, so the one inside needs it too."""
 
 
@@ -43,7 +43,6 @@ def bare_debian(suite: str) -> Iterator[BareDebian]:
         subprocess.run(
             ["debootstrap", "--variant=minbase", packages, suite, name, _mirror()], check=True
         )
-        (root / "etc/apt/sources.list").unlink()
         for place in map(Path, NETWORK):
             _copy(Path("/") / place, root / place)
         yield BareDebian(root)
