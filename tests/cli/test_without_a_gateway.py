@@ -16,7 +16,11 @@ HEAVY = ("mcp", "fastmcp", "quart", "hypercorn", "sqlalchemy", "claude_agent_sdk
 def test_version_is_that_of_the_checkout(place: Place) -> None:
     """Ours: one line on standard output."""
     done = place.run("--version")
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{read_version()}\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"claude-runner {read_version()}\n",
+        "",
+    )
 
 
 @pytest.mark.parametrize("command", [("--version",), ("call", "list_jobs"), ("status",)])

@@ -133,7 +133,8 @@ async def test_logout_ends_an_open_stream() -> None:
         shown.rename("secret")
         shown.dashboard.live.mark_changed()
     assert b"event: health" in first
-    assert b"secret" not in connection.response_data
+    rest = await (await connection.as_response()).get_data(as_text=True)
+    assert "secret" not in rest
 
 
 @pytest.mark.parametrize(
