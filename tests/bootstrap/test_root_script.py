@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_the_second_start_is_silent_and_adds_less_than_the_bound(
     assert installs(path) == 1
 
 
-def seconds(command: list[Path | str], path: Path) -> float:
+def seconds(command: Sequence[Path | str], path: Path) -> float:
     """Return the shortest time of five calls."""
     times: list[float] = []
     for _ in range(5):
