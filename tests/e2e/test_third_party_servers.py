@@ -73,7 +73,7 @@ def live(
     metadata: dict[str, dict[str, object]] = {
         "time": {"arguments": ()},
         "git": {"arguments": (), "read_only": [*tools, str(repository)]},
-        "fetch": {"arguments": ("--ignore-robots-txt",), "network": "full"},
+        "fetch": {"arguments": ("--ignore-robots-txt", "--allow-private-ips"), "network": "full"},
         "everything": {"arguments": ()},
         "filesystem": {"arguments": (str(data),)},
     }
