@@ -93,7 +93,8 @@ def calls(page: str, repository: Path, live_home: Path) -> dict[str, tuple[str, 
     return {
         "time": ("get_current_time", {"timezone": "Europe/Berlin"}),
         "git": ("git_log", {"repo_path": str(repository)}),
-        "fetch": ("fetch", {"url": page}),
+        # Where Node is installed, its conversion to text would run npm inside its own package.
+        "fetch": ("fetch", {"url": page, "raw": True}),
         "everything": ("echo", {"message": "hello"}),
         "filesystem": ("write_file", {"path": file, "content": "kept"}),
     }
