@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.domain.ids import new_id
+from gateway.domain.job import Job
+
 
 class RunStatus(StrEnum):
     """Where a run is; the last eight are final."""
@@ -78,6 +81,26 @@ class Run:
     """Group of the CLI while it runs, so that a later start can end what was left."""
     process_started_at: float | None = None
     """psutil create_time of the group's leader; guards against a re-used number."""
+
+
+def run_of_job(job: Job, *, trigger: Trigger, now: int, scheduled_for: int | None = None) -> Run:
+    """Return a queued run of a job, as the job is now."""
+    return Run(
+        id=new_id("run"),
+        trigger=trigger,
+        status=RunStatus.QUEUED,
+        prompt=job.prompt,
+        tools=job.tools,
+        servers=job.servers,
+        created_at=now,
+        job_id=job.id,
+        scheduled_for=scheduled_for,
+        model=job.model,
+        system_prompt=job.system_prompt,
+        max_turns=job.max_turns,
+        timeout_s=job.timeout_s,
+        budget_micro_usd=job.budget_micro_usd,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from dataclasses import replace
 
 import anyio
 
-from gateway.domain.ids import new_id
 from gateway.domain.job import Job
-from gateway.domain.run import Run, RunStatus, Trigger
+from gateway.domain.run import RunStatus, Trigger, run_of_job
 from gateway.jobs.clock import Clock
 from gateway.jobs.cron import parse
 from gateway.jobs.errors import InvalidCron, RunRefused
@@ -84,13 +83,15 @@ class Scheduler:
             await self._skip(job, instant, f"Run {running[0].id} of this job had not ended.")
             return
         try:
-            await self._runner.submit(_run_of(job, instant, self._clock.now_ms()))
+            now = self._clock.now_ms()
+            run = run_of_job(job, trigger=Trigger.CRON, now=now, scheduled_for=instant)
+            await self._runner.submit(run)
         except RunRefused:
             log.info("Job %s has already run for its instant", job.id)
 
     async def _skip(self, job: Job, instant: int, reason: str) -> None:
         now = self._clock.now_ms()
-        row = _run_of(job, instant, now)
+        row = run_of_job(job, trigger=Trigger.CRON, now=now, scheduled_for=instant)
         skipped = replace(row, status=RunStatus.SKIPPED, error=reason, finished_at=now)
         if await self._store.runs.add(skipped):
             log.warning("Job %s was skipped: %s", job.id, reason)
@@ -118,25 +119,6 @@ class Scheduler:
             tasks.start_soon(sleep)
             await self._wake.wait()
             tasks.cancel_scope.cancel()
-
-
-def _run_of(job: Job, instant: int, now: int) -> Run:
-    return Run(
-        id=new_id("run"),
-        trigger=Trigger.CRON,
-        status=RunStatus.QUEUED,
-        prompt=job.prompt,
-        tools=job.tools,
-        servers=job.servers,
-        created_at=now,
-        job_id=job.id,
-        scheduled_for=instant,
-        model=job.model,
-        system_prompt=job.system_prompt,
-        max_turns=job.max_turns,
-        timeout_s=job.timeout_s,
-        budget_micro_usd=job.budget_micro_usd,
-    )
 
 
 def _missed_sentence(missed: Missed) -> str:

@@ -9,7 +9,7 @@ from fastmcp.tools import tool
 from gateway.domain.clock import utc_ms
 from gateway.domain.ids import new_id
 from gateway.domain.job import Job
-from gateway.domain.run import Run, RunStatus, Trigger
+from gateway.domain.run import Trigger, run_of_job
 from gateway.jobs.cron import next_times
 from gateway.jobs.errors import RunFinished
 from gateway.tools.arguments import (
@@ -181,7 +181,9 @@ class JobTools:
         triggered too.
         """
         job = await self._job(job_id)
-        run = await self._services.runner.submit(manual_run(job, utc_ms()))
+        run = await self._services.runner.submit(
+            run_of_job(job, trigger=Trigger.MANUAL, now=utc_ms())
+        )
         return Triggered(run.id, run.status, f"The run is {run.status}; ask get_run how it goes.")
 
     async def _job(self, job_id: str) -> Job:
@@ -197,25 +199,6 @@ class JobTools:
         warnings = (checked or self._check(job.tools, job.servers)).warnings
         times = next_times(job.cron, job.timezone, utc_ms(), SHOWN_TIMES) if job.enabled else ()
         return JobAnswer(view_job(job), [iso(at) for at in times], list(warnings))
-
-
-def manual_run(job: Job, now: int) -> Run:
-    """Return a queued run of a job that somebody asked for."""
-    return Run(
-        id=new_id("run"),
-        trigger=Trigger.MANUAL,
-        status=RunStatus.QUEUED,
-        prompt=job.prompt,
-        tools=job.tools,
-        servers=job.servers,
-        created_at=now,
-        job_id=job.id,
-        model=job.model,
-        system_prompt=job.system_prompt,
-        max_turns=job.max_turns,
-        timeout_s=job.timeout_s,
-        budget_micro_usd=job.budget_micro_usd,
-    )
 
 
 def _scheduled(job: Job) -> Job:
