@@ -50,6 +50,11 @@ def serve(settings: Settings) -> int:
         HomeTaken: another gateway has this home.
         CannotStart: something that it needs cannot be used.
     """
+    if settings.mcp_transport is Transport.STDIO and not stdin_is_pipe():
+        raise CannotStart(
+            "MCP_TRANSPORT is stdio and standard input is no pipe; name the command in an MCP "
+            "client, or set MCP_TRANSPORT=http."
+        )
     os.umask(PRIVATE)
     _log_to_stderr()
     with GatewayLock(settings.home):

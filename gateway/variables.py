@@ -22,16 +22,19 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Transport(StrEnum):
-    """How MCP callers reach the gateway (MCP_TRANSPORT)."""
+    """How MCP callers reach the management tools (MCP_TRANSPORT).
+
+    The listener for runs, servers and the dashboard is there in any case.
+    """
 
     STDIO = "stdio"
-    """Standard input and output only."""
+    """Standard input and output; the gateway ends with its client."""
     HTTP = "http"
     """Streamable HTTP at `/mcp`."""
     SSE = "sse"
-    """Server-sent events at `/sse`."""
+    """Streamable HTTP at `/mcp`, and server-sent events at `/sse`."""
     BOTH = "both"
-    """HTTP, and stdio when standard input is a pipe."""
+    """`/mcp` and `/sse`, and stdio when standard input is a pipe."""
 
 
 @dataclass(frozen=True, slots=True)
