@@ -79,7 +79,9 @@ def show_demo(*, stay: bool) -> None:
         _say(f"Dashboard (opens once): {_new_link(live)}")
         if stay:
             _say("Ctrl-C ends the demo and everything it started.")
-            signal.pause()
+            while True:
+                # Not signal.pause(): it sleeps through a signal that comes just before it.
+                time.sleep(LOOK_EVERY_S)
 
 
 class _Demo:
