@@ -8,6 +8,7 @@ from supervisor.events import (
     ChildSpawned,
     Event,
     LeftoverKilled,
+    LimitExceeded,
     Reloaded,
     ReloadRejected,
     ServerState,
@@ -46,6 +47,8 @@ def log_event(event: Event) -> None:
             )
         case ChildExited():
             _log_exit(event)
+        case LimitExceeded():
+            log.warning("%s: killed generation %d: %s", event.server, event.generation, event.reason)
         case Reloaded():
             log.info(
                 "%s: generation %d took over; added %s, removed %s, changed %s",

@@ -59,7 +59,7 @@ def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy
     read_only = _read_only(policy, program)
     reach.check(policy, program, read_only)
     if policy.level is Level.REDUCED:
-        confined = [*_launcher(os.getpid()), *_reduced(policy, read_only), "--", *target]
+        confined = [*_launcher(os.getpid()), "--keep", *_reduced(policy, read_only), "--", *target]
         return Launch(tuple(confined), env, cwd)
     # Bubblewrap as root has no right left to enter a folder of the server's user.
     place = ["--directory", str(cwd)]

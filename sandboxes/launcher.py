@@ -16,11 +16,13 @@ import sys
 # Our own folder's parent comes last, so that nothing there can stand in for the standard library.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - pathlib costs 10 ms here
 
-from sandboxes import kernel, landlock, seccomp
+from sandboxes import keeper, kernel, landlock, seccomp
 
 REFUSED = 97
 FIRST_INHERITED_FD = 3
 EVERY_FD = 2**31 - 1
+NICENESS = 5
+"""A third of the gateway's share of a processor that both want; see sched(7)."""
 WRAPPER_IGNORES = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """A signal to the group is meant for the server; its wrapper must outlive it to report the end."""
 
@@ -32,6 +34,7 @@ class Order:
         self.parent = 0
         self.directory: str | None = None
         self.wraps = False
+        self.keep = False
         self.confine = False
         self.uid: int | None = None
         self.minimum_landlock = 1
@@ -69,6 +72,8 @@ def parse(arguments: list[str]) -> Order:
 def _flag(order: Order, option: str) -> bool:
     if option == "--wraps":
         order.wraps = True
+    elif option == "--keep":
+        order.keep = True
     elif option == "--confine":
         order.confine = True
     elif option == "--internet":
@@ -164,12 +169,22 @@ def confine(order: Order) -> None:
     seccomp.install(seccomp.INTERNET if order.internet else ())
 
 
+def lower_priority() -> None:
+    """Give way to the gateway when processors are short; a child cannot take this back."""
+    os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+
+
 def start(order: Order) -> None:
     """Confine this process and replace it with the program; returns never."""
     os.closerange(FIRST_INHERITED_FD, EVERY_FD)
+    if order.keep:
+        follow_parent(order.parent)
+        order.parent = keeper.keep()
     if order.extra_processes is not None:
         order.rlimits.append(("NPROC", tasks_of(os.getuid()) + order.extra_processes))
     limit(order)
+    if order.confine:
+        lower_priority()
     if order.uid is not None:
         shed_root(order.uid)
     follow_parent(order.parent)

@@ -69,6 +69,8 @@ class Machine:
         socket: int,
         socketpair: int,
         ioctl: int,
+        prctl: int,
+        memfd_create: int,
     ) -> None:
         self.audit = audit
         self.refused = refused
@@ -78,6 +80,8 @@ class Machine:
         self.socket = socket
         self.socketpair = socketpair
         self.ioctl = ioctl
+        self.prctl = prctl
+        self.memfd_create = memfd_create
 
 
 MACHINES = {
@@ -90,6 +94,8 @@ MACHINES = {
         socket=41,
         socketpair=53,
         ioctl=16,
+        prctl=157,
+        memfd_create=319,
     ),
     "aarch64": Machine(
         audit=0xC00000B7,
@@ -100,6 +106,8 @@ MACHINES = {
         socket=198,
         socketpair=199,
         ioctl=29,
+        prctl=167,
+        memfd_create=279,
     ),
 }
 CLONE3 = 435
@@ -110,6 +118,7 @@ NEW_NAMESPACES = 0x7E020000 | 0x80
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 SOCK_TYPE_MASK, SOCK_DGRAM = 0xF, 2
 SECCOMP_MODE_FILTER = 2
+PR_SET_DUMPABLE = 4
 
 LOAD, AND, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL = 0x7FFF0000, 0x80000000
@@ -154,6 +163,18 @@ def program(machine: Machine, families: tuple[int, ...]) -> bytes:
         made.when(number, [(RETURN, REFUSE, 0, 0)])
     # clone3 keeps its flags in memory, out of a filter's sight; ENOSYS makes libc use clone.
     made.when(CLONE3, [(RETURN, ABSENT, 0, 0)])
+    # Its pages belong to no folder and, unmapped, to no process: no limit of ours would count them.
+    made.when(machine.memfd_create, [(RETURN, ABSENT, 0, 0)])
+    # Who is not dumpable hides its memory and open files from the watch over its limits.
+    made.when(
+        machine.prctl,
+        [
+            (LOAD, FIRST, 0, 0),
+            (EQUAL, PR_SET_DUMPABLE, 0, 1),
+            (RETURN, REFUSE, 0, 0),
+            (RETURN, ALLOW, 0, 0),
+        ],
+    )
     made.when(
         machine.clone,
         [

@@ -52,6 +52,7 @@ class _Limits(_Strict):
     open_files: Annotated[int, Field(gt=0)] = 256
     file_size_mb: Annotated[int, Field(gt=0)] = 256
     data_dir_mb: Annotated[int, Field(gt=0)] = 512
+    data_dir_files: Annotated[int, Field(gt=0)] = 100_000
 
 
 class Metadata(_Strict):
@@ -262,6 +263,7 @@ def _limits(metadata: Metadata) -> Limits:
         open_files=given.open_files,
         file_size_bytes=given.file_size_mb * MIB,
         data_dir_bytes=given.data_dir_mb * MIB,
+        data_dir_files=given.data_dir_files,
     )
 
 

@@ -141,6 +141,17 @@ class Child:
         if self._process is not None:
             await self._process.stop()
 
+    def condemn(self, reason: str) -> bool:
+        """Kill the process and its group now; `reason` is what its callers are told.
+
+        Returns False when it is gone already.
+        """
+        if self.exit_reason is not None:
+            return False
+        self._stop_reason = reason
+        self.process.kill()
+        return True
+
     async def drain(self, seconds: float) -> None:
         """Wait for the calls in flight, at most this long."""
         with anyio.move_on_after(seconds):
@@ -201,8 +212,7 @@ class Child:
             self._oversized(f"more than {MAX_JUNK_LINES} lines that are not MCP")
 
     def _oversized(self, what: str) -> None:
-        self._stop_reason = f"stopped because it printed {what}"
-        self.process.kill()
+        self.condemn(f"stopped because it printed {what}")
 
     def _noticed(self, notice: Notice) -> None:
         self._reports.on_notice(self, notice)

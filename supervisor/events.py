@@ -67,6 +67,16 @@ class ChildExited:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitExceeded:
+    """A child was over a limit of its whole tree and is being killed."""
+
+    server: str
+    generation: int
+    pid: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reloaded:
     """New code took over from old without losing a call."""
 
@@ -98,6 +108,7 @@ Event = (
     | ChildSpawned
     | ChildReady
     | ChildExited
+    | LimitExceeded
     | Reloaded
     | ReloadRejected
     | LeftoverKilled

@@ -40,6 +40,10 @@ class Workplace:
         """Return the folder that is a server's HOME."""
         return self.servers / name / "private"
 
+    def writable(self, name: str) -> tuple[Path, ...]:
+        """Return the folders that count against a server's limits."""
+        return self.data_dir(name), self.private_dir(name)
+
 
 class Launcher:
     """Builds launches: command, environment from nothing, policy."""

@@ -30,6 +30,7 @@ from supervisor.slot import Slot, SlotContext, Want
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import Era, ServerSpec
 from supervisor.stderr_log import StderrLog
+from supervisor.watch import Watch
 from supervisor.wire import decode, encode
 
 CANCELLED_BY_CALLER = "the caller went away"
@@ -72,6 +73,7 @@ class Supervisor:
             config.home / "servers", config.python, config.level, config.uid_base, self._mark
         )
         self._launcher = Launcher(workplace, credentials)
+        self._watch = Watch(emit, workplace.writable)
         self._listeners: set[NoticeListener] = set()
         self._stack = AsyncExitStack()
         self._group: TaskGroup | None = None
@@ -80,6 +82,7 @@ class Supervisor:
         for leftover in kill_leftovers(self._pids.read(), self._mark):
             self._emit(LeftoverKilled(leftover.server, leftover.pid))
         self._group = await self._stack.enter_async_context(anyio.create_task_group())
+        self._group.start_soon(self._watch.run, name="watch over limits")
         return self
 
     async def __aexit__(
@@ -254,10 +257,12 @@ class Supervisor:
         return await self._launcher.launch(spec)
 
     def _spawned(self, child: Child) -> None:
+        self._watch.add(child)
         process = child.process
         self._pids.add(Recorded(child.spec.name, process.pid, process.started_at))
 
     def _gone(self, child: Child) -> None:
+        self._watch.remove(child)
         self._pids.remove(child.process.pid)
 
     def _noticed(self, server: str, notice: Notice) -> None:

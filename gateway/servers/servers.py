@@ -3,7 +3,6 @@
 Above: tools, dashboard, command line. Below: the folders, the store's switches, the supervisor.
 """
 
-import shutil
 from collections.abc import Awaitable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -269,7 +268,7 @@ class Servers:
 
     def _remove_files(self, name: str) -> None:
         self._folders.remove(name)
-        shutil.rmtree(self._state_dir / name, ignore_errors=True)
+        tree.remove(self._state_dir / name)
 
     def _read_disk(self) -> tuple[ServerSpec, ...]:
         self._folders.recover()

@@ -79,9 +79,9 @@ def assert_all_gone(process: subprocess.Popen[bytes]) -> None:
     assert process.stdout.read() == b""
 
 
-def test_killed_gateway_takes_the_whole_tree_with_it(strong: Room) -> None:
-    """Ours: under strong a daemonised grandchild dies too."""
-    with start_gateway(strong, DAEMON) as gateway:
+def test_killed_gateway_takes_the_whole_tree_with_it(confined: Room) -> None:
+    """Ours: a daemonised grandchild dies too."""
+    with start_gateway(confined, DAEMON) as gateway:
         assert read_lines(gateway, 2) == {b"child\n", b"grandchild\n"}
         gateway.kill()
         assert_all_gone(gateway)
@@ -125,18 +125,18 @@ def test_term_to_the_group_lets_a_server_end_in_its_own_way(room: Room) -> None:
         assert child.wait(GUARD_S) == 7
 
 
-def test_kill_to_the_group_ends_the_whole_tree_under_strong(strong: Room) -> None:
+def test_kill_to_the_group_ends_the_whole_tree(confined: Room) -> None:
     """Ours: the last step of the stop ladder leaves nothing."""
-    with spawn(strong.prepare(strong.command(DAEMON))) as child:
+    with spawn(confined.prepare(confined.command(DAEMON))) as child:
         assert read_lines(child, 2) == {b"child\n", b"grandchild\n"}
         os.killpg(child.pid, signal.SIGKILL)
         assert_all_gone(child)
 
 
-def test_daemon_does_not_outlive_its_server_under_strong(strong: Room) -> None:
-    """Ours: when the server ends, its namespace ends."""
+def test_daemon_does_not_outlive_its_server(confined: Room) -> None:
+    """Ours: when the server ends, its namespace ends, or its keeper ends all that is left."""
     code = DAEMON.replace('os.write(1, b"child\\n")\nsignal.pause()', "os.read(0, 1)")
-    with spawn(strong.prepare(strong.command(code))) as child:
+    with spawn(confined.prepare(confined.command(code))) as child:
         assert read_lines(child, 1) == {b"grandchild\n"}
         assert child.stdin
         child.stdin.close()

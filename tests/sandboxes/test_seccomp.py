@@ -93,3 +93,12 @@ def test_limits_and_priorities_of_others_are_refused(machine: str) -> None:
     assert verdict(machine, table.setpriority, 0, 0, 5) == seccomp.ALLOW
     assert verdict(machine, table.setpriority, 0, 1234, 5) == seccomp.REFUSE
     assert verdict(machine, table.setpriority, 2, 0, 5) == seccomp.REFUSE
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_what_the_watch_could_not_count_is_closed(machine: str) -> None:
+    """Ours: memory without a folder or a mapping, and hiding from whoever looks."""
+    table = seccomp.MACHINES[machine]
+    assert verdict(machine, table.memfd_create, 0) == seccomp.ABSENT
+    assert verdict(machine, table.prctl, seccomp.PR_SET_DUMPABLE, 0) == seccomp.REFUSE
+    assert verdict(machine, table.prctl, 15) == seccomp.ALLOW

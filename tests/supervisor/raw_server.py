@@ -21,7 +21,7 @@ MODERN = "io.modelcontextprotocol/protocolVersion"
 
 TOOLS = [
     {"name": name, "inputSchema": {"type": "object"}}
-    for name in ("echo", "wait", "die", "version", "environment", "spawn", "notify", "ask")
+    for name in ("echo", "wait", "die", "version", "environment", "spawn", "notify", "ask", "eat", "fill")
 ]
 
 
@@ -42,6 +42,28 @@ def spawn():
         while True:
             time.sleep(60)
     return text(str(pid))
+
+
+def eat(processes, mebibytes):
+    for _ in range(processes):
+        if os.fork() == 0:
+            kept = bytearray(mebibytes << 20)
+            kept[::4096] = b"x" * len(kept[::4096])
+            while True:
+                time.sleep(60)
+    return text("eaten")
+
+
+def fill(files, bytes_each, unlink=False):
+    for number in range(files):
+        path = os.path.join(os.environ["DATA_DIR"], str(number))
+        held = os.open(path, os.O_CREAT | os.O_WRONLY)
+        os.write(held, b"x" * bytes_each)
+        if unlink:
+            os.unlink(path)
+        else:
+            os.close(held)
+    return text("filled")
 
 
 def wait(request, arguments, meta):
@@ -73,6 +95,10 @@ def call(request):
             return text(json.dumps(dict(os.environ)))
         case "spawn":
             return spawn()
+        case "eat":
+            return eat(**arguments)
+        case "fill":
+            return fill(**arguments)
         case "notify":
             send({"method": "notifications/tools/list_changed"})
             return text("notified")

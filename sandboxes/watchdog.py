@@ -1,0 +1,171 @@
+"""What the processes of each child use together, read from /proc: all children in one pass.
+
+A child's processes are its tree by parents: under `strong` orphans fall to the namespace's first
+process, under `reduced` to the keeper, so that none leaves its tree. Blocking; above: the
+supervisor's watch.
+"""
+
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+KIB = 1024
+MAX_READ = 4096
+"""More than `stat`, `status` and `smaps_rollup` of a process take."""
+SAMPLES_PER_FULL_PASS = 5
+"""How many passes trust that a process of somebody else stays that. A number is used again only
+after all others, so in these moments the same number is the same process."""
+STATE_FIELDS = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The processes below and with one child; memory counts shared pages once per process."""
+
+    pids: tuple[int, ...]
+    tasks: int
+    resident_bytes: int
+    cpu_ticks: int
+    """Processor time of the living and of those they have waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    pid: int
+    parent: int
+    tasks: int
+    resident_bytes: int
+    cpu_ticks: int
+
+
+class ProcessTable:
+    """Reads /proc again and again, and remembers which processes are nobody's."""
+
+    def __init__(self) -> None:
+        self._foreign: set[int] = set()
+        self._roots: frozenset[int] = frozenset()
+        self._passes = 0
+
+    def trees(self, roots: Collection[int]) -> dict[int, Tree]:
+        """Return the tree of each of these processes; of one that is gone there is none."""
+        self._passes += 1
+        if frozenset(roots) != self._roots or self._passes % SAMPLES_PER_FULL_PASS == 0:
+            self._roots = frozenset(roots)
+            self._foreign.clear()
+        found = {process.pid: process for process in self._read()}
+        members: dict[int, list[_Process]] = {}
+        owners: dict[int, int] = {root: root for root in self._roots}
+        for process in found.values():
+            owner = _owner(process.pid, found, owners)
+            if owner:
+                members.setdefault(owner, []).append(process)
+            else:
+                self._foreign.add(process.pid)
+        return {root: _tree(processes) for root, processes in members.items()}
+
+    def _read(self) -> Iterator[_Process]:
+        for name in os.listdir("/proc"):
+            if name.isdigit() and int(name) not in self._foreign:
+                process = _read_process(int(name))
+                if process is not None:
+                    yield process
+
+
+def _owner(pid: int, found: dict[int, _Process], owners: dict[int, int]) -> int:
+    """Return the root above a process, 0 when there is none; remembers it for the whole path."""
+    path: list[int] = []
+    while pid not in owners:
+        path.append(pid)
+        process = found.get(pid)
+        # The table is read while it changes: a loop of reused numbers must end as well.
+        if process is None or process.parent in path:
+            owners[pid] = 0
+            break
+        pid = process.parent
+    owner = owners[pid]
+    owners.update(dict.fromkeys(path, owner))
+    return owner
+
+
+def _tree(processes: Iterable[_Process]) -> Tree:
+    members = tuple(processes)
+    return Tree(
+        pids=tuple(process.pid for process in members),
+        tasks=sum(process.tasks for process in members),
+        resident_bytes=sum(process.resident_bytes for process in members),
+        cpu_ticks=sum(process.cpu_ticks for process in members),
+    )
+
+
+def _read_process(pid: int) -> _Process | None:
+    # proc_pid_stat(5); a name may hold spaces and brackets, so fields count from its last bracket.
+    text = _read(f"/proc/{pid}/stat")
+    fields = text.rpartition(b")")[2].split()
+    if len(fields) < STATE_FIELDS:
+        return None
+    return _Process(
+        pid=pid,
+        parent=int(fields[1]),
+        tasks=int(fields[17]),
+        resident_bytes=int(fields[21]) * PAGE_BYTES,
+        cpu_ticks=sum(int(field) for field in fields[11:15]),
+    )
+
+
+def proportional_bytes(pids: Iterable[int]) -> int:
+    """Return the memory of processes with each shared page counted once, swap included.
+
+    Where the kernel does not tell, the largest share of mapped files stands for all of them.
+    """
+    total = files = 0
+    for pid in pids:
+        text = _read(f"/proc/{pid}/smaps_rollup")
+        if text:
+            total += _kib(text, b"Pss:") + _kib(text, b"SwapPss:")
+            continue
+        text = _read(f"/proc/{pid}/status")
+        total += sum(_kib(text, name) for name in (b"RssAnon:", b"RssShmem:", b"VmSwap:"))
+        files = max(files, _kib(text, b"RssFile:"))
+    return (total + files) * KIB
+
+
+def unlinked_bytes(pids: Iterable[int]) -> int:
+    """Return the disk space of files that processes hold open and no folder names any more."""
+    seen: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        folder = f"/proc/{pid}/fd"
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            try:
+                status = os.stat(f"{folder}/{name}")
+            except OSError:
+                continue
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                seen[(status.st_dev, status.st_ino)] = status.st_blocks * 512
+    return sum(seen.values())
+
+
+def _read(path: str) -> bytes:
+    """Return the file's text; nothing when the process is gone or closed to us."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, MAX_READ)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _kib(text: bytes, name: bytes) -> int:
+    for line in text.splitlines():
+        if line.startswith(name):
+            return int(line.split()[1])
+    return 0

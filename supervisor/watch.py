@@ -1,0 +1,153 @@
+"""Holds every child to the limits over its whole tree: memory, processes and disk space.
+
+Looks at all children together, in a worker thread, because /proc and disks may be slow. A child
+over a limit is killed at once, with a reason that its callers are told.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from sandboxes import tree, watchdog
+from sandboxes.policy import MIB, Limits
+from supervisor.child import Child
+from supervisor.events import Event, LimitExceeded
+
+MEMORY_EVERY_S = 0.2
+"""A breach of memory or processes must end within 0.5 s."""
+DISK_EVERY_S = 0.5
+"""A breach of disk space must end within 2 s."""
+REST_PER_WALK = 3
+"""A walk over a large folder is followed by a rest of so many times its length."""
+WRAPPING_TASKS = 4
+"""Bubblewrap's two processes or the keeper's, and the launcher's moment."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A live child, its folders, and when these were measured."""
+
+    child: Child
+    folders: tuple[Path, ...]
+    latest: watchdog.Tree | None = None
+    measured_at_ticks: int = -1
+    rest_until: float = field(default=0.0)
+
+    @property
+    def pid(self) -> int:
+        return self.child.process.pid
+
+    @property
+    def limits(self) -> Limits:
+        return self.child.spec.limits
+
+
+Breach = tuple[Child, str]
+
+
+class Watch:
+    """Watches the children that it is told of while `run` runs."""
+
+    def __init__(
+        self, emit: Callable[[Event], None], folders: Callable[[str], tuple[Path, ...]]
+    ) -> None:
+        self._emit = emit
+        self._folders = folders
+        self._watched: dict[int, _Watched] = {}
+        self._table = watchdog.ProcessTable()
+
+    def add(self, child: Child) -> None:
+        """Watch a child from its spawn on."""
+        self._watched[child.process.pid] = _Watched(child, self._folders(child.spec.name))
+
+    def remove(self, child: Child) -> None:
+        """Forget a child that is gone."""
+        self._watched.pop(child.process.pid, None)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._repeat, MEMORY_EVERY_S, self.check_processes)
+            group.start_soon(self._repeat, DISK_EVERY_S, self.check_disk)
+
+    async def _repeat(
+        self, every_s: float, check: Callable[[tuple[_Watched, ...]], list[Breach]]
+    ) -> None:
+        while True:
+            await anyio.sleep(every_s)
+            if watched := tuple(self._watched.values()):
+                for child, reason in await anyio.to_thread.run_sync(check, watched):
+                    self._end(child, reason)
+
+    def check_processes(self, watched: Iterable[_Watched]) -> list[Breach]:
+        """Return who is over its memory or processes."""
+        by_pid = {one.pid: one for one in watched}
+        breaches: list[Breach] = []
+        for pid, found in self._table.trees(by_pid).items():
+            one = by_pid[pid]
+            one.latest = found
+            reason = over_memory(found, one.limits) or over_processes(found, one.limits)
+            if reason:
+                breaches.append((one.child, reason))
+        return breaches
+
+    def check_disk(self, watched: Iterable[_Watched]) -> list[Breach]:
+        """Return who is over its disk space. A tree that did nothing since is not measured."""
+        breaches: list[Breach] = []
+        for one in watched:
+            now, found = time.monotonic(), one.latest
+            if found is None or found.cpu_ticks == one.measured_at_ticks or now < one.rest_until:
+                continue
+            one.measured_at_ticks = found.cpu_ticks
+            reason = over_disk(found, one.limits, one.folders)
+            one.rest_until = time.monotonic() + REST_PER_WALK * (time.monotonic() - now)
+            if reason:
+                breaches.append((one.child, reason))
+        return breaches
+
+    def _end(self, child: Child, reason: str) -> None:
+        if child.condemn(reason):
+            process = child.process
+            self._emit(LimitExceeded(child.spec.name, child.generation, process.pid, reason))
+
+
+def over_memory(found: watchdog.Tree, limits: Limits) -> str | None:
+    """Return the breach in words, None when there is none."""
+    # The sum of resident sizes counts shared pages too often, so it can only be too high.
+    if found.resident_bytes <= limits.memory_bytes:
+        return None
+    used = watchdog.proportional_bytes(found.pids)
+    if used <= limits.memory_bytes:
+        return None
+    return (
+        f"memory limit of {_mib(limits.memory_bytes)} exceeded "
+        f"({_mib(used)} in {len(found.pids)} processes)"
+    )
+
+
+def over_processes(found: watchdog.Tree, limits: Limits) -> str | None:
+    """Return the breach in words, None when there is none. The kernel counts threads as well."""
+    if found.tasks <= limits.processes + WRAPPING_TASKS:
+        return None
+    return f"limit of {limits.processes} processes and threads exceeded ({found.tasks})"
+
+
+def over_disk(found: watchdog.Tree, limits: Limits, folders: Iterable[Path]) -> str | None:
+    """Return the breach in words, None when there is none."""
+    size = tree.measure(folders, max_entries=limits.data_dir_files)
+    if size.entries > limits.data_dir_files:
+        return f"DATA_DIR limit of {limits.data_dir_files} files exceeded"
+    if size.too_deep:
+        return f"DATA_DIR limit of {tree.MAX_DEPTH} folders in each other exceeded"
+    used = size.bytes + watchdog.unlinked_bytes(found.pids)
+    if used > limits.data_dir_bytes:
+        return f"DATA_DIR limit of {_mib(limits.data_dir_bytes)} exceeded ({_mib(used)} on disk)"
+    return None
+
+
+def _mib(amount: int) -> str:
+    return f"{amount / MIB:.0f} MiB"
