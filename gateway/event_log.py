@@ -48,7 +48,9 @@ def log_event(event: Event) -> None:
         case ChildExited():
             _log_exit(event)
         case LimitExceeded():
-            log.warning("%s: killed generation %d: %s", event.server, event.generation, event.reason)
+            log.warning(
+                "%s: killed generation %d: %s", event.server, event.generation, event.reason
+            )
         case Reloaded():
             log.info(
                 "%s: generation %d took over; added %s, removed %s, changed %s",

@@ -17,7 +17,7 @@ from sandboxes.policy import MIB, Limits
 from supervisor.child import Child
 from supervisor.events import Event, LimitExceeded
 
-MEMORY_EVERY_S = 0.2
+MEMORY_EVERY_S = 0.25
 """A breach of memory or processes must end within 0.5 s."""
 DISK_EVERY_S = 0.5
 """A breach of disk space must end within 2 s."""

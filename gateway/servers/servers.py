@@ -22,6 +22,7 @@ from gateway.servers.report import (
     failure_of,
 )
 from gateway.store import Store
+from sandboxes import tree
 from sandboxes.errors import SandboxError
 from supervisor.catalog import check_name, read_catalog, read_metadata, read_server
 from supervisor.errors import InvalidServer, NotConfigured, StartFailed, UnknownServer
@@ -268,7 +269,8 @@ class Servers:
 
     def _remove_files(self, name: str) -> None:
         self._folders.remove(name)
-        tree.remove(self._state_dir / name)
+        with suppress(OSError):
+            tree.remove(self._state_dir / name)
 
     def _read_disk(self) -> tuple[ServerSpec, ...]:
         self._folders.recover()

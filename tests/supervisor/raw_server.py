@@ -21,7 +21,18 @@ MODERN = "io.modelcontextprotocol/protocolVersion"
 
 TOOLS = [
     {"name": name, "inputSchema": {"type": "object"}}
-    for name in ("echo", "wait", "die", "version", "environment", "spawn", "notify", "ask", "eat", "fill")
+    for name in (
+        "echo",
+        "wait",
+        "die",
+        "version",
+        "environment",
+        "spawn",
+        "notify",
+        "ask",
+        "eat",
+        "fill",
+    )
 ]
 
 
@@ -56,11 +67,11 @@ def eat(processes, mebibytes):
 
 def fill(files, bytes_each, unlink=False):
     for number in range(files):
-        path = os.path.join(os.environ["DATA_DIR"], str(number))
+        path = f"{os.environ['DATA_DIR']}/{number}"
         held = os.open(path, os.O_CREAT | os.O_WRONLY)
         os.write(held, b"x" * bytes_each)
         if unlink:
-            os.unlink(path)
+            os.unlink(path)  # noqa: PTH108 - starts in milliseconds, without pathlib
         else:
             os.close(held)
     return text("filled")
@@ -78,6 +89,36 @@ def wait(request, arguments, meta):
     return text(f"waited {steps} version {VERSION}")
 
 
+def environment():
+    return text(json.dumps(dict(os.environ)))
+
+
+def notify():
+    send({"method": "notifications/tools/list_changed"})
+    return text("notified")
+
+
+def ask():
+    send({"id": 1, "method": "sampling/createMessage", "params": {}})
+    return text("asked")
+
+
+def die(status=7):
+    print("last words", file=sys.stderr, flush=True)
+    os._exit(status)
+
+
+SIMPLE = {
+    "environment": environment,
+    "spawn": spawn,
+    "eat": eat,
+    "fill": fill,
+    "notify": notify,
+    "ask": ask,
+    "die": die,
+}
+
+
 def call(request):
     params = request["params"]
     arguments, meta = params.get("arguments", {}), params.get("_meta", {})
@@ -86,25 +127,10 @@ def call(request):
             return text(json.dumps(arguments, ensure_ascii=False))
         case "wait":
             return wait(request, arguments, meta)
-        case "die":
-            print("last words", file=sys.stderr, flush=True)
-            os._exit(arguments.get("status", 7))
         case "version":
             return text(VERSION)
-        case "environment":
-            return text(json.dumps(dict(os.environ)))
-        case "spawn":
-            return spawn()
-        case "eat":
-            return eat(**arguments)
-        case "fill":
-            return fill(**arguments)
-        case "notify":
-            send({"method": "notifications/tools/list_changed"})
-            return text("notified")
-        case "ask":
-            send({"id": 1, "method": "sampling/createMessage", "params": {}})
-            return text("asked")
+        case name:
+            return SIMPLE[name](**arguments)
 
 
 def answer(request):
