@@ -10,7 +10,17 @@ from pathlib import Path
 
 from deploy import bootstrap
 
-ENTER = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
+ENTER = """set -e
+mount --bind "$0" "$0"
+cd "$0"
+mkdir -p .outside
+mount -t proc proc proc
+mount --rbind /dev dev
+pivot_root . .outside
+umount -l .outside
+exec "$@"
+"""
+"""A root of its own and no chroot: in a chroot the kernel grants no user namespaces."""
 CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
 NETWORK = ("etc/apt/apt.conf.d", "etc/resolv.conf", "etc/hosts", "etc/pip.conf", CERTIFICATES)
 """What this machine needs to reach its package sources, so the one inside needs it too."""
@@ -25,7 +35,8 @@ class BareDebian:
     def command(self, uid: int, program: Path) -> list[str]:
         """Return how to run a program that lies inside as a user of the inside."""
         return [
-            *("unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, str(self.root)),
+            *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"),
+            *("sh", "-c", ENTER, str(self.root)),
             *("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"),
             f"/{program.relative_to(self.root)}",
         ]
