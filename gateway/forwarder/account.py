@@ -1,0 +1,96 @@
+"""What each live run may spend and has spent; nothing of it is stored."""
+
+import secrets
+
+import anyio
+
+from gateway.auth.run_tokens import token_hash
+from gateway.forwarder.prices import Usage, cost_micro_usd, price_of
+
+PREFIX = "crf_"
+"""Tells a token for the forwarder from one for servers, for people and secret scanners."""
+MAX_PARALLEL = 4
+"""Requests of one run at a time; more wait. Bounds memory and how far a budget is overshot."""
+MICRO = 1_000_000
+
+
+class Account:
+    """The spending of one live run. A request in flight counts once its answer has come."""
+
+    def __init__(self, run_id: str, budget_micro_usd: int | None) -> None:
+        self.run_id = run_id
+        self.requests = anyio.Semaphore(MAX_PARALLEL)
+        self.ended = anyio.Event()
+        """Set when the run is over: what is in flight is cut."""
+        self.exhausted = anyio.Event()
+        """Set when a request was refused for want of money."""
+        self.spent_micro_usd = 0
+        self.input_tokens = 0
+        """Of prompts, cached or not."""
+        self.output_tokens = 0
+        self._budget = budget_micro_usd
+        self._unpriced = False
+
+    @property
+    def cost_micro_usd(self) -> int | None:
+        """What the run has cost; None when nothing was asked or a model has no known price."""
+        if self._unpriced or not self.input_tokens + self.output_tokens:
+            return None
+        return self.spent_micro_usd
+
+    def objection(self, model: str) -> str | None:
+        """Return why the run may not ask this model now, in one sentence, or None."""
+        if self._budget is None:
+            return None
+        if self.is_unaccountable(model):
+            return (
+                f"The price of model {model[:80]!r} is not known, so a run with a money budget "
+                f"cannot use it; choose another model or remove the budget."
+            )
+        if self.spent_micro_usd >= self._budget:
+            self.exhausted.set()
+            return self.reached
+        return None
+
+    def is_unaccountable(self, model: str) -> bool:
+        """Tell whether the budget cannot be kept because a price is not known."""
+        return self._budget is not None and (self._unpriced or price_of(model) is None)
+
+    @property
+    def reached(self) -> str:
+        """The sentence for a run that has spent its budget."""
+        return f"Stopped at the budget of {(self._budget or 0) / MICRO:g} US dollars."
+
+    def charge(self, model: str, usage: Usage) -> None:
+        """Add what one answer used."""
+        self.input_tokens += usage.prompt
+        self.output_tokens += usage.output
+        cost = cost_micro_usd(model, usage)
+        if cost is None:
+            self._unpriced = True
+        else:
+            self.spent_micro_usd += cost
+
+
+class Accounts:
+    """The accounts of live runs, by the hash of their tokens."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, Account] = {}
+
+    def open(self, run_id: str, budget_micro_usd: int | None) -> tuple[str, Account]:
+        """Return a fresh token and the account that it opens."""
+        token = PREFIX + secrets.token_urlsafe(32)
+        account = self._accounts[token_hash(token)] = Account(run_id, budget_micro_usd)
+        return token, account
+
+    def find(self, token: str) -> Account | None:
+        """Return the account of a live run's token, or None."""
+        return self._accounts.get(token_hash(token))
+
+    def close(self, account: Account) -> None:
+        """End an account: its token is worth nothing from now on."""
+        account.ended.set()
+        self._accounts = {
+            hashed: found for hashed, found in self._accounts.items() if found is not account
+        }
