@@ -79,9 +79,7 @@ def show_demo(*, stay: bool) -> None:
         _say(f"Dashboard (opens once): {_new_link(live)}")
         if stay:
             _say("Ctrl-C ends the demo and everything it started.")
-            while True:
-                # Not signal.pause(): it sleeps through a signal that comes just before it.
-                time.sleep(LOOK_EVERY_S)
+            signal.pause()
 
 
 class _Demo:

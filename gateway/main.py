@@ -77,35 +77,40 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         guard = Guard(store, run_tokens)
         seen = _Watchers()
         loaded = anyio.Event()
-        async with (
-            _supervisor(settings, credentials, seen) as supervisor,
-            Runner(
+        async with _supervisor(settings, credentials, seen) as supervisor:
+            relay = ServerEndpoint(supervisor)
+            async with Runner(
                 store=store,
                 home=settings.home,
                 clock=SystemClock(),
                 agent=_agent(settings),
-                gate=LiveServers(supervisor, base_url),
+                gate=LiveServers(supervisor, relay, guard),
                 run_tokens=run_tokens,
                 begin=loaded.wait,
-            ) as runner,
-        ):
-            servers = _servers(settings, store, credentials, supervisor)
-            services = Services(
-                store=store,
-                supervisor=supervisor,
-                servers=servers,
-                credentials=credentials,
-                vault=vault,
-                runner=runner,
-                scheduler=Scheduler(store, runner, SystemClock()),
-                settings=settings,
-                base_url=base_url,
-            )
-            yield _gateway(services, guard, seen, loaded)
+            ) as runner:
+                servers = _servers(settings, store, credentials, supervisor)
+                services = Services(
+                    store=store,
+                    supervisor=supervisor,
+                    servers=servers,
+                    credentials=credentials,
+                    vault=vault,
+                    runner=runner,
+                    scheduler=Scheduler(store, runner, SystemClock()),
+                    settings=settings,
+                    base_url=base_url,
+                )
+                yield _gateway(services, guard, relay, seen, loaded)
         await guard.note_uses()
 
 
-def _gateway(services: Services, guard: Guard, seen: "_Watchers", loaded: anyio.Event) -> Gateway:
+def _gateway(
+    services: Services,
+    guard: Guard,
+    relay: ServerEndpoint,
+    seen: "_Watchers",
+    loaded: anyio.Event,
+) -> Gateway:
     settings, store, supervisor = services.settings, services.store, services.supervisor
     origins = allowed_origins(settings.host, settings.public_url)
     sessions = Sessions(time.monotonic)
@@ -120,7 +125,6 @@ def _gateway(services: Services, guard: Guard, seen: "_Watchers", loaded: anyio.
     )
     seen.dashboard = dashboard
     mcp = build_mcp(services)
-    relay = ServerEndpoint(supervisor)
     sse = settings.mcp_transport in (Transport.SSE, Transport.BOTH)
     rooms = Rooms(
         pages=dashboard.app,
@@ -188,4 +192,6 @@ def _agent(settings: Settings) -> AgentConfig:
         api_key=settings.anthropic_api_key,
         model=settings.claude_model,
         base_url=settings.anthropic_base_url,
+        level=settings.sandbox,
+        uid_base=settings.sandbox_uid_base,
     )

@@ -22,6 +22,8 @@ STRONG_LANDLOCK = 1
 REDUCED_LANDLOCK = 6
 """The first version that also fences signals and abstract sockets (Linux 6.12)."""
 INIT_OF_NAMESPACE = 1
+OPTIONS = 5
+"""Where the launcher's own options begin in the arguments of every start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,10 @@ class Launch:
     env: Mapping[str, str]
     cwd: Path
     pass_fds: tuple[int, ...] = ()
+
+    def handing_over(self, descriptor: int) -> tuple[str, ...]:
+        """Return `argv` for a process that inherits this socket to hand its listeners over."""
+        return (*self.argv[:OPTIONS], "--handover", str(descriptor), *self.argv[OPTIONS:])
 
 
 def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy: Policy) -> Launch:
@@ -183,6 +189,8 @@ def _strong(policy: Policy, read_only: Sequence[Path]) -> list[str]:
     read = ("/usr", *system.LINKS, "/etc", "/proc", *read_only)
     write = (policy.data_dir, *policy.read_write, "/tmp", "/dev/shm")  # noqa: S108 - the child's own
     options = _common(policy, read=read, write=write)
+    for port in policy.listeners:
+        options += ["--listen", str(port)]
     processes = policy.limits.processes
     return [*options, "--landlock", str(STRONG_LANDLOCK), "--rlimit", f"NPROC={processes}"]
 

@@ -16,7 +16,7 @@ import sys
 # Our own folder's parent comes last, so that nothing there can stand in for the standard library.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - pathlib costs 10 ms here
 
-from sandboxes import keeper, kernel, landlock, seccomp
+from sandboxes import handover, keeper, kernel, landlock, seccomp
 
 REFUSED = 97
 FIRST_INHERITED_FD = 3
@@ -39,6 +39,8 @@ class Order:
         self.uid: int | None = None
         self.minimum_landlock = 1
         self.internet = False
+        self.handover: int | None = None
+        self.listen: list[int] = []
         self.extra_processes: int | None = None
         self.rlimits: list[tuple[str, int]] = []
         self.read: list[str] = []
@@ -87,6 +89,10 @@ def _value(order: Order, option: str, value: str) -> None:
     paths = {"--read": order.read, "--write": order.write, "--device": order.devices}
     if option in paths:
         paths[option].append(value)
+    elif option == "--listen":
+        order.listen.append(int(value))
+    elif option == "--handover":
+        order.handover = int(value)
     elif option == "--parent":
         order.parent = int(value)
     elif option == "--directory":
@@ -154,8 +160,19 @@ def reset_signals(order: Order) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
+def close_inherited(order: Order) -> None:
+    """Close every descriptor but the standard ones and the socket for listeners, if any."""
+    first = FIRST_INHERITED_FD
+    if order.handover is not None:
+        handover.place(order.handover)
+    if order.handover is not None or order.listen:
+        first = handover.HANDOVER_FD + 1
+    os.closerange(first, EVERY_FD)
+
+
 def confine(order: Order) -> None:
     """Take every privilege, file and system call away that was not granted."""
+    network = order.internet or bool(order.listen)
     kernel.drop_capabilities()
     kernel.prctl("setting no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
     landlock.restrict(
@@ -163,10 +180,10 @@ def confine(order: Order) -> None:
         read=order.read,
         write=order.write,
         devices=order.devices,
-        deny_tcp=not order.internet,
+        deny_tcp=not network,
     )
     os.umask(0o077)
-    seccomp.install(seccomp.INTERNET if order.internet else ())
+    seccomp.install(seccomp.INTERNET if network else ())
 
 
 def lower_priority() -> None:
@@ -176,7 +193,9 @@ def lower_priority() -> None:
 
 def start(order: Order) -> None:
     """Confine this process and replace it with the program; returns never."""
-    os.closerange(FIRST_INHERITED_FD, EVERY_FD)
+    close_inherited(order)
+    if order.listen:
+        handover.offer(order.listen)
     if order.keep:
         follow_parent(order.parent)
         order.parent = keeper.keep()

@@ -18,11 +18,13 @@ MAX_ENTRIES = 1_000_000
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def assign_uid(data_dirs: Path, data_dir: Path, base: int = UID_BASE) -> int:
+def assign_uid(
+    data_dirs: Path, data_dir: Path, base: int = UID_BASE, *, siblings: str = "*/data"
+) -> int:
     """Return the uid of a server: that of its DATA_DIR, else the lowest free one from `base`.
 
-    `data_dirs` is the folder of all servers, each with a `data` folder in it. Call
-    `make_folders` with the answer before asking for the next server.
+    `siblings` matches below `data_dirs` the folders whose owners are taken: the DATA_DIR of each
+    server. Call `make_folders` with the answer before asking for the next server.
 
     Raises:
         SandboxError: all users of the span are taken.
@@ -31,7 +33,7 @@ def assign_uid(data_dirs: Path, data_dir: Path, base: int = UID_BASE) -> int:
     owner = _owner(data_dir)
     if owner is not None and owner in span:
         return owner
-    taken = {_owner(found) for found in data_dirs.glob("*/data")}
+    taken = {_owner(found) for found in data_dirs.glob(siblings)}
     for uid in span:
         if uid not in taken:
             return uid

@@ -60,5 +60,8 @@ class Policy:
     """Granted paths beside data_dir."""
     network: Network = field(default_factory=Network)
     limits: Limits = field(default_factory=Limits)
+    listeners: tuple[int, ...] = ()
+    """Loopback ports of the child's own network that its launcher opens and hands to whoever
+    started it (level strong; not for a child with the machine's network)."""
     uid: int | None = None
     """User and group the child becomes when the gateway runs as root; without meaning otherwise."""

@@ -1,6 +1,6 @@
 """Prepares the attempt at a run: what it may use, its token, its folders, its CLI options."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -9,9 +9,12 @@ import anyio
 
 from gateway.auth.run_tokens import RunTokens
 from gateway.domain.run import Run
+from gateway.forwarder import Accounts
 from gateway.jobs.access import Access, Defaults, plan_access
 from gateway.jobs.attempt import Attempt
 from gateway.jobs.clock import Clock
+from gateway.jobs.confinement import assign_uid, confine, hand_over_folders
+from gateway.jobs.door import Asgi, Door, door_on_loopback, door_to_sandbox, rooms
 from gateway.jobs.errors import RunRefused
 from gateway.jobs.folders import (
     RunFolders,
@@ -21,8 +24,10 @@ from gateway.jobs.folders import (
     write_system_prompt,
 )
 from gateway.jobs.gate import ServerGate
-from gateway.jobs.options import AgentConfig, cli_options
+from gateway.jobs.options import AgentConfig, cli_environment, cli_options
 from gateway.store import Store
+from sandboxes.launch import Launch
+from sandboxes.policy import Level
 
 TOKEN_MARGIN_S = 300.0
 """A run's token outlives its time limit by the start before and the clean-up after."""
@@ -40,6 +45,8 @@ class Agent:
         config: AgentConfig,
         gate: ServerGate,
         run_tokens: RunTokens,
+        accounts: Accounts,
+        forwarder: Asgi,
     ) -> None:
         self._store = store
         self._home = home
@@ -47,40 +54,62 @@ class Agent:
         self._config = config
         self._gate = gate
         self._run_tokens = run_tokens
+        self._accounts = accounts
+        self._rooms = rooms(forwarder, gate.serve)
+        self._assigning = anyio.Lock()
+        """One user at a time: the owner of a work folder is the record that its uid is taken."""
 
     @asynccontextmanager
     async def attempt(self, run: Run) -> AsyncGenerator[Attempt]:
-        """Give the attempt at `run`; its token and private folder are gone afterwards.
+        """Give the attempt at `run`; its tokens and private folder are gone afterwards.
 
-        Raises RunRefused, and SupervisorError for a server that cannot take calls.
+        Raises RunRefused, SandboxError, and SupervisorError for a server that cannot take calls.
         """
         self._check_config()
         access = plan_access(run, await self._defaults())
-        folders = make_folders(self._home, run)
+        level = self._config.level
+        folders = make_folders(self._home, run, passable=level is Level.REDUCED)
+        api_token, account = self._accounts.open(run.id, run.budget_micro_usd)
+        strong = level is Level.STRONG
+        door = door_to_sandbox(folders.private) if strong else door_on_loopback()
         try:
-            await self._hand_over_servers(run, access, folders)
+            await self._hand_over_servers(run, access, folders, door)
             if run.system_prompt is not None:
                 write_system_prompt(folders, run.system_prompt)
+            env = cli_environment(folders, api_url=door.url, api_token=api_token)
             options = partial(
                 cli_options,
                 run,
                 access,
                 folders,
                 config=self._config,
+                launch=await self._confine(env, folders),
                 withheld=self._withheld(access),
             )
-            yield Attempt(
-                run,
-                access,
-                folders,
-                options=lambda stderr: options(stderr=stderr),
-                runs=self._store.runs,
-                now_ms=self._clock.now_ms,
-            )
+            async with door.serving(self._rooms):
+                yield Attempt(
+                    run,
+                    access,
+                    folders,
+                    account,
+                    options=lambda stderr: options(stderr=stderr),
+                    runs=self._store.runs,
+                    now_ms=self._clock.now_ms,
+                )
         finally:
             self._run_tokens.revoke(run.id)
+            self._accounts.close(account)
+            door.close()
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(remove_folders, folders)
+
+    async def _confine(self, env: Mapping[str, str], folders: RunFolders) -> Launch:
+        """Hand the folders over to the CLI's user and return how the CLI starts."""
+        config = self._config
+        async with self._assigning:
+            uid = assign_uid(folders, config.uid_base)
+            await anyio.to_thread.run_sync(hand_over_folders, folders, uid)
+        return confine(config.cli, env, folders, level=config.level, uid=uid)
 
     def _check_config(self) -> None:
         if self._config.api_key is None:
@@ -98,7 +127,9 @@ class Agent:
             enabled=self._gate.enabled_servers(),
         )
 
-    async def _hand_over_servers(self, run: Run, access: Access, folders: RunFolders) -> None:
+    async def _hand_over_servers(
+        self, run: Run, access: Access, folders: RunFolders, door: Door
+    ) -> None:
         if not access.servers:
             return
         token = self._run_tokens.issue(
@@ -107,7 +138,7 @@ class Agent:
             tools=access.tools,
             ttl_s=run.timeout_s + TOKEN_MARGIN_S,
         )
-        write_servers(folders, await self._gate.entries(access.servers, token))
+        write_servers(folders, await self._gate.entries(access.servers, token, door.url))
 
     def _withheld(self, access: Access) -> tuple[tuple[str, str], ...]:
         """Return tools of the run's servers that it may not call, so that it does not see them."""

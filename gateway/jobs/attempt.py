@@ -13,6 +13,7 @@ from claude_agent_sdk import (
 )
 
 from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.forwarder import Account
 from gateway.jobs.access import Access, ServerReport, problem_with_servers, problem_with_tools
 from gateway.jobs.folders import RunFolders
 from gateway.jobs.outcome import Stop, conclude
@@ -39,6 +40,7 @@ class Attempt:
         run: Run,
         access: Access,
         folders: RunFolders,
+        account: Account,
         *,
         options: Callable[[Callable[[str], None]], ClaudeAgentOptions],
         runs: RunTable,
@@ -47,6 +49,7 @@ class Attempt:
         self._run = run
         self._access = access
         self._folders = folders
+        self._account = account
         self._runs = runs
         self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self._client = ClaudeSDKClient(options(self._stderr.append))
@@ -70,11 +73,18 @@ class Attempt:
             tasks.start_soon(self._save_messages)
             tasks.start_soon(self._obey_stop)
             tasks.start_soon(self._watch_time)
+            tasks.start_soon(self._watch_money)
             with self._conversation:
                 failure = await self._converse()
             tasks.cancel_scope.cancel()
         await self._runs.append_messages(self._transcript.take_unsaved())
-        return conclude(self._run, self._transcript, stop=self._stop, failure=failure)
+        return conclude(
+            self._run,
+            self._transcript,
+            stop=self._stop,
+            failure=failure,
+            counted_micro_usd=self._account.cost_micro_usd,
+        )
 
     async def _converse(self) -> str | None:
         """Return the sentence of what went wrong, or None when the CLI's result says it."""
@@ -155,6 +165,10 @@ class Attempt:
         await anyio.sleep(self._run.timeout_s)
         limit = f"{self._run.timeout_s:g}"
         self.stop(Stop(RunStatus.TIMED_OUT, f"Stopped after its time limit of {limit} s."))
+
+    async def _watch_money(self) -> None:
+        await self._account.exhausted.wait()
+        self.stop(Stop(RunStatus.BUDGET, self._account.reached))
 
     async def _save_messages(self) -> None:
         while True:

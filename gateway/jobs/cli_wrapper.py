@@ -7,8 +7,10 @@ what left the process group.
 """
 
 import ctypes
+import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,25 +21,20 @@ WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PARENT_GONE = 3
 """Exit code when the gateway died before the CLI was started."""
 
-ORDERS = ("RUN_PYTHON", "RUN_CLI", "RUN_GROUP_FILE", "RUN_PARENT", "RUN_KEEP")
-"""Variables for this script; the CLI does not get them."""
+HANDOVER_FD = 3
+"""Where the launcher expects the socket through which it hands the run's listener over."""
 FROM_SDK = (
     "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_AGENT_SDK_VERSION", "CLAUDE_CODE_SDK_READS_SESSION_STATE",
     "PWD",
 )  # fmt: skip
-PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
-FROM_HOST = (
-    *PROXIES, "NO_PROXY", "no_proxy", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "TZ",
-)  # fmt: skip
-"""How the host reaches the network and tells the time; without them no request leaves it."""
 
 
 def cli_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the CLI's environment: names in RUN_KEEP and the lists above, nothing else."""
-    names = {*inherited["RUN_KEEP"].split(","), *FROM_SDK, *FROM_HOST}
+    """Return the CLI's environment: the names in RUN_KEEP and those of the SDK, nothing else."""
+    names = {*inherited["RUN_KEEP"].split(","), *FROM_SDK}
     kept = {name: inherited[name] for name in sorted(names) if name in inherited}
-    if any(name in kept for name in PROXIES):
-        # The MCP servers of the run are on loopback, where no proxy finds them.
+    if any(name.upper().endswith("_PROXY") for name in kept):
+        # The way to the gateway is on loopback, where no proxy finds it.
         past = [kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1", "localhost"]
         kept["NO_PROXY"] = kept["no_proxy"] = ",".join(filter(None, past))
     return kept
@@ -54,21 +51,50 @@ def main(arguments: list[str]) -> int:
         return PARENT_GONE
     _write_group(Path(os.environ["RUN_GROUP_FILE"]))
     environment = cli_environment(os.environ)
+    channel = _connect(os.environ.get("RUN_CHANNEL"))
+    command = _tied_to_us(json.loads(os.environ["RUN_COMMAND"]))
     child = os.fork()
     if child == 0:
-        _become_cli(os.environ["RUN_CLI"], arguments, environment)
+        os.chdir(os.environ["RUN_DIRECTORY"])
+        _become_cli([*command, *arguments], environment, channel)
+    if channel is not None:
+        channel.close()
     _let_go_of_pipes()
     status = _wait(child)
     _kill_descendants()
     return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + status % 128
 
 
-def _become_cli(binary: str, arguments: list[str], environment: dict[str, str]) -> None:
+def _tied_to_us(command: list[str]) -> list[str]:
+    """Return the launcher's command with us as the parent without which it does not go on."""
+    at = command.index("--parent") + 1
+    return [*command[:at], str(os.getpid()), *command[at + 1 :]]
+
+
+def _connect(path: str | None) -> socket.socket | None:
+    """Return a connection to the gateway's end of the handing over; None: there is none."""
+    if path is None:
+        return None
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    folder, name = os.path.split(path)
+    # Through a descriptor, because an address has 107 bytes at most (unix(7)).
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    channel.connect(f"/proc/self/fd/{descriptor}/{name}")
+    os.close(descriptor)
+    return channel
+
+
+def _become_cli(
+    command: list[str], environment: dict[str, str], channel: socket.socket | None
+) -> None:
     wrapper = os.getsid(0)
+    if channel is not None:
+        os.dup2(channel.fileno(), HANDOVER_FD)
+        os.set_inheritable(HANDOVER_FD, True)  # noqa: FBT003 - positional in the library
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
     if os.getppid() == wrapper:
-        os.execve(binary, [binary, *arguments], environment)  # noqa: S606 - argv, no shell
+        os.execve(command[0], command, environment)  # noqa: S606 - argv, no shell
     os._exit(PARENT_GONE)
 
 

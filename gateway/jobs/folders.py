@@ -11,6 +11,7 @@ from gateway.domain.run import Run
 from gateway.jobs.gate import McpHttpEntry
 
 PRIVATE_MODE = 0o700
+PASSABLE_MODE = 0o711
 SECRET_FILE_MODE = 0o600
 
 
@@ -33,6 +34,11 @@ class RunFolders:
         return self.private / "tmp"
 
     @property
+    def handed(self) -> Path:
+        """What the CLI is given to read."""
+        return self.private / "handed"
+
+    @property
     def group_file(self) -> Path:
         """Where the wrapper writes the number of its process group."""
         return self.private / "group"
@@ -40,12 +46,12 @@ class RunFolders:
     @property
     def servers_file(self) -> Path:
         """The MCP configuration with the run's token; exists only while the CLI starts."""
-        return self.private / "mcp.json"
+        return self.handed / "mcp.json"
 
     @property
     def system_prompt_file(self) -> Path:
         """The job's system prompt, if it has one."""
-        return self.private / "system-prompt"
+        return self.handed / "system-prompt"
 
 
 def folders_of(home: Path, run: Run) -> RunFolders:
@@ -54,11 +60,19 @@ def folders_of(home: Path, run: Run) -> RunFolders:
     return RunFolders(home / "runs" / run.id, home / "claude_playground" / owner)
 
 
-def make_folders(home: Path, run: Run) -> RunFolders:
-    """Create the folders of `run` under `home`."""
+def make_folders(home: Path, run: Run, *, passable: bool = False) -> RunFolders:
+    """Create the folders of `run` under `home`.
+
+    `passable`: other users may walk through to what is theirs, as a CLI without a mount tree
+    of its own must; they can list and read nothing on the way.
+    """
     folders = folders_of(home, run)
-    for folder in (folders.private, folders.home, folders.temporary, folders.work):
+    inner = (folders.home, folders.temporary, folders.handed)
+    for folder in (folders.private, *inner, folders.work):
         folder.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+    if passable:
+        for folder in (folders.private.parent, folders.private, folders.work.parent):
+            folder.chmod(PASSABLE_MODE)
     return folders
 
 
@@ -68,12 +82,15 @@ def remove_folders(folders: RunFolders) -> None:
 
 
 def write_servers(folders: RunFolders, entries: Mapping[str, McpHttpEntry]) -> None:
-    """Write the MCP configuration, readable by the owner alone."""
+    """Write the MCP configuration; call before the folders are handed to the CLI's user."""
     _write_secret(folders.servers_file, json.dumps({"mcpServers": entries}))
 
 
 def write_system_prompt(folders: RunFolders, text: str) -> None:
-    """Write the system prompt to a file, because arguments are readable by every user."""
+    """Write the system prompt to a file, because arguments are readable by every user.
+
+    Call before the folders are handed to the CLI's user.
+    """
     _write_secret(folders.system_prompt_file, text)
 
 

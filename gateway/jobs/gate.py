@@ -2,6 +2,8 @@
 
 from typing import Protocol, TypedDict
 
+from gateway.relay.http import Receive, Scope, Send
+
 
 class McpHttpEntry(TypedDict):
     """One server in the CLI's MCP configuration."""
@@ -23,8 +25,14 @@ class ServerGate(Protocol):
         """Return the tools that the server shows now, under its own names."""
         ...
 
-    async def entries(self, servers: tuple[str, ...], token: str) -> dict[str, McpHttpEntry]:
-        """Return where each of `servers` answers to `token`.
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a run's request to ``/servers/<name>/mcp``; an ASGI application."""
+        ...
+
+    async def entries(
+        self, servers: tuple[str, ...], token: str, base_url: str
+    ) -> dict[str, McpHttpEntry]:
+        """Return where below `base_url` each of `servers` answers to `token`.
 
         Raises SupervisorError with one sentence when one of them cannot take calls.
         """

@@ -1,5 +1,6 @@
 """How the Claude CLI is started for one run: every option and every variable."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -12,8 +13,13 @@ from claude_agent_sdk.types import SystemPromptFile, SystemPromptPreset
 
 from gateway.domain.run import Run, Trigger
 from gateway.jobs.access import ALL, Access, cli_name
+from gateway.jobs.door import CHANNEL
 from gateway.jobs.folders import RunFolders
 from gateway.secret import Secret
+from sandboxes.handover import HANDOVER_FD
+from sandboxes.launch import Launch
+from sandboxes.ownership import UID_BASE
+from sandboxes.policy import Level
 
 LAUNCHER = Path(__file__).parent / "cli"
 BUNDLED_CLI = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
@@ -35,6 +41,13 @@ FIXED_ENVIRONMENT: Mapping[str, str] = {
     # A long call stays a call; in the background it would outlive the turn that asked for it.
     "CLAUDE_CODE_MCP_AUTO_BACKGROUND_MS": "0",
 }
+FROM_HOST = (
+    "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy", "NO_PROXY", "no_proxy",
+    "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+"""How the host reaches the network; for a CLI that shares it."""
+OWN_FENCE = json.dumps({"sandbox": {"enabled": False}})
+"""Ours is the fence: the CLI's sandbox around its shell needs rights that it does not have here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,9 @@ class AgentConfig:
     """For runs that name none."""
     base_url: str | None = None
     cli: Path = field(default=BUNDLED_CLI)
+    level: Level = Level.STRONG
+    """How the CLI is confined."""
+    uid_base: int = UID_BASE
 
 
 def cli_options(
@@ -54,15 +70,20 @@ def cli_options(
     folders: RunFolders,
     *,
     config: AgentConfig,
+    launch: Launch,
     withheld: tuple[tuple[str, str], ...],
     stderr: Callable[[str], None],
 ) -> ClaudeAgentOptions:
-    """Return the SDK's options. `withheld`: tools of its servers that the run may not call."""
+    """Return the SDK's options.
+
+    `launch`: how the CLI is confined. `withheld`: tools of its servers that the run may not call.
+    """
     budget = run.budget_micro_usd
     return ClaudeAgentOptions(
         cli_path=LAUNCHER,
         cwd=folders.work,
-        env=_environment(folders, config),
+        env=_orders(launch, folders, config.level),
+        settings=OWN_FENCE,
         # A file and no variable: the CLI's Bash inherits variables, and the file is gone before
         # the model's first word.
         mcp_servers=folders.servers_file if access.servers else {},
@@ -83,25 +104,33 @@ def cli_options(
     )
 
 
-def _environment(folders: RunFolders, config: AgentConfig) -> dict[str, str]:
-    """Return the CLI's variables and the orders for its wrapper, which drops all others."""
-    assert config.api_key is not None
-    own = {
+def cli_environment(folders: RunFolders, *, api_url: str, api_token: str) -> dict[str, str]:
+    """Return the CLI's variables; there are no others but those of the SDK, and of the host."""
+    return {
         **FIXED_ENVIRONMENT,
         "HOME": str(folders.home),
         "TMPDIR": str(folders.temporary),
-        "ANTHROPIC_API_KEY": config.api_key.reveal(),
+        "CLAUDE_CODE_TMPDIR": str(folders.temporary),
+        "ANTHROPIC_API_KEY": api_token,
+        "ANTHROPIC_BASE_URL": api_url,
     }
-    if config.base_url:
-        own["ANTHROPIC_BASE_URL"] = config.base_url
+
+
+def _orders(launch: Launch, folders: RunFolders, level: Level) -> dict[str, str]:
+    """Return the CLI's variables and the orders for its wrapper, which drops all others."""
+    strong = level is Level.STRONG
+    kept = (*launch.env, "TZ", *(() if strong else FROM_HOST))
     orders = {
         "RUN_PYTHON": sys.executable,
-        "RUN_CLI": str(config.cli),
+        "RUN_COMMAND": json.dumps(launch.handing_over(HANDOVER_FD) if strong else launch.argv),
+        "RUN_DIRECTORY": str(launch.cwd),
         "RUN_GROUP_FILE": str(folders.group_file),
         "RUN_PARENT": str(os.getpid()),
-        "RUN_KEEP": ",".join(own),
+        "RUN_KEEP": ",".join(kept),
     }
-    return own | orders
+    if strong:
+        orders["RUN_CHANNEL"] = str(folders.private / CHANNEL)
+    return {**launch.env, **orders}
 
 
 def _rule(server: str, tool: str) -> str:

@@ -19,18 +19,29 @@ class Stop:
 
 
 def conclude(
-    run: Run, transcript: Transcript, *, stop: Stop | None, failure: str | None
+    run: Run,
+    transcript: Transcript,
+    *,
+    stop: Stop | None,
+    failure: str | None,
+    counted_micro_usd: int | None,
 ) -> RunResult:
-    """Return the result of an attempt. `failure`: the sentence of the error that ended it."""
+    """Return the result of an attempt.
+
+    `failure`: the sentence of the error that ended it. `counted_micro_usd`: what the forwarder
+    counted, which no program in the sandbox can change; without it the CLI's own estimate holds.
+    """
     message = transcript.result
     status, error = _verdict(run, message, stop, failure)
-    cost = message.total_cost_usd if message else None
+    estimate = message.total_cost_usd if message else None
+    if counted_micro_usd is None and estimate is not None:
+        counted_micro_usd = round(estimate * MICRO)
     tokens = transcript.tokens
     return RunResult(
         status=status,
         output=(message.result if message else None) or transcript.last_text,
         error=error,
-        cost_micro_usd=None if cost is None else round(cost * MICRO),
+        cost_micro_usd=counted_micro_usd,
         input_tokens=tokens[0] if tokens else None,
         output_tokens=tokens[1] if tokens else None,
         turns=message.num_turns if message else None,

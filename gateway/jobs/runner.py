@@ -7,6 +7,7 @@ interrupted, at the end or at the next start.
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from anyio.abc import TaskGroup
 
 from gateway.auth.run_tokens import RunTokens
 from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.forwarder import DEFAULT_URL, Accounts, Forwarder, Upstream, upstream_client
 from gateway.jobs.agent import Agent
 from gateway.jobs.attempt import Attempt
 from gateway.jobs.clock import Clock
@@ -27,6 +29,7 @@ from gateway.jobs.options import AgentConfig
 from gateway.jobs.outcome import Stop
 from gateway.jobs.process import ProcessGroup, end_leftover
 from gateway.store import Store, StoreError
+from sandboxes.errors import SandboxError
 from supervisor.errors import SupervisorError
 
 log = logging.getLogger(__name__)
@@ -62,9 +65,11 @@ class Runner:
         self._store = store
         self._home = home
         self._clock = clock
-        self._agent = Agent(
-            store=store, home=home, clock=clock, config=agent, gate=gate, run_tokens=run_tokens
-        )
+        self._config = agent
+        self._gate = gate
+        self._run_tokens = run_tokens
+        self._agent: Agent
+        self._stack = AsyncExitStack()
         self._concurrency = concurrency
         self._begin = begin
         self._tasks: TaskGroup
@@ -78,6 +83,7 @@ class Runner:
         """Account for the runs of an earlier gateway, then start to claim."""
         for run in await self._store.runs.interrupt_unfinished(self._clock.now_ms()):
             await _clear_away(run, self._home)
+        self._agent = await self._make_agent()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._claim_forever)
@@ -93,6 +99,23 @@ class Runner:
             await self.drain(DRAIN_S if error is None else 0.0)
         self._tasks.cancel_scope.cancel()
         await self._tasks.__aexit__(kind, error, trace)
+        await self._stack.aclose()
+
+    async def _make_agent(self) -> Agent:
+        url = self._config.base_url or DEFAULT_URL
+        upstream = Upstream(self._config.api_key, url)
+        client = await self._stack.enter_async_context(upstream_client(upstream))
+        accounts = Accounts()
+        return Agent(
+            store=self._store,
+            home=self._home,
+            clock=self._clock,
+            config=self._config,
+            gate=self._gate,
+            run_tokens=self._run_tokens,
+            accounts=accounts,
+            forwarder=Forwarder(client, upstream, accounts),
+        )
 
     async def submit(self, run: Run) -> Run:
         """Store a queued run and see to it that it is executed.
@@ -189,7 +212,7 @@ class Runner:
                     live.begin(attempt)
                     return await attempt.execute()
             return live.stopped_early()
-        except (RunRefused, SupervisorError) as error:
+        except (RunRefused, SandboxError, SupervisorError) as error:
             return RunResult(RunStatus.FAILED, error=str(error))
         except Exception:
             log.exception("Run %s failed inside the gateway", run.id)

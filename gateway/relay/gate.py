@@ -1,16 +1,21 @@
 """What a run gets of the live servers: an HTTP entry for each, with the run's own token."""
 
+from gateway.auth.caller import CallerKind
+from gateway.auth.guard import Guard
 from gateway.jobs.gate import McpHttpEntry
+from gateway.relay.endpoint import ServerEndpoint
+from gateway.relay.http import Headers, Receive, Scope, Send, send_body
 from supervisor.events import ServerState
 from supervisor.supervisor import Supervisor
 
 
 class LiveServers:
-    """The supervisor's children as entries of the CLI's MCP configuration."""
+    """The supervisor's children as entries of the CLI's MCP configuration, and behind them."""
 
-    def __init__(self, supervisor: Supervisor, base_url: str) -> None:
+    def __init__(self, supervisor: Supervisor, relay: ServerEndpoint, guard: Guard) -> None:
         self._supervisor = supervisor
-        self._base_url = base_url
+        self._relay = relay
+        self._guard = guard
 
     def enabled_servers(self) -> tuple[str, ...]:
         """Return the names of all servers that are switched on."""
@@ -25,7 +30,20 @@ class LiveServers:
         """
         return tuple(tool["name"] for tool in self._supervisor.snapshot(server).tools)
 
-    async def entries(self, servers: tuple[str, ...], token: str) -> dict[str, McpHttpEntry]:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request to ``/servers/<name>/mcp`` with a run's token; nothing else is here."""
+        caller = await self._guard.caller(Headers(scope).get(b"authorization"))
+        match tuple(part for part in scope["path"].split("/") if part):
+            case ("servers", server, "mcp") if caller and caller.kind is CallerKind.RUN:
+                await self._relay.handle(scope, receive, send, server=server, caller=caller)
+            case ("servers", _, "mcp"):
+                await send_body(send, 401, headers={b"www-authenticate": b"Bearer"})
+            case _:
+                await send_body(send, 404)
+
+    async def entries(
+        self, servers: tuple[str, ...], token: str, base_url: str
+    ) -> dict[str, McpHttpEntry]:
         """Return an entry for each server once all can be called.
 
         Raises:
@@ -35,11 +53,11 @@ class LiveServers:
             slot = self._supervisor.slot(name)
             if slot.current is None:
                 await slot.child_for_call()
-        return {name: self._entry(name, token) for name in servers}
-
-    def _entry(self, server: str, token: str) -> McpHttpEntry:
-        return McpHttpEntry(
-            type="http",
-            url=f"{self._base_url}/servers/{server}/mcp",
-            headers={"Authorization": f"Bearer {token}"},
-        )
+        return {
+            name: McpHttpEntry(
+                type="http",
+                url=f"{base_url}/servers/{name}/mcp",
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            for name in servers
+        }

@@ -12,12 +12,14 @@ from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.secret import Secret
 from gateway.store import Store
-from tests.jobs.parts import Gate, a_run
+from tests.jobs.parts import Gate, a_run, tightest_level
 
 
 async def main(home: Path, run_id: str, api: str) -> None:
     """Submit the run and wait for its end."""
-    config = AgentConfig(Secret("sk-ant-of-this-test"), "claude-test-model", base_url=api)
+    config = AgentConfig(
+        Secret("sk-ant-of-this-test"), "claude-test-model", base_url=api, level=tightest_level()
+    )
     async with (
         Store.open(None, path=home / "jobs.db") as store,
         Runner(
@@ -25,7 +27,7 @@ async def main(home: Path, run_id: str, api: str) -> None:
             home=home,
             clock=SystemClock(),
             agent=config,
-            gate=Gate("http://127.0.0.1:9", ()),
+            gate=Gate(),
             run_tokens=RunTokens(),
         ) as runner,
     ):

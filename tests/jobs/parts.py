@@ -1,17 +1,15 @@
 """What the tests of runs share: an MCP server over HTTP, a gate to it, and a runner's parts."""
 
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import anyio
 import psutil
 from fastmcp import FastMCP
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 
 from gateway.auth.run_tokens import RunTokens, token_hash
 from gateway.domain.ids import new_id
@@ -20,9 +18,12 @@ from gateway.jobs.clock import SystemClock
 from gateway.jobs.gate import McpHttpEntry
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
+from gateway.relay.http import send_body
 from gateway.secret import Secret
 from gateway.standin import StandIn
 from gateway.store import Store
+from sandboxes import probe
+from sandboxes.policy import Level
 from supervisor.errors import ServerUnavailable
 
 API_KEY = "sk-ant-of-this-test"
@@ -50,8 +51,8 @@ def a_run(**changes: Any) -> Run:
 class Gate:
     """A ServerGate over one real MCP server named ``adder``; other names lead nowhere."""
 
-    def __init__(self, url: str, tools: tuple[str, ...]) -> None:
-        self.url = url
+    def __init__(self, app: "Asgi | None" = None, tools: tuple[str, ...] = ()) -> None:
+        self.app = app
         self.tools = tools
         self.enabled: tuple[str, ...] = ("adder",)
         self.refuse: set[str] = set()
@@ -63,15 +64,26 @@ class Gate:
     def tool_names(self, server: str) -> tuple[str, ...]:
         return self.tools if server == "adder" else ()
 
-    async def entries(self, servers: tuple[str, ...], token: str) -> dict[str, McpHttpEntry]:
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        if self.app is None or scope["path"] != "/servers/adder/mcp":
+            await send_body(send, 404)
+        else:
+            await self.app(scope, receive, send)
+
+    async def entries(
+        self, servers: tuple[str, ...], token: str, base_url: str
+    ) -> dict[str, McpHttpEntry]:
         for server in self.refuse.intersection(servers):
             raise ServerUnavailable(server, "backoff", "its child ended with exit code 1")
         self.tokens.append(token)
-        return {server: self._entry(server, token) for server in servers}
-
-    def _entry(self, server: str, token: str) -> McpHttpEntry:
-        url = self.url if server == "adder" else self.url + "/nothing-here"
-        return {"type": "http", "url": url, "headers": {"Authorization": f"Bearer {token}"}}
+        return {
+            server: {
+                "type": "http",
+                "url": f"{base_url}/servers/{server}/mcp",
+                "headers": {"Authorization": f"Bearer {token}"},
+            }
+            for server in servers
+        }
 
 
 @dataclass
@@ -105,6 +117,12 @@ class Parts:
                 return await runner.wait(run.id)
 
 
+@cache
+def tightest_level() -> Level:
+    """Return the level at which runs are tested here."""
+    return probe.available_level()
+
+
 @asynccontextmanager
 async def running_parts(folder: Path, api: StandIn) -> AsyncIterator[Parts]:
     """Give the parts with their servers up."""
@@ -114,28 +132,21 @@ async def running_parts(folder: Path, api: StandIn) -> AsyncIterator[Parts]:
         api,
         adder(run_tokens) as gate,
     ):
-        config = AgentConfig(Secret(API_KEY), "claude-test-model", base_url=api.url)
+        config = AgentConfig(
+            Secret(API_KEY), "claude-test-model", base_url=api.url, level=tightest_level()
+        )
         yield Parts(folder, store, api, gate, run_tokens, config)
 
 
 @asynccontextmanager
 async def adder(run_tokens: RunTokens) -> AsyncIterator[Gate]:
-    """Serve an MCP server over HTTP that accepts the tokens of live runs only."""
+    """Run an MCP server that accepts the tokens of live runs only."""
     server = FastMCP("adder")
     server.tool(add)
     server.tool(subtract)
-    listener = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.accesslog = config.errorlog = None
-    config.graceful_timeout = 0.5
-    closing = anyio.Event()
-    app = _guarded(server.http_app(path="/mcp"), run_tokens)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: serve(app, config, shutdown_trigger=closing.wait))
-        yield Gate(url, ("add", "subtract"))
-        closing.set()
+    app = server.http_app(path="/servers/adder/mcp")
+    async with app.router.lifespan_context(app):
+        yield Gate(_guarded(app, run_tokens), ("add", "subtract"))
 
 
 def add(a: int, b: int) -> int:

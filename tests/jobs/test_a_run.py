@@ -94,8 +94,8 @@ async def test_cli_starts_from_nothing_and_shows_no_secret(
     run = await parts.execute(a_run(system_prompt="A private system prompt."))
     assert run.status is RunStatus.SUCCEEDED
     allowed = {
-        *FIXED_ENVIRONMENT, "HOME", "TMPDIR", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL",
-        *cli_wrapper.FROM_SDK, *cli_wrapper.FROM_HOST,
+        *FIXED_ENVIRONMENT, "HOME", "TMPDIR", "CLAUDE_CODE_TMPDIR", "ANTHROPIC_API_KEY",
+        "ANTHROPIC_BASE_URL", "TZ", *cli_wrapper.FROM_SDK,
     }  # fmt: skip
     assert {"HOME", "ANTHROPIC_API_KEY"} <= variables <= allowed
     assert len(sessions) == 1
@@ -121,7 +121,7 @@ async def test_webhook_run_without_tools_gets_none(parts: Parts):
 )
 async def test_limit_ends_the_run_as_budget(parts: Parts, limit: dict[str, int], sentence: str):
     """Ours: a run stopped by money or turns says so and keeps its cost."""
-    run = await parts.execute(a_run(**limit))
+    run = await parts.execute(a_run(model="claude-sonnet-5-5", **limit))
     assert (run.status, run.error) == (RunStatus.BUDGET, sentence)
     assert run.cost_micro_usd
 

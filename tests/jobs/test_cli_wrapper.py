@@ -6,7 +6,7 @@ from gateway.jobs.cli_wrapper import cli_environment
 def test_only_listed_names_are_kept():
     """Ours: built from nothing; the wrapper's own orders stay behind."""
     inherited = {
-        "RUN_KEEP": "HOME,ANTHROPIC_API_KEY,NOT_SET",
+        "RUN_KEEP": "HOME,ANTHROPIC_API_KEY,NOT_SET,TZ",
         "RUN_PYTHON": "/usr/bin/python3",
         "HOME": "/run/home",
         "ANTHROPIC_API_KEY": "key",
@@ -24,8 +24,12 @@ def test_only_listed_names_are_kept():
 
 
 def test_servers_on_loopback_are_reached_past_a_proxy():
-    """Ours: a host's proxy is kept for the API and not used for the gateway."""
-    inherited = {"RUN_KEEP": "", "HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "intra.example"}
+    """Ours: a host's proxy is kept for a CLI on its network and not used for the gateway."""
+    inherited = {
+        "RUN_KEEP": "HTTPS_PROXY,NO_PROXY",
+        "HTTPS_PROXY": "http://proxy:3128",
+        "NO_PROXY": "intra.example",
+    }
     assert cli_environment(inherited) == {
         "HTTPS_PROXY": "http://proxy:3128",
         "NO_PROXY": "intra.example,127.0.0.1,localhost",

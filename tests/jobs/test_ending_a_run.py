@@ -90,7 +90,7 @@ async def test_kill_does_not_wait_for_a_server_that_is_still_starting(parts: Par
     """Ours: a run that still waits for its servers ends at once."""
     asked = anyio.Event()
 
-    async def never(servers: tuple[str, ...], token: str) -> dict[str, McpHttpEntry]:
+    async def never(servers: tuple[str, ...], token: str, base_url: str) -> dict[str, McpHttpEntry]:
         asked.set()
         await anyio.sleep_forever()
         return {}

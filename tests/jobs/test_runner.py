@@ -35,7 +35,7 @@ def a_runner(store: Store, home: Path, **changes: Any) -> Runner:
         home=home,
         clock=CountingClock(),
         agent=AgentConfig(None, "claude-test-model"),
-        gate=Gate("http://127.0.0.1:9", ()),
+        gate=Gate(),
         run_tokens=RunTokens(),
         **settings,
     )

@@ -114,7 +114,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             home=tmp_path,
             clock=clock,
             agent=AgentConfig(None, "claude-test-model"),
-            gate=Gate("http://127.0.0.1:9", ()),
+            gate=Gate(),
             run_tokens=RunTokens(),
             concurrency=0,
         ) as runner,

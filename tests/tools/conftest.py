@@ -45,7 +45,13 @@ class NoServers:
         """None."""
         return ()
 
-    async def entries(self, servers: tuple[str, ...], token: str) -> dict[str, McpHttpEntry]:
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        """None."""
+        raise NotImplementedError
+
+    async def entries(
+        self, servers: tuple[str, ...], token: str, base_url: str
+    ) -> dict[str, McpHttpEntry]:
         """None."""
         return {}
 

@@ -106,7 +106,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
             home=tmp_path,
             clock=SystemClock(),
             agent=AgentConfig(None, "claude-test-model"),
-            gate=Gate("http://127.0.0.1:9", ()),
+            gate=Gate(),
             run_tokens=RunTokens(),
             concurrency=0,
         ) as runner:

@@ -1,0 +1,69 @@
+"""The sandbox of a run's CLI: the same fence as for servers, with a profile of its own."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.jobs.door import PORT
+from gateway.jobs.folders import RunFolders
+from sandboxes import launch, ownership
+from sandboxes.launch import Launch
+from sandboxes.policy import MIB, Level, Limits, Network, NetworkMode, Policy
+
+LIMITS = Limits(
+    # The CLI reserves tens of gigabytes of addresses and uses a quarter of one.
+    address_space_bytes=None,
+    # Its own threads are about 30; the rest is for what its shell starts.
+    processes=512,
+    open_files=4096,
+    file_size_bytes=1024 * MIB,
+)
+
+
+def assign_uid(folders: RunFolders, uid_base: int) -> int | None:
+    """Return the user of a run's CLI: one for each work folder, above those of servers.
+
+    None when the gateway is no root and cannot change users.
+
+    Raises:
+        SandboxError: all users are taken.
+    """
+    if os.geteuid() != 0:
+        return None
+    base = uid_base + ownership.UID_SPAN
+    return ownership.assign_uid(folders.work.parent, folders.work, base, siblings="*")
+
+
+def hand_over_folders(folders: RunFolders, uid: int | None) -> None:
+    """Make the CLI's user the owner of what it works in.
+
+    Raises:
+        ForeignOwner, SandboxError: something there belongs to somebody else.
+    """
+    if uid is not None:
+        for folder in (folders.work, folders.home, folders.temporary, folders.handed):
+            ownership.give(folder, uid)
+
+
+def confine(
+    cli: Path, env: Mapping[str, str], folders: RunFolders, *, level: Level, uid: int | None
+) -> Launch:
+    """Return how the CLI is started at this level; its own arguments are added at the end.
+
+    Raises:
+        SandboxError: the level cannot be had, or the CLI cannot be reached in it.
+    """
+    strong = level is Level.STRONG
+    folders_of_its_own = (folders.work, folders.home, folders.temporary)
+    policy = Policy(
+        level,
+        folders.work,
+        # What may be read may be executed: an agent runs the programs that it builds.
+        read_only=(cli, folders.handed, *folders_of_its_own),
+        read_write=(folders.home, folders.temporary),
+        network=Network(NetworkMode.NONE if strong else NetworkMode.FULL),
+        limits=LIMITS,
+        listeners=(PORT,) if strong else (),
+        uid=uid,
+    )
+    return launch.prepare([str(cli)], env=env, cwd=folders.work, policy=policy)
