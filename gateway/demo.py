@@ -79,7 +79,9 @@ def show_demo(*, stay: bool) -> None:
         _say(f"Dashboard (opens once): {_new_link(live)}")
         if stay:
             _say("Ctrl-C ends the demo and everything it started.")
-            signal.pause()
+            while True:
+                # Not signal.pause(): it sleeps through a signal that comes just before it.
+                time.sleep(LOOK_EVERY_S)
 
 
 class _Demo:
@@ -172,7 +174,7 @@ def _gateway(folder: Path, model_url: str) -> Generator[LiveGateway]:
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             command,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(folder)},
+            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
             cwd=folder,
             # Nothing is ever written: it ends with us, however we end, and so does the gateway.
             stdin=subprocess.PIPE,
