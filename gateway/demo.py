@@ -174,7 +174,7 @@ def _gateway(folder: Path, model_url: str) -> Generator[LiveGateway]:
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             command,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(folder)},
             cwd=folder,
             # Nothing is ever written: it ends with us, however we end, and so does the gateway.
             stdin=subprocess.PIPE,
