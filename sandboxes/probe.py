@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandboxes import environment, launch, ownership
+from sandboxes import environment, interpreter, launch, ownership
 from sandboxes.errors import LevelUnavailable, SandboxError
 from sandboxes.policy import Level, Policy
 
@@ -17,6 +17,11 @@ PROBE = ("/bin/cat", "/proc/self/status")
 TIMEOUT_S = 10.0
 """A start takes 0.2 s; ten seconds are for a machine that is busy starting everything else."""
 APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+PROFILE = interpreter.SANDBOXES.parent / "deploy" / "apparmor" / "claude-runner-bwrap"
+ALLOW_BUBBLEWRAP = (
+    f"sudo install -m 644 {PROFILE} /etc/apparmor.d/{PROFILE.name} && "
+    f"sudo apparmor_parser -r /etc/apparmor.d/{PROFILE.name}"
+)
 MAX_NAMESPACES = Path("/proc/sys/user/max_user_namespaces")
 CLONE_SWITCH = Path("/proc/sys/kernel/unprivileged_userns_clone")
 
@@ -115,9 +120,8 @@ def _advice(stderr: str) -> str:
         )
     if _reads(APPARMOR) == "1":
         return (
-            f"AppArmor keeps plain users from making user namespaces ({said}); allow it for "
-            f"/usr/bin/bwrap with an AppArmor profile, or run: "
-            f"sysctl -w kernel.{APPARMOR.name}=0"
+            f"AppArmor keeps plain users from making user namespaces ({said}); run: "
+            f"{ALLOW_BUBBLEWRAP}"
         )
     if _reads(MAX_NAMESPACES) == "0" or _reads(CLONE_SWITCH) == "0":
         return (

@@ -30,7 +30,7 @@ _X86_64 = {
     "personality": 135, "vhangup": 153, "lookup_dcookie": 212, "mknod": 133, "mknodat": 259,
     "seccomp": 317, "shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65,
     "semctl": 66, "semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71,
-    "mq_open": 240, "mq_unlink": 241,
+    "mq_open": 240, "mq_unlink": 241, "memfd_secret": 447,
 }  # fmt: skip
 _AARCH64 = {
     "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
@@ -47,7 +47,7 @@ _AARCH64 = {
     "fanotify_init": 262, "syslog": 116, "personality": 92, "vhangup": 58, "lookup_dcookie": 18,
     "mknodat": 33, "seccomp": 277, "shmget": 194, "shmat": 196, "shmctl": 195, "semget": 190,
     "semop": 193, "semctl": 191, "semtimedop": 192, "msgget": 186, "msgsnd": 189, "msgrcv": 188,
-    "msgctl": 187, "mq_open": 180, "mq_unlink": 181,
+    "msgctl": 187, "mq_open": 180, "mq_unlink": 181, "memfd_secret": 447,
 }  # fmt: skip
 # Refused unless the first argument, a process, is 0: the caller itself. Same-user processes
 # could otherwise be starved: prlimit64, sched_setaffinity, _setscheduler, _setparam, _setattr.

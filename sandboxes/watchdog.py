@@ -20,6 +20,11 @@ after all others, so in these moments the same number is the same process."""
 STATE_FIELDS = 22
 
 
+def available() -> bool:
+    """Return whether this machine tells of its processes."""
+    return os.access("/proc/self/stat", os.R_OK)
+
+
 @dataclass(frozen=True, slots=True)
 class Tree:
     """The processes below and with one child; memory counts shared pages once per process."""

@@ -69,7 +69,9 @@ class Watch:
         self._watched.pop(child.process.pid, None)
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Watch until cancelled; where there is no /proc, there is nothing to watch by."""
+        if not watchdog.available():
+            return
         async with anyio.create_task_group() as group:
             group.start_soon(self._repeat, MEMORY_EVERY_S, self.check_processes)
             group.start_soon(self._repeat, DISK_EVERY_S, self.check_disk)

@@ -19,6 +19,8 @@ from gateway.variables import CHECKOUT
 from sandboxes import probe
 from sandboxes.policy import Level
 
+PROCESSES = Path("/proc/self/stat")
+ROLLUP = Path("/proc/self/smaps_rollup")
 MARKS = {True: "ok", False: "PROBLEM"}
 
 
@@ -35,7 +37,7 @@ def run(args: Namespace) -> int:
     """Print every finding; fail when one is a problem."""
     findings = list(examine(read_settings(args)))
     for finding in findings:
-        print(f"{MARKS[finding.good]:<8} {finding.subject:<11} {finding.text}")
+        print(f"{MARKS[finding.good]:<8} {finding.subject:<13} {finding.text}")
     return Exit.OK if all(finding.good for finding in findings) else Exit.FAILED
 
 
@@ -44,7 +46,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _python()
     yield _imports()
     yield _bubblewrap(settings.sandbox)
-    yield _sandbox(settings)
+    yield from _levels(settings)
+    yield _limits(settings.sandbox)
     yield _key_file(settings.master_key_file)
     yield _database(settings)
     yield _api_key(settings)
@@ -82,13 +85,28 @@ def _bubblewrap(wanted: Level) -> Finding:
     return Finding("bubblewrap", wanted is not Level.STRONG, advice)
 
 
-def _sandbox(settings: Settings) -> Finding:
-    wanted = settings.sandbox
-    reason = probe.problem(wanted, uid_base=settings.sandbox_uid_base)
-    if reason is not None:
-        return _problem("sandbox", f"level {wanted} cannot be had: {reason}")
-    note = "" if wanted is Level.STRONG else "; SANDBOX asks for less than strong"
-    return _fine("sandbox", f"a probe child started at level {wanted}{note}")
+def _levels(settings: Settings) -> Iterator[Finding]:
+    """Start a probe child at each level; only the one that is asked for must be there."""
+    for level in (Level.STRONG, Level.REDUCED):
+        wanted = level is settings.sandbox
+        subject = f"level {level.value}"
+        reason = probe.problem(level, uid_base=settings.sandbox_uid_base)
+        if reason is not None:
+            note = "" if wanted else "; SANDBOX does not ask for it"
+            yield Finding(subject, not wanted, f"cannot be had: {reason}{note}")
+        else:
+            note = "; SANDBOX asks for it" if wanted else ""
+            yield _fine(subject, f"a probe child started confined{note}")
+    if settings.sandbox is Level.OFF:
+        yield _fine("level off", "SANDBOX asks for it: servers can do whatever you can")
+
+
+def _limits(level: Level) -> Finding:
+    if not PROCESSES.exists():
+        return _problem("limits", f"{PROCESSES.parent} is missing: memory and disk are not watched")
+    exact = "" if ROLLUP.exists() else "; shared memory is estimated, for the kernel tells no more"
+    kind = "not confined, but " if level is Level.OFF else ""
+    return _fine("limits", f"{kind}memory, processes and disk are watched, without cgroups{exact}")
 
 
 def _key_file(path: Path) -> Finding:

@@ -1,0 +1,93 @@
+"""Nothing that a server started outlives it, and nothing that it planted bites host code."""
+
+import time
+
+import anyio
+import psutil
+import pytest
+
+from sandboxes import tree
+from supervisor.errors import ChildDied
+from tests.attacks.conftest import Arena
+from tests.demonstrations import Demonstrations
+
+GONE_GUARD_S = 5.0
+"""The promise is 2 s; the guard leaves room for a busy machine."""
+DAEMONS = 3
+LOOK_EVERY_S = 0.02
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether a process runs; one that only waits to be collected does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def gone(processes: list[psutil.Process]) -> float:
+    """Return after how many seconds none of them is left."""
+    begun = time.monotonic()
+    with anyio.fail_after(GONE_GUARD_S):
+        # Processes that are nobody's children here tell no one of their end.
+        while [one for one in processes if lives(one)]:  # noqa: ASYNC110
+            await anyio.sleep(LOOK_EVERY_S)
+    return time.monotonic() - begun
+
+
+async def with_daemons(arena: Arena) -> list[psutil.Process]:
+    """Start an attacker that leaves daemons; return all processes of it."""
+    others = arena.alive()
+    await arena.start(arena.spec("attacker"))
+    assert await arena.call("attacker", "daemonise", {"count": DAEMONS}) == DAEMONS
+    found = [process for process in arena.alive() if process not in others]
+    assert len(found) > DAEMONS
+    return found
+
+
+@pytest.mark.parametrize("ending", ["disable", "restart", "remove", "crash", "condemn", "kill"])
+async def test_daemons_end_with_their_server(
+    ending: str, arena: Arena, demonstrations: Demonstrations
+) -> None:
+    """Issue 3: gone within 2 s, whatever ends the server."""
+    processes = await with_daemons(arena)
+    supervisor = arena.supervisor
+    match ending:
+        case "crash":
+            with pytest.raises(ChildDied):
+                await arena.call("attacker", "crash")
+        case "condemn":
+            child = supervisor.slot("attacker").current
+            assert child is not None and child.condemn("for a test")
+        case "kill":
+            pid = supervisor.snapshot("attacker").pid
+            assert pid is not None
+            psutil.Process(pid).kill()
+        case order:
+            await getattr(supervisor, order)("attacker")
+    took = await gone(processes)
+    demonstrations.record(
+        f"Daemons of a server after its {ending}, {arena.level}",
+        DAEMONS,
+        f"gone after {took:.2f} s",
+    )
+
+
+async def test_planted_links_bite_no_host_code(arena: Arena) -> None:
+    """Issue 3, point 8: measured, handed over again, and removed."""
+    precious = arena.home / "precious"
+    precious.mkdir()
+    (precious / "file").write_bytes(b"x" * 200_000_000)
+    owner = precious.stat().st_uid
+    await arena.start(arena.spec("attacker"))
+    planted = await arena.call("attacker", "plant_links", {"precious": str(precious)})
+    assert planted == "planted"
+    folder = arena.home / "servers" / "attacker"
+    assert tree.measure([folder], max_entries=1000).bytes < 10_000_000
+    await arena.supervisor.restart("attacker")
+    assert await arena.call("attacker", "healthy") == "well"
+    await arena.supervisor.remove("attacker")
+    tree.remove(folder)
+    assert not folder.exists()
+    assert (precious.stat().st_uid, (precious / "file").stat().st_uid) == (owner, owner)
+    assert (precious / "file").stat().st_size == 200_000_000

@@ -1,0 +1,104 @@
+"""The same attacks as a server of a real gateway, and its daemons after the gateway's kill -9."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+
+from gateway.local import LiveGateway
+from sandboxes import interpreter
+from sandboxes.policy import Level
+from tests.attacks.conftest import ATTACKER, ATTACKS, SECRET, listeners, running
+from tests.cli.gateways import Place, make_place
+from tests.demonstrations import Demonstrations
+from tests.e2e.conftest import wait_ready
+from tests.relay.conftest import ACCEPT, modern
+from tests.sandboxes.conftest import open_to_all, skip_unless_available
+
+pytestmark = pytest.mark.timeout(180)
+
+GUARD_S = 30.0
+GONE_GUARD_S = 5.0
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A home with an attacker and a neighbour."""
+    skip_unless_available(Level.STRONG)
+    open_to_all(tmp_path)
+    place = make_place(tmp_path)
+    for name in ("attacker", "neighbour"):
+        shutil.copytree(
+            ATTACKER,
+            tmp_path / "fixed" / name,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    return place
+
+
+def ask(http: httpx2.Client, server: str, tool: str, arguments: object) -> Any:
+    """Call a tool through the gateway."""
+    body, headers = modern("tools/call", {"name": tool, "arguments": arguments})
+    answer = http.post(f"/servers/{server}/mcp", json=body, headers={**ACCEPT, **headers}).json()
+    return json.loads(answer["result"]["content"][0]["text"])
+
+
+def aim(place: Place, live: LiveGateway) -> dict[str, object]:
+    """Return where everything worth having is."""
+    servers = {s["name"]: s for s in place.json("call", "list_fixed_mcp_servers", "{}")["servers"]}
+    data = place.home / "servers" / "neighbour" / "data"
+    env_file = place.folder / ".env"
+    kept = (data / "kept", data.parent / "private" / "kept", env_file)
+    for path in kept:
+        path.write_text(SECRET, encoding="utf-8")
+        path.chmod(0o666)
+    return {
+        "database": str(place.home / "jobs.db"),
+        "master_key": str(next(place.folder.rglob("*.key"))),
+        "gateway_json": str(place.home / "gateway.json"),
+        "env_file": str(env_file),
+        "home": str(place.home),
+        "neighbour_data": str(kept[0]),
+        "neighbour_private": str(kept[1]),
+        "neighbour_code": str(place.folder / "fixed" / "neighbour" / "server.py"),
+        "neighbour_pid": servers["neighbour"]["pid"],
+        "gateway_pid": live.pid,
+        "sandboxes": str(interpreter.SANDBOXES),
+        "secret": live.token,
+        "port": int(live.url.rpartition(":")[2]),
+    }
+
+
+def test_no_attack_escapes_and_no_daemon_survives(
+    place: Place, demonstrations: Demonstrations
+) -> None:
+    """Issue 3: zero escapes at the default level; nothing is left 2 s after a kill -9."""
+    with (
+        place.gateway() as live,
+        listeners(place.folder) as open_ports,
+        httpx2.Client(
+            base_url=live.url,
+            headers={"Authorization": f"Bearer {live.token}"},
+            trust_env=False,
+            timeout=GUARD_S,
+        ) as http,
+    ):
+        wait_ready(live)
+        targets = {**open_ports, **aim(place, live)}
+        outcomes = {name: ask(http, "attacker", name, targets) for name in ATTACKS}
+        assert {name: what for name, what in outcomes.items() if what[0] == "escaped"} == {}
+        assert ask(http, "neighbour", "healthy", {}) == "well"
+        assert ask(http, "attacker", "daemonise", {"count": 3}) == 3
+        processes = running(place.folder / "fixed" / "attacker")
+        assert len(processes) > 3
+        begun = time.monotonic()
+        psutil.Process(live.pid).kill()
+        _, alive = psutil.wait_procs(processes, timeout=GONE_GUARD_S)
+        took = time.monotonic() - begun
+        assert alive == []
+    demonstrations.record("Daemons after kill -9 of the gateway", 3, f"gone after {took:.2f} s")
