@@ -92,6 +92,7 @@ class Agent:
                     access,
                     folders,
                     account,
+                    limits=self._config.limits,
                     options=lambda stderr: options(stderr=stderr),
                     runs=self._store.runs,
                     now_ms=self._clock.now_ms,
@@ -109,7 +110,7 @@ class Agent:
         async with self._assigning:
             uid = assign_uid(folders, config.uid_base)
             await anyio.to_thread.run_sync(hand_over_folders, folders, uid)
-        return confine(config.cli, env, folders, level=config.level, uid=uid)
+        return confine(config.cli, env, folders, level=config.level, limits=config.limits, uid=uid)
 
     def _check_config(self) -> None:
         if self._config.api_key is None:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 import anyio
 from claude_agent_sdk import (
@@ -15,11 +16,13 @@ from claude_agent_sdk import (
 from gateway.domain.run import Run, RunResult, RunStatus
 from gateway.forwarder import Account
 from gateway.jobs.access import Access, ServerReport, problem_with_servers, problem_with_tools
+from gateway.jobs.appetite import until_too_much
 from gateway.jobs.folders import RunFolders
 from gateway.jobs.outcome import Stop, conclude
 from gateway.jobs.process import ProcessGroup, end_group, read_group
 from gateway.jobs.transcript import Transcript
 from gateway.store import RunTable
+from sandboxes.policy import Limits
 
 CONNECT_S = 35.0
 """The CLI gives up on a server after 30 s (CONNECT_TIMEOUT_MS in options.py) and says so."""
@@ -42,6 +45,7 @@ class Attempt:
         folders: RunFolders,
         account: Account,
         *,
+        limits: Limits,
         options: Callable[[Callable[[str], None]], ClaudeAgentOptions],
         runs: RunTable,
         now_ms: Callable[[], int],
@@ -50,6 +54,7 @@ class Attempt:
         self._access = access
         self._folders = folders
         self._account = account
+        self._limits = limits
         self._runs = runs
         self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self._client = ClaudeSDKClient(options(self._stderr.append))
@@ -58,6 +63,7 @@ class Attempt:
         self._conversation = anyio.CancelScope()
         self._talking = False
         self._group: ProcessGroup | None = None
+        self._started = anyio.Event()
         self._stop: Stop | None = None
         self._stop_asked = anyio.Event()
 
@@ -74,6 +80,7 @@ class Attempt:
             tasks.start_soon(self._obey_stop)
             tasks.start_soon(self._watch_time)
             tasks.start_soon(self._watch_money)
+            tasks.start_soon(self._watch_appetite)
             with self._conversation:
                 failure = await self._converse()
             tasks.cancel_scope.cancel()
@@ -102,6 +109,7 @@ class Attempt:
     async def _note_process(self) -> None:
         self._group = read_group(self._folders.group_file)
         if self._group:
+            self._started.set()
             await self._runs.set_process(
                 self._run.id, self._run.attempt, self._group.number, self._group.started_at
             )
@@ -154,7 +162,8 @@ class Attempt:
         """Interrupt first, for the CLI then still reports the cost; cut it off if it is late."""
         await self._stop_asked.wait()
         if self._talking:
-            with anyio.move_on_after(INTERRUPT_S):
+            # The CLI may die before it has answered; then there is nothing to wait for.
+            with anyio.move_on_after(INTERRUPT_S), suppress(ClaudeSDKError):
                 await self._client.interrupt()
                 await anyio.sleep_forever()
         elif group := read_group(self._folders.group_file):
@@ -169,6 +178,14 @@ class Attempt:
     async def _watch_money(self) -> None:
         await self._account.exhausted.wait()
         self.stop(Stop(RunStatus.BUDGET, self._account.reached))
+
+    async def _watch_appetite(self) -> None:
+        await self._started.wait()
+        assert self._group is not None
+        reason = await until_too_much(self._group.number, self._limits)
+        self.stop(Stop(RunStatus.FAILED, f"Stopped: {reason}."))
+        # No interrupt first: the machine may be out of memory by then.
+        await end_group(self._group)
 
     async def _save_messages(self) -> None:
         while True:

@@ -11,9 +11,11 @@ from sandboxes.launch import Launch
 from sandboxes.policy import MIB, Level, Limits, Network, NetworkMode, Policy
 
 LIMITS = Limits(
-    # The CLI reserves tens of gigabytes of addresses and uses a quarter of one.
+    # The CLI alone uses a quarter of one; the rest is for what its shell starts.
+    memory_bytes=4096 * MIB,
+    # The CLI reserves tens of gigabytes.
     address_space_bytes=None,
-    # Its own threads are about 30; the rest is for what its shell starts.
+    # Its own threads are about 30.
     processes=512,
     open_files=4096,
     file_size_bytes=1024 * MIB,
@@ -46,7 +48,13 @@ def hand_over_folders(folders: RunFolders, uid: int | None) -> None:
 
 
 def confine(
-    cli: Path, env: Mapping[str, str], folders: RunFolders, *, level: Level, uid: int | None
+    cli: Path,
+    env: Mapping[str, str],
+    folders: RunFolders,
+    *,
+    level: Level,
+    limits: Limits,
+    uid: int | None,
 ) -> Launch:
     """Return how the CLI is started at this level; its own arguments are added at the end.
 
@@ -62,7 +70,7 @@ def confine(
         read_only=(cli, folders.handed, *folders_of_its_own),
         read_write=(folders.home, folders.temporary),
         network=Network(NetworkMode.NONE if strong else NetworkMode.FULL),
-        limits=LIMITS,
+        limits=limits,
         listeners=(PORT,) if strong else (),
         uid=uid,
     )

@@ -13,13 +13,14 @@ from claude_agent_sdk.types import SystemPromptFile, SystemPromptPreset
 
 from gateway.domain.run import Run, Trigger
 from gateway.jobs.access import ALL, Access, cli_name
+from gateway.jobs.confinement import LIMITS
 from gateway.jobs.door import CHANNEL
 from gateway.jobs.folders import RunFolders
 from gateway.secret import Secret
 from sandboxes.handover import HANDOVER_FD
 from sandboxes.launch import Launch
 from sandboxes.ownership import UID_BASE
-from sandboxes.policy import Level
+from sandboxes.policy import Level, Limits
 
 LAUNCHER = Path(__file__).parent / "cli"
 BUNDLED_CLI = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
@@ -61,6 +62,7 @@ class AgentConfig:
     cli: Path = field(default=BUNDLED_CLI)
     level: Level = Level.STRONG
     """How the CLI is confined."""
+    limits: Limits = LIMITS
     uid_base: int = UID_BASE
 
 

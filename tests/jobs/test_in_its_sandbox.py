@@ -13,7 +13,7 @@ from gateway.domain.run import RunStatus
 from gateway.jobs.options import BUNDLED_CLI
 from gateway.standin import Call, ModelRequest, Reply, Say
 from sandboxes.ownership import UID_BASE, UID_SPAN
-from sandboxes.policy import Level
+from sandboxes.policy import MIB, Level
 from tests.jobs.parts import API_KEY, CLI_GUARD_S, Parts, a_run, processes_of
 from tests.sandboxes.conftest import is_open_to_all, skip_unless_available
 
@@ -142,6 +142,20 @@ async def test_no_process_of_a_run_has_the_key_and_no_argument_a_secret(parts: P
     parts.api.script = look
     run = await parts.execute(a_run())
     assert (run.status, held) == (RunStatus.SUCCEEDED, [])
+
+
+async def test_a_run_that_fills_the_memory_is_stopped_with_the_reason(strong: Parts) -> None:
+    """Issue 3, 3: the limit holds for all processes of the run together."""
+    limits = replace(strong.config.limits, memory_bytes=900 * MIB)
+    strong.config = replace(strong.config, limits=limits)
+    eat = "python3 -c 'import time; x = b\"x\" * 250_000_000; time.sleep(30)'"
+    command = " & ".join([eat] * 4) + "; wait"
+    strong.api.script = plays([Call("Bash", {"command": command}), Say("full")])
+    run = await strong.execute(a_run(tools=("Bash",)))
+    assert run.status is RunStatus.FAILED
+    assert run.error is not None
+    assert run.error.startswith("Stopped: memory limit of 900 MiB exceeded")
+    assert processes_of(strong.home) == []
 
 
 @pytest.mark.parametrize("level", [Level.REDUCED, Level.OFF])
