@@ -16,8 +16,23 @@ from gateway.auth.caller import CALLER, Caller, CallerKind
 from gateway.auth.guard import Guard
 from gateway.auth.origins import Origins
 from gateway.relay.endpoint import ServerEndpoint
-from gateway.relay.http import Headers, Message, Receive, Scope, Send, send_body
-from gateway.relay.refusal import INVALID_REQUEST
+from gateway.relay.http import (
+    BodyTooLarge,
+    ClientGone,
+    Headers,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    replayed,
+    send_body,
+    send_too_large,
+)
+from gateway.relay.refusal import INVALID_REQUEST, Refusal
+from gateway.relay.request import read_envelope
+from gateway.store import StoreError
+from supervisor.errors import INTERNAL_ERROR
 from supervisor.wire import encode, error_message
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -161,12 +176,34 @@ class Router:
             await _forbidden(send, "A run's token cannot reach the management tools.")
             return
         scope[CALLER] = caller
-        await app(scope, receive, send)
+        if scope["method"] == "POST":
+            await self._checked(app, scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    async def _checked(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what is no MCP message with one sentence; hand on the rest."""
+        try:
+            body = await read_body(receive)
+            read_envelope(body)
+        except Refusal as refusal:
+            message = error_message(None, refusal.code, refusal.message)
+            await send_body(send, refusal.status, message)
+        except BodyTooLarge:
+            await send_too_large(send)
+        except ClientGone:
+            return
+        else:
+            await app(scope, replayed(body, receive), send)
 
     async def _authenticated(self, scope: Scope, send: Send) -> Caller | None:
-        """Return the caller, or None after answering 401 (RFC 6750, section 3)."""
+        """Return the caller, or None after answering 401 (RFC 6750, section 3) or 503."""
         authorization = Headers(scope).get(b"authorization")
-        caller = await self._guard.caller(authorization)
+        try:
+            caller = await self._guard.caller(authorization)
+        except StoreError as error:
+            await send_body(send, 503, error_message(None, INTERNAL_ERROR, str(error)))
+            return None
         if caller is None:
             hint = b"" if authorization is None else b', error="invalid_token"'
             await send_body(

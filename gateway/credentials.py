@@ -4,14 +4,15 @@ from collections.abc import Collection, Iterable
 from typing import cast
 
 from gateway.domain.clock import utc_ms
-from gateway.domain.secret import MaskedCredential
+from gateway.domain.secret import MaskedCredential, Sealed
 from gateway.store import CredentialTable, SettingTable
-from gateway.vault import Vault
+from gateway.vault import SealBroken, Vault
 from sandboxes.environment import check_name
 
 MAX_VALUE_BYTES = 32 * 1024
 """The kernel takes 128 KiB for one variable; what is longer than this is no secret but a file."""
 MASK = "••••"
+BROKEN = "does not open; set it again"
 SHOWN_CHARS = 4
 SHOWN_FROM_CHARS = 20
 """The end of a shorter value would give away too much of it."""
@@ -48,14 +49,23 @@ class Credentials:
         return frozenset(await self._table.set_times(server))
 
     async def masked(self, server: str) -> tuple[MaskedCredential, ...]:
-        """Return what may be shown of a server's credentials, in key order. Raises SealBroken."""
+        """Return what may be shown of a server's credentials, in key order.
+
+        One that does not open any more is shown as such, so that it can be set again.
+        """
         sealed = await self._table.get_sealed(server)
         times = await self._table.set_times(server)
         return tuple(
-            MaskedCredential(key, _mask(self._vault.unseal(server, key, sealed[key])), set_at)
+            MaskedCredential(key, self._masked(server, key, sealed[key]), set_at)
             for key, set_at in times.items()
             if key in sealed
         )
+
+    def _masked(self, server: str, key: str, sealed: Sealed) -> str:
+        try:
+            return _mask(self._vault.unseal(server, key, sealed))
+        except SealBroken:
+            return BROKEN
 
     async def values(self, server: str, declared: Collection[str]) -> dict[str, str]:
         """Return the values a child may have: those it declared and that are set.

@@ -31,12 +31,13 @@ from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
 from gateway.servers import Servers
 from gateway.settings import Settings
-from gateway.store import Store
+from gateway.store import Store, StoreError
 from gateway.tools import Services, build_mcp
 from gateway.variables import Transport
-from gateway.vault import Vault
+from gateway.vault import SealBroken, Vault
 from gateway.webhooks import build_intake
 from sandboxes.policy import Level
+from supervisor.errors import NotConfigured
 from supervisor.events import Event
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor, SupervisorConfig
@@ -101,7 +102,6 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                     base_url=base_url,
                 )
                 yield _gateway(services, guard, relay, seen, loaded)
-        await guard.note_uses()
 
 
 def _gateway(
@@ -163,7 +163,10 @@ class _Watchers:
 
 def _supervisor(settings: Settings, credentials: Credentials, seen: _Watchers) -> Supervisor:
     async def values(spec: ServerSpec) -> Mapping[str, str]:
-        return await credentials.values(spec.name, [c.key for c in spec.credentials])
+        try:
+            return await credentials.values(spec.name, [c.key for c in spec.credentials])
+        except (SealBroken, StoreError) as error:
+            raise NotConfigured(str(error)) from error
 
     config = SupervisorConfig(
         home=settings.home,

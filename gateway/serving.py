@@ -131,6 +131,7 @@ async def _stop(gateway: Gateway, shutdown: Shutdown, stop_http: anyio.Event) ->
         group.start_soon(gateway.runner.drain, DRAIN_S)
         group.start_soon(gateway.router.drain, DRAIN_S)
     gateway.relay.close()
+    await _note_uses(gateway.guard)
     stop_http.set()
 
 
@@ -147,7 +148,14 @@ async def _serve_stdio(live: LiveGateway, transport: Transport, shutdown: Shutdo
 async def _note_token_uses(guard: Guard) -> None:
     while True:
         await anyio.sleep(TOKEN_USES_EVERY_S)
+        await _note_uses(guard)
+
+
+async def _note_uses(guard: Guard) -> None:
+    try:
         await guard.note_uses()
+    except StoreError as error:
+        log.warning("The use of tokens is not noted yet: %s", error)
 
 
 def _config(sock: socket.socket) -> Config:

@@ -27,7 +27,7 @@ CONNECT_TIMEOUT_S = 5.0
 LAST_ANSWERS_S = 10.0
 """For calls under way when standard input ends: as long as the gateway itself drains."""
 GOODBYE_S = 2.0
-PARSE_ERROR, INTERNAL_ERROR = -32700, -32603
+PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR = -32700, -32600, -32603
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 
 Message = Mapping[str, Any]
@@ -147,6 +147,9 @@ class Bridge:
             return
         method, request_id = message.get("method"), message.get("id")
         if method is not None and request_id is not None:
+            if not isinstance(request_id, str | int):
+                await self._refuse(None, INVALID_REQUEST, "An id must be a string or a number.")
+                return
             requests.start_soon(self._request, message, line, request_id)
         elif method == "notifications/cancelled" and self._cancel(message):
             return
@@ -262,7 +265,7 @@ def _addressed(answer: Message, data: bytes, request_id: object) -> bytes:
 def _parse(line: bytes) -> Message | None:
     try:
         message: object = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return cast("Message", message) if isinstance(message, dict) else None
 

@@ -1,6 +1,7 @@
 """From folders to specs: names, metadata and digests of the servers on disk."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,7 +109,10 @@ def read_server(folder: Path, kind: ServerKind) -> ServerSpec:
             f"Server {folder.name!r} has neither a {SERVER_FILE} nor a command in its {METADATA}."
         )
     _check_grants(folder.name, kind, metadata)
-    return _spec(folder, kind, metadata)
+    try:
+        return _spec(folder, kind, metadata)
+    except OSError as error:
+        raise InvalidServer(f"Server {folder.name!r} cannot be read: {error}.") from error
 
 
 def read_metadata(folder: Path) -> Metadata:
@@ -159,7 +163,7 @@ def digest(folder: Path) -> str:
     """Return the SHA-256 over names and contents of a server's files; links are not followed."""
     total = hashlib.sha256()
     for path in sorted(_files(folder)):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        total.update(os.fsencode(path.relative_to(folder)) + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 

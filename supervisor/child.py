@@ -159,7 +159,7 @@ class Child:
 
     def _spawn(self, launch: Launch) -> None:
         self.log.begin()
-        pipes = Pipes(self._line, self.log.write, self._oversized, self._exited)
+        pipes = Pipes(self._line, self.log.write, self._unusable, self._exited)
         try:
             self._process = ChildProcess.spawn(launch, pipes)
         except OSError as error:
@@ -209,10 +209,10 @@ class Child:
             # read them does without.
             return
         if self.link.counters.junk_lines > MAX_JUNK_LINES:
-            self._oversized(f"more than {MAX_JUNK_LINES} lines that are not MCP")
+            self._unusable(f"it printed more than {MAX_JUNK_LINES} lines that are not MCP")
 
-    def _oversized(self, what: str) -> None:
-        self.condemn(f"stopped because it printed {what}")
+    def _unusable(self, why: str) -> None:
+        self.condemn(f"stopped because {why}")
 
     def _noticed(self, notice: Notice) -> None:
         self._reports.on_notice(self, notice)

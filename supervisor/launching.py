@@ -63,15 +63,18 @@ class Launcher:
         """Return how to start a server now.
 
         Raises:
-            NotConfigured: a required credential is not set.
+            NotConfigured: a required credential is not set, or its folders cannot be made.
             SandboxError: the level or the network that it needs cannot be had.
         """
         secrets = await self._credentials(spec)
         _require(spec, secrets)
         # Folders and the probe of the level touch the disk and may run a program.
-        return await anyio.to_thread.run_sync(
-            self._build, spec, secrets, limiter=self._one_at_a_time
-        )
+        try:
+            return await anyio.to_thread.run_sync(
+                self._build, spec, secrets, limiter=self._one_at_a_time
+            )
+        except OSError as error:
+            raise NotConfigured(f"its folders cannot be used: {error}") from error
 
     def _build(self, spec: ServerSpec, secrets: Mapping[str, str]) -> Launch:
         place = self._workplace

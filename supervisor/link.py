@@ -14,6 +14,7 @@ from supervisor.wire import (
     Envelope,
     encode,
     error_message,
+    mend,
     notification_line,
     parse_envelope,
     parse_fields,
@@ -24,6 +25,8 @@ from supervisor.wire import (
 )
 
 METHOD_NOT_FOUND = -32601
+MAX_ID_DIGITS = 18
+"""Ours never get longer, and Python refuses to read numbers of thousands of digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ class Link:
         """Take one line from the child."""
         if not line.strip():
             return
-        envelope = parse_envelope(line)
+        envelope = parse_envelope(line) or parse_envelope(mend(line))
         if envelope is None:
             self._junk(line)
         elif envelope.method is None:
@@ -214,4 +217,4 @@ def _own_token(
 def _as_int(raw: msgspec.Raw | None) -> int:
     """Return an id of ours, or -1 for anything that cannot be one."""
     text = bytes(raw) if raw is not None else b""
-    return int(text) if text.isdigit() else -1
+    return int(text) if text.isdigit() and len(text) <= MAX_ID_DIGITS else -1

@@ -25,6 +25,8 @@ MAX_UNSENT_BYTES = 32 * 1024 * 1024
 """A child that lets this much input wait has stopped reading."""
 DRAIN_READS = 16
 """More than any pipe holds; a daemon that got away with the pipe cannot keep us reading."""
+MUTE_GRACE_S = 1.0
+"""A process that ends closes its output a moment before its exit is noticed."""
 STDIN_GRACE_S = 2.0
 """MCP's shutdown order for stdio: close the input and wait, then signals."""
 TERM_GRACE_S = 2.0
@@ -38,7 +40,8 @@ class Pipes:
 
     on_line: Callable[[bytes], None]
     on_stderr: Callable[[bytes], None]
-    on_oversized: Callable[[str], None]
+    on_unusable: Callable[[str], None]
+    """Called when nothing more can be read from it, with the reason."""
     on_exit: Callable[[int], None]
     """Called once with the exit status, after all output that was written before it."""
 
@@ -171,15 +174,21 @@ class ChildProcess:
         if not data:
             if data == b"":
                 self._close_stdout()
+                self._loop.call_later(MUTE_GRACE_S, self._end_if_mute)
             return False
         try:
             for line in self._splitter.feed(data):
                 self._pipes.on_line(line)
         except OversizedFrame as error:
             self._close_stdout()
-            self._pipes.on_oversized(str(error))
+            self._pipes.on_unusable(f"it printed {error}")
             return False
         return True
+
+    def _end_if_mute(self) -> None:
+        """End a process that lives on without the output that every answer needs."""
+        if self.returncode is None:
+            self._pipes.on_unusable("it closed its standard output")
 
     def _read_stderr(self) -> bool:
         """Read once. True when there may be more to read now."""

@@ -27,6 +27,8 @@ class DeathRecord:
     consecutive: int = 0
     recent: tuple[float, ...] = ()
     """Monotonic instants of deaths within the window."""
+    quarantined: bool = False
+    """Stays until a child lives for a sustained time or somebody intervenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,9 @@ def after_death(
     consecutive = 1 if clean else record.consecutive + 1
     earlier = () if clean else record.recent
     recent = (*(at for at in earlier if now - at < policy.window_s), now)
-    following = DeathRecord(consecutive, recent)
-    if len(recent) > policy.max_deaths:
+    quarantined = len(recent) > policy.max_deaths or (record.quarantined and not clean)
+    following = DeathRecord(consecutive, recent, quarantined)
+    if quarantined:
         delay = _spread(policy.quarantine_retry_s, policy, luck)
         return Verdict(delay, quarantined=True, record=following)
     if consecutive == 1 and ready_for_s > 0:

@@ -5,6 +5,7 @@ run interrupt a start that is under way, so that the newest always wins.
 """
 
 import asyncio
+import logging
 import math
 import random
 import time
@@ -34,6 +35,8 @@ from supervisor.lists import Tool, compare
 from supervisor.restart import DeathRecord, RestartPolicy, after_death
 from supervisor.spec import ReloadStrategy, ServerSpec
 from supervisor.stderr_log import StderrLog
+
+log = logging.getLogger(__name__)
 
 DRAIN_S = 30.0
 """Calls in flight on an old child get this long to finish after new code took over."""
@@ -173,9 +176,11 @@ class Slot:
         try:
             await self._act(order)
         except (SupervisorError, SandboxError) as error:
-            if not order.done.done():
-                order.done.set_exception(error)
-                _observed(order.done)
+            _refuse(order, error)
+        except Exception as error:
+            log.exception("Server %s failed inside the supervisor", self.spec.name)
+            self._to(ServerState.FAILED, f"{error} (inside the supervisor; its log has more)")
+            _refuse(order, ServerUnavailable(self.spec.name, self.state, self.reason))
         else:
             if not order.done.done():
                 order.done.set_result(None)
@@ -371,11 +376,7 @@ class Slot:
     def _refuse_orders(self) -> None:
         while not self._orders.empty():
             order = self._orders.get_nowait()
-            if not order.done.done():
-                order.done.set_exception(
-                    ServerUnavailable(self.spec.name, self.state, "it was removed")
-                )
-                _observed(order.done)
+            _refuse(order, ServerUnavailable(self.spec.name, self.state, "it was removed"))
 
     def _to(self, state: ServerState, reason: str) -> None:
         before, self.state, self.reason = self.state, state, reason
@@ -386,6 +387,12 @@ class Slot:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _refuse(order: Order, error: Exception) -> None:
+    if not order.done.done():
+        order.done.set_exception(error)
+        _observed(order.done)
 
 
 def _observed(done: asyncio.Future[None]) -> None:

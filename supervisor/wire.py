@@ -3,6 +3,7 @@
 Only the envelope is decoded; params, results and errors stay the bytes they were. Above: `link`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -18,6 +19,7 @@ class OversizedFrame(Exception):
 
 
 class _Envelope(msgspec.Struct):
+    jsonrpc: str | None = None
     # In msgspec a Raw cannot be optional; unset is its only absence.
     id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     method: str | None = None
@@ -39,6 +41,7 @@ class _Fields(msgspec.Struct, rename="camel"):
 class Envelope:
     """The outer fields of a JSON-RPC 2.0 message; absent fields are None."""
 
+    version: str | None
     id: msgspec.Raw | None
     method: str | None
     params: msgspec.Raw | None
@@ -58,6 +61,14 @@ class Fields:
     uri: str | None = None
 
 
+_LOST = b"\\ufffd"
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\[^u]"
+)
+"""A surrogate pair, a lone surrogate, or any other escape, so that an escaped backslash counts."""
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _envelope = msgspec.json.Decoder(_Envelope)
 _fields = msgspec.json.Decoder(_Fields)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -104,11 +115,12 @@ def parse_envelope(line: bytes) -> Envelope | None:
     """Return the outer fields of one message, or None when the line is not a JSON-RPC object."""
     try:
         envelope = _envelope.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
     if envelope.method is None and envelope.id is msgspec.UNSET:
         return None
     return Envelope(
+        envelope.jsonrpc,
         _present(envelope.id),
         envelope.method,
         _present(envelope.params),
@@ -117,13 +129,22 @@ def parse_envelope(line: bytes) -> Envelope | None:
     )
 
 
+def mend(line: bytes) -> bytes:
+    """Return JSON text with every lone surrogate escape replaced by U+FFFD.
+
+    JavaScript writes them wherever it cuts a string inside an emoji; RFC 8259, section 8.2, leaves
+    open what a reader does with them, and ours refuses the whole message.
+    """
+    return _ESCAPES.sub(lambda match: _LOST if len(match[0]) == len(_LOST) else match[0], line)
+
+
 def parse_fields(params: bytes | msgspec.Raw | None) -> Fields:
     """Return the routing fields of params; empty when there are none or they have other types."""
     if params is None:
         return Fields()
     try:
         fields = _fields.decode(params)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return Fields()
     return Fields(
         fields.meta,
@@ -141,7 +162,7 @@ def parse_object(raw: bytes | msgspec.Raw | None) -> dict[str, msgspec.Raw]:
         return {}
     try:
         return _object.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return {}
 
 

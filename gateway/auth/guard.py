@@ -44,7 +44,7 @@ class Guard:
         return token
 
     async def caller(self, authorization: str | None) -> Caller | None:
-        """Return whose token an Authorization header carries, or None."""
+        """Return whose token an Authorization header carries, or None. Raises StoreError."""
         kind, _, token = (authorization or "").partition(" ")
         if kind.lower() != "bearer" or not token:
             return None
@@ -57,24 +57,27 @@ class Guard:
 
     def forget(self) -> None:
         """Look tokens up again: one was revoked."""
-        self._known.clear()
+        self._known = {}
 
     async def note_uses(self) -> None:
-        """Write down which tokens were used since the last time."""
-        used, self._used = self._used, set()
+        """Write down which tokens were used since the last time. Raises StoreError."""
+        used = frozenset(self._used)
         await self._store.tokens.touch(used, self._now_ms())
+        self._used -= used
 
     async def _stored(self, hashed: str) -> Caller | None:
         known = self._known.get(hashed)
         if known is None:
+            asked_in = self._known
             token = await self._store.tokens.by_hash(hashed, self._now_ms())
             if token is None:
                 return None
             known = _Known(token, Caller(CallerKind.TOKEN, token.id, token.scopes))
-            self._known[hashed] = known
+            # Goes nowhere if a token was revoked meanwhile: it may have been this one.
+            asked_in[hashed] = known
         expires_at = known.token.expires_at
         if expires_at is not None and expires_at <= self._now_ms():
-            del self._known[hashed]
+            self._known.pop(hashed, None)
             return None
         self._used.add(known.token.id)
         return known.caller

@@ -20,6 +20,7 @@ from gateway.relay.http import (
     send_body,
     send_comment,
     send_event,
+    send_too_large,
     start_stream,
 )
 from gateway.relay.refusal import (
@@ -85,7 +86,7 @@ class ServerEndpoint:
             message = error_message(None, refusal.code, refusal.message, refusal.data)
             await send_body(send, refusal.status, message)
         except BodyTooLarge:
-            await send_body(send, 413)
+            await send_too_large(send)
         except ClientGone:
             return
 

@@ -25,6 +25,7 @@ from supervisor.wire import result_message as result_response
 
 KEEP_ALIVE_S = 15.0
 """Proxies close connections that are silent for 30 to 60 seconds."""
+MAX_CODE_DIGITS = 10
 WAITING_NOTICES = 256
 """Progress that a slow reader has not taken; more is dropped, its call goes on."""
 
@@ -164,4 +165,4 @@ async def _disconnected(receive: Receive) -> None:
 def _code(answer: Answer) -> int:
     code = parse_object(answer.error).get("code", b"")
     text = bytes(code)
-    return int(text) if text.lstrip(b"-").isdigit() else 0
+    return int(text) if len(text) <= MAX_CODE_DIGITS and text.lstrip(b"-").isdigit() else 0

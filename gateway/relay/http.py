@@ -3,6 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from gateway.relay.refusal import INVALID_REQUEST
+from supervisor.wire import error_message
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -58,6 +61,22 @@ async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives a body that was read already, then goes on with the rest."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return first.pop() if first else await receive()
+
+    return receive_again
+
+
+async def send_too_large(send: Send) -> None:
+    """Answer a body that is over the cap."""
+    sentence = f"The body is larger than {MAX_BODY_BYTES} bytes."
+    await send_body(send, 413, error_message(None, INVALID_REQUEST, sentence))
 
 
 async def send_body(

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from gateway.relay.http import Headers
 from gateway.relay.refusal import (
     HEADER_MISMATCH,
+    INVALID_PARAMS,
     INVALID_REQUEST,
     PARSE_ERROR,
     UNSUPPORTED_VERSION,
@@ -18,6 +20,7 @@ from supervisor.era import HANDSHAKE_VERSIONS, MODERN_VERSION, VERSION_KEY
 from supervisor.spec import Era
 from supervisor.wire import Envelope, Fields, decode, parse_envelope, parse_fields
 
+_ID = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+', re.DOTALL)
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
@@ -36,20 +39,35 @@ class Posted:
         return self.envelope.method
 
 
-def read_message(body: bytes, headers: Headers) -> Posted:
-    """Return the message in a request's body.
+def read_envelope(body: bytes) -> Envelope:
+    """Return the outer fields of the one JSON-RPC message that a body must be.
 
     Raises:
-        Refusal: it is not one JSON-RPC message, or contradicts its headers.
+        Refusal: it is none; nothing of it was carried out.
     """
+    _check_text(body)
     if body.lstrip()[:1] == b"[":
         raise Refusal(INVALID_REQUEST, "Batches are not part of MCP; send one message per request.")
     envelope = parse_envelope(body)
     if envelope is None:
         code = INVALID_REQUEST if _is_json(body) else PARSE_ERROR
         raise Refusal(code, "The body is not a JSON-RPC message.")
-    if envelope.id is not None and bytes(envelope.id)[:1] not in b'"-0123456789':
-        raise Refusal(INVALID_REQUEST, "A request's id must be a string or a number.")
+    if envelope.version != "2.0":
+        raise Refusal(INVALID_REQUEST, 'The member "jsonrpc" must be "2.0".')
+    if envelope.id is not None and not _ID.fullmatch(bytes(envelope.id)):
+        raise Refusal(INVALID_REQUEST, "A request's id must be a string or a whole number.")
+    if envelope.params is not None and bytes(envelope.params)[:1] != b"{":
+        raise Refusal(INVALID_PARAMS, "The member params must be an object.")
+    return envelope
+
+
+def read_message(body: bytes, headers: Headers) -> Posted:
+    """Return the message in a request's body and the era it speaks.
+
+    Raises:
+        Refusal: it is not one JSON-RPC message, or contradicts its headers.
+    """
+    envelope = read_envelope(body)
     fields = parse_fields(envelope.params)
     era = _era(headers, fields)
     if era is Era.MODERN:
@@ -112,15 +130,20 @@ def _decoded(value: str) -> str:
 
 def _meta_version(fields: Fields) -> str | None:
     raw = (fields.meta or {}).get(VERSION_KEY)
-    if raw is None:
-        return None
-    value = decode(raw)
+    value = None if raw is None else decode(raw)
     return value if isinstance(value, str) else None
+
+
+def _check_text(body: bytes) -> None:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refusal(PARSE_ERROR, "The body is not UTF-8 text.") from error
 
 
 def _is_json(body: bytes) -> bool:
     try:
         decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True

@@ -4,9 +4,10 @@ SQLite has one writer connection that begins IMMEDIATE and a few read-only ones;
 pool for both. A transaction that has begun is finished even when its caller is cancelled.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import anyio
 from sqlalchemy import Executable, Result, Table
@@ -24,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.store.errors import StoreUnavailable
 
 Row: TypeAlias = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @contextmanager
@@ -64,18 +66,24 @@ class Database:
 
     async def all(self, statement: Executable) -> Sequence[Row]:
         """Return every row."""
-        with self._unbroken():
+
+        async def work() -> Sequence[Row]:
             async with self._reader.connect() as connection:
                 return _rows(await connection.execute(statement))
+
+        return await self._to_its_end(work())
 
     async def change(self, statement: Executable, rows: Sequence[Row] | None = None) -> int:
         """Commit one writing statement, once per item of `rows`.
 
         Returns how many rows an UPDATE or DELETE met; of an INSERT the count means nothing.
         """
-        with self._unbroken():
+
+        async def work() -> int:
             async with self._writer.begin() as connection:
                 return (await connection.execute(statement, rows)).rowcount
+
+        return await self._to_its_end(work())
 
     async def change_returning(self, statement: Executable) -> Sequence[Row]:
         """Commit one statement that has RETURNING; return its rows."""
@@ -85,15 +93,33 @@ class Database:
         """Commit one statement that has RETURNING; its rows are on the disk when this returns."""
         return await self._returning(self._durable_writer, statement)
 
-    @contextmanager
-    def _unbroken(self) -> Generator[None]:
-        with unavailable_as_error(self._place), anyio.CancelScope(shield=True):
-            yield
-
     async def _returning(self, engine: AsyncEngine, statement: Executable) -> Sequence[Row]:
-        with self._unbroken():
+        async def work() -> Sequence[Row]:
             async with engine.begin() as connection:
                 return _rows(await connection.execute(statement))
+
+        return await self._to_its_end(work())
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what a transaction returns; a caller that is cancelled waits for its end first.
+
+        A task of its own, because an anyio shield does not stop the cancellation of a raw
+        asyncio task, which is how Quart and Hypercorn cancel.
+        """
+        task = asyncio.ensure_future(work)
+        cancelled: asyncio.CancelledError | None = None
+        with anyio.CancelScope(shield=True):
+            while not task.done():
+                try:
+                    await asyncio.wait((task,))
+                except asyncio.CancelledError as error:
+                    cancelled = error
+        if cancelled is not None:
+            # Read, so that asyncio does not report it as never retrieved.
+            task.exception()
+            raise cancelled
+        with unavailable_as_error(self._place):
+            return task.result()
 
 
 def _rows(result: Result[Any]) -> Sequence[Row]:

@@ -44,6 +44,8 @@ async def served(shown: Shown) -> AsyncGenerator[str]:
 @asynccontextmanager
 async def browser(toolchain: Toolchain, *, scripts: bool = True) -> AsyncGenerator[BrowserContext]:
     """Start Chromium with an empty profile."""
+    # The Node that Playwright brings needs a library that a bare Debian has not.
+    os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(toolchain.node)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
             executable_path=toolchain.chromium,

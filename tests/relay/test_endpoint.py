@@ -41,7 +41,7 @@ async def test_a_real_client_of_either_era_can_use_a_child_of_either_era(
         assert result.content[0].text == '{"a": 1}'
 
 
-@pytest.mark.parametrize("request_id", ["1", 1, 0, -3, 1.5, "ü\u2028", "x" * 500])
+@pytest.mark.parametrize("request_id", ["1", 1, 0, -3, "ü\u2028", '\\"', "x" * 500])
 async def test_the_callers_id_comes_back_exactly(relay: Relay, request_id: object) -> None:
     """Research A.4: strings and numbers differ."""
     await relay.stage.start(HANDSHAKE)
@@ -197,6 +197,14 @@ async def test_changes_reach_the_open_stream_of_every_session(relay: Relay) -> N
         (b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]', 400, -32600),
         (b"{}", 400, -32600),
         (b'{"jsonrpc":"2.0","id":{},"method":"ping"}', 400, -32600),
+        (b'{"jsonrpc":"2.0","id":1.5,"method":"ping"}', 400, -32600),
+        (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', 400, -32600),
+        (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', 400, -32600),
+        (b'{"id":1,"method":"ping"}', 400, -32600),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}', 400, -32602),
+        (b'{"jsonrpc":"2.0","id":"\xff","method":"ping"}', 400, -32700),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":' + b"[" * 100_000, 400, -32700),
+        (b"[" * 100_000, 400, -32600),
         (b'{"jsonrpc":"2.0","id":1,"method":5}', 400, -32600),
     ],
 )

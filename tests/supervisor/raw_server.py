@@ -32,6 +32,7 @@ TOOLS = [
         "ask",
         "eat",
         "fill",
+        "mute",
     )
 ]
 
@@ -108,6 +109,11 @@ def die(status=7):
     os._exit(status)
 
 
+def mute():
+    os.close(1)
+    return text("unheard")
+
+
 SIMPLE = {
     "environment": environment,
     "spawn": spawn,
@@ -116,6 +122,7 @@ SIMPLE = {
     "notify": notify,
     "ask": ask,
     "die": die,
+    "mute": mute,
 }
 
 

@@ -147,6 +147,24 @@ def test_a_catalog_holds_the_good_and_explains_the_others(tmp_path: Path) -> Non
     assert read_catalog(tmp_path / "no", tmp_path / "nowhere") == ((), ())
 
 
+def test_a_file_of_any_name_is_part_of_the_digest(tmp_path: Path) -> None:
+    """Linux: a file name is bytes."""
+    folder = make(tmp_path, "s")
+    before = digest(folder)
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.txt")).write_text("", encoding="utf-8")
+    assert digest(folder) != before
+
+
+def test_a_folder_that_cannot_be_read_harms_no_other(tmp_path: Path) -> None:
+    """Ours; a link loop stands in for a forbidden file, which root may read."""
+    make(tmp_path, "good")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "metadata.json").symlink_to("metadata.json")
+    specs, refused = read_catalog(tmp_path, tmp_path / "none")
+    assert [spec.name for spec in specs] == ["good"]
+    assert "metadata.json cannot be read" in str(refused[0])
+
+
 def test_the_digest_changes_with_contents_and_names_and_nothing_else(tmp_path: Path) -> None:
     """Ours: content, not time stamps."""
     folder = make(tmp_path, "s")

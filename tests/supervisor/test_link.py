@@ -139,6 +139,33 @@ async def test_answers_to_nothing_are_counted_and_reach_nobody(line: bytes) -> N
     assert pipe.link.counters.junk_lines == 1
 
 
+async def test_an_answer_with_half_an_emoji_arrives_with_a_replacement_for_it() -> None:
+    """RFC 8259, section 8.2; JavaScript cuts strings inside surrogate pairs."""
+    pipe = Pipe()
+    waiting = call(pipe, {})
+    text = rb"\ud800 \ud83d\ude00 \\ud800 \udc00"
+    line = b'{"jsonrpc":"2.0","id":%d,"result":{"t":"%s"}}' % (waiting.id, text)
+    pipe.link.feed(line)
+    result = json.loads(bytes((await waiting.future).result or b""))
+    assert result == {"t": "\ufffd \U0001f600 \\ud800 \ufffd"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc":"2.0","id":' + b"1" * 5000 + b',"result":{}}',
+        b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 100_000,
+    ],
+)
+async def test_a_hostile_line_harms_no_other(line: bytes) -> None:
+    """Ours: nothing that a child prints may reach the reader as an exception."""
+    pipe = Pipe()
+    waiting = call(pipe, {})
+    pipe.link.feed(line)
+    pipe.say(id=waiting.id, result={})
+    assert (await waiting.future).result is not None
+
+
 async def test_other_notifications_are_told_and_blank_lines_are_nothing() -> None:
     """Ours."""
     pipe = Pipe()

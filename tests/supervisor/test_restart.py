@@ -51,6 +51,15 @@ def test_more_deaths_than_allowed_within_the_window_mean_quarantine() -> None:
     assert verdicts[-1][1] == 300.0
 
 
+def test_quarantine_lasts_until_a_child_lives_again() -> None:
+    """Design 3.6: deaths after slow retries are far apart and no new beginning."""
+    record = DeathRecord(consecutive=9, recent=(0.0,), quarantined=True)
+    verdict = after_death(POLICY, record, now=1000, ready_for_s=0.5, luck=0)
+    assert (verdict.quarantined, verdict.delay_s) == (True, 300.0)
+    verdict = after_death(POLICY, verdict.record, now=2000, ready_for_s=60, luck=0)
+    assert (verdict.quarantined, verdict.delay_s) == (False, 0.0)
+
+
 def test_deaths_that_are_spread_out_never_quarantine() -> None:
     """Ours: only deaths within the window count."""
     record = DeathRecord()

@@ -278,6 +278,24 @@ async def test_a_child_that_stops_reading_fails_calls_instead_of_filling_memory(
     assert "it stopped reading its standard input" in refused
 
 
+async def test_a_child_without_output_is_ended_and_its_calls_fail(stage: Stage) -> None:
+    """Ours: no answer can come any more."""
+    await stage.start(raw_spec("raw"))
+    with pytest.raises(ChildDied, match="stopped because it closed its standard output"):
+        await stage.call("raw", "mute")
+    assert await stage.call("raw", "version") == "1"
+
+
+async def test_trouble_of_one_server_leaves_the_others_alone(stage: Stage) -> None:
+    """Ours: a folder that cannot be made is that server's failure and nobody else's."""
+    (stage.home / "servers").mkdir()
+    (stage.home / "servers" / "raw").write_text("in the way", encoding="utf-8")
+    seen = await stage.start(raw_spec("raw"))
+    assert seen.state is ServerState.FAILED
+    assert "its folders cannot be used" in seen.reason
+    assert (await stage.start(raw_spec("other"))).state is ServerState.READY
+
+
 async def test_a_call_that_takes_too_long_is_cancelled_at_the_child(stage: Stage) -> None:
     """Ours: the error names the method and the limit."""
     await stage.start(raw_spec("raw", call_timeout_s=0.1))
