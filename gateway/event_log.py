@@ -13,6 +13,9 @@ from supervisor.events import (
     ReloadRejected,
     ServerState,
     StateChanged,
+    WarmLost,
+    WarmStarted,
+    WentCold,
 )
 
 log = logging.getLogger("claude_runner.supervisor")
@@ -64,6 +67,8 @@ def log_event(event: Event) -> None:
             log.warning("%s: new code rejected, the old goes on: %s", event.server, event.reason)
         case LeftoverKilled():
             log.warning("%s: ended pid %d, left by an earlier run", event.server, event.pid)
+        case WarmStarted() | WarmLost() | WentCold():
+            _log_warmth(event)
 
 
 def _log_exit(event: ChildExited) -> None:
@@ -79,6 +84,16 @@ def _log_exit(event: ChildExited) -> None:
         event.calls_failed,
         "".join(f"\n    {line}" for line in event.stderr_tail[-TAIL_SHOWN:]),
     )
+
+
+def _log_warmth(event: WarmStarted | WarmLost | WentCold) -> None:
+    match event:
+        case WarmStarted():
+            log.info("Warm starts are ready after %.2f s (pid %d)", event.took_s, event.pid)
+        case WarmLost():
+            log.warning("No warm starts for a while: %s", event.reason)
+        case WentCold():
+            log.warning("%s: started cold: %s", event.server, event.reason)
 
 
 def _level(state: ServerState) -> int:

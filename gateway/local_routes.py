@@ -89,6 +89,7 @@ def view_snapshot(seen: ServerSnapshot) -> Answer:
         "level": seen.level.value,
         "generation": seen.generation,
         "pid": seen.pid,
+        "start": seen.start.value if seen.start else None,
         "uptime_s": seen.uptime_s,
         "restarts": seen.restarts,
         "calls": seen.calls,

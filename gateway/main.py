@@ -40,9 +40,10 @@ from sandboxes.policy import Level
 from supervisor.errors import NotConfigured
 from supervisor.events import Event
 from supervisor.spec import ServerSpec
-from supervisor.supervisor import Supervisor, SupervisorConfig
+from supervisor.supervisor import Supervisor, SupervisorConfig, WarmStarts
 
 RECENT_RUNS = 20
+REHEARSAL = Path(__file__).resolve().with_name("rehearsal.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,10 @@ def _supervisor(settings: Settings, credentials: Credentials, seen: _Watchers) -
         home=settings.home,
         python=Path(sys.executable),
         level=settings.sandbox,
+        warm=WarmStarts(
+            rehearsal=REHEARSAL,
+            code_roots=(settings.fixed_servers_dir, settings.dynamic_servers_dir),
+        ),
         uid_base=settings.sandbox_uid_base,
     )
     return Supervisor(config=config, credentials=values, emit=seen.emit)

@@ -17,16 +17,16 @@ NEEDED_TO_CHANGE_USER = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 MADE_BY_US = frozenset(Path(path) for path in ("/", "/etc", "/tmp", "/dev", "/dev/shm", "/proc"))  # noqa: S108 - the child's own
 
 
-def arguments(
-    program: Path, policy: Policy, *, read_only: Sequence[Path], links: Sequence[Path], root: bool
+def options(
+    policy: Policy, *, read_only: Sequence[Path], links: Sequence[Path], root: bool
 ) -> list[str]:
-    """Return bubblewrap's command line up to the `--` before the program it starts.
+    """Return bubblewrap's options, which are those of `mount_tree` for warm children too.
 
     `read_only` is all the child may read beside the system; `links` are symbolic links to
     repeat, where no mount shows them. `root`: no user namespace; the launcher inside changes
     the user, for which three capabilities stay until then.
     """
-    line = [str(program), "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    line = ["--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     line += ["--unshare-cgroup-try", "--hostname", "sandbox", "--cap-drop", "ALL"]
     if root:
         for capability in NEEDED_TO_CHANGE_USER:

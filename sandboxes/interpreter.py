@@ -45,3 +45,14 @@ def installation(program: Path) -> tuple[Path, ...]:
         program.name.startswith("python") and (program.parent.parent / "pyvenv.cfg").is_file()
     )
     return folders(program) if in_environment else ()
+
+
+def packages_mark(python: Path) -> tuple[tuple[str, int], ...]:
+    """Return what changes when the packages of a virtual environment do.
+
+    Installing, upgrading and removing a package each change an entry of its folder.
+    """
+    environment = python.parent.parent
+    listed = [environment / "pyvenv.cfg", python.resolve()]
+    listed += environment.glob("lib*/python3*/site-packages")
+    return tuple(sorted((str(path), path.stat().st_mtime_ns) for path in listed if path.exists()))

@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from sandboxes import bubblewrap, environment, interpreter, landlock, reach, seccomp, system
@@ -26,6 +27,25 @@ OPTIONS = 5
 """Where the launcher's own options begin in the arguments of every start."""
 
 
+class StartKind(StrEnum):
+    """How a child was started."""
+
+    COLD = "cold"
+    """By a program of its own, which imports everything itself."""
+    WARM = "warm"
+    """By a fork of a process that has imported it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What bubblewrap and the launcher are told: all that a fork needs to be confined as well."""
+
+    tree: tuple[str, ...]
+    """For `mount_tree`."""
+    options: tuple[str, ...]
+    """For `launcher.parse`, with the program and its arguments."""
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """Arguments for `Popen`, with `start_new_session` and `close_fds`, from a thread that lives on.
@@ -38,6 +58,8 @@ class Launch:
     env: Mapping[str, str]
     cwd: Path
     pass_fds: tuple[int, ...] = ()
+    confinement: Confinement | None = None
+    """At level strong: for a start without a program of its own (see `warm`)."""
 
     def handing_over(self, descriptor: int) -> tuple[str, ...]:
         """Return `argv` for a process that inherits this socket to hand its listeners over."""
@@ -69,16 +91,20 @@ def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy
         return Launch(tuple(confined), env, cwd)
     # Bubblewrap as root has no right left to enter a folder of the server's user.
     place = ["--directory", str(cwd)]
-    inside = [*_launcher(INIT_OF_NAMESPACE), *place, *_strong(policy, read_only), "--", *target]
-    wrapper = bubblewrap.arguments(
-        _bubblewrap(),
+    inside = [*place, *_strong(policy, read_only), "--", *target]
+    tree = bubblewrap.options(
         policy,
         read_only=read_only,
         links=tuple(hop for hop in interpreter.hops(program) if hop.is_symlink()),
         root=os.geteuid() == 0,
     )
-    outside = [*_launcher(os.getpid()), "--wraps", "--"]
-    return Launch((*outside, *wrapper, "--", *inside), env, Path("/"))
+    outside = [*_launcher(os.getpid()), "--wraps", "--", str(_bubblewrap()), *tree, "--"]
+    return Launch(
+        (*outside, *_launcher(INIT_OF_NAMESPACE), *inside),
+        env,
+        Path("/"),
+        confinement=Confinement(tuple(tree), tuple(inside)),
+    )
 
 
 def _program(name: str, env: Mapping[str, str], cwd: Path) -> Path:

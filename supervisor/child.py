@@ -1,7 +1,7 @@
 """One generation of a server: a process, the link to it, and what it said of itself."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import anyio
@@ -19,12 +19,17 @@ from supervisor.errors import ChildDied, NotMcp, RequestRefused, StartFailed
 from supervisor.link import Answer, Call, Link, Notice
 from supervisor.lists import Tool, fetch_tools
 from supervisor.process import ChildProcess, Pipes, exit_in_words
+from supervisor.spawned import Spawned
 from supervisor.spec import Era, ServerSpec
 from supervisor.stderr_log import StderrLog
 from supervisor.wire import decode
 
 MAX_JUNK_LINES = 10_000
 """Lines on standard output that are not MCP; a child that prints more is stopped."""
+
+
+Spawn = Callable[[str, Launch], Awaitable[Spawned]]
+"""Starts the process of a server; raises OSError when its program cannot be executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,13 @@ class Child:
     """A running child of a server; ready once `start` has returned."""
 
     def __init__(
-        self, spec: ServerSpec, generation: int, *, log: StderrLog, reports: Reports
+        self,
+        spec: ServerSpec,
+        generation: int,
+        *,
+        spawn: Spawn,
+        log: StderrLog,
+        reports: Reports,
     ) -> None:
         self.spec = spec
         self.generation = generation
@@ -51,6 +62,7 @@ class Child:
         self.calls_failed = 0
         self.wanted_exit = False
         self.link = Link(write=self._write, on_notice=self._noticed)
+        self._spawner = spawn
         self._reports = reports
         self._process: ChildProcess | None = None
         self._handshake: Handshake | None = None
@@ -91,7 +103,7 @@ class Child:
         """
         try:
             with anyio.fail_after(self.spec.start_timeout_s):
-                self._spawn(launch)
+                await self._spawn(launch)
                 self._handshake = await self._shake_hands()
                 await self.refresh_tools()
             self.ready_at = time.monotonic()
@@ -157,14 +169,15 @@ class Child:
         with anyio.move_on_after(seconds):
             await self.link.wait_idle()
 
-    def _spawn(self, launch: Launch) -> None:
+    async def _spawn(self, launch: Launch) -> None:
         self.log.begin()
         pipes = Pipes(self._line, self.log.write, self._unusable, self._exited)
         try:
-            self._process = ChildProcess.spawn(launch, pipes)
+            spawned = await self._spawner(self.spec.name, launch)
         except OSError as error:
             reason = f"{launch.argv[0]!r} cannot be executed ({error.strerror})"
             raise StartFailed(self.spec.name, reason) from error
+        self._process = ChildProcess(spawned, pipes)
         self._reports.on_spawned(self)
 
     async def _shake_hands(self) -> Handshake:

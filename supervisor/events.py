@@ -103,6 +103,29 @@ class LeftoverKilled:
     pid: int
 
 
+@dataclass(frozen=True, slots=True)
+class WarmStarted:
+    """Starts of Python servers can be warm from now on."""
+
+    pid: int
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WarmLost:
+    """There is no warm process for a while; its children ended with it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WentCold:
+    """A server that could have been started warm was started cold."""
+
+    server: str
+    reason: str
+
+
 Event = (
     StateChanged
     | ChildSpawned
@@ -112,4 +135,7 @@ Event = (
     | Reloaded
     | ReloadRejected
     | LeftoverKilled
+    | WarmStarted
+    | WarmLost
+    | WentCold
 )

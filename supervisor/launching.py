@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
@@ -12,13 +12,16 @@ from sandboxes import interpreter, probe
 from sandboxes.environment import child_environment
 from sandboxes.launch import Launch, prepare
 from sandboxes.ownership import assign_uid, make_folders
-from sandboxes.policy import Level, Policy
+from sandboxes.policy import Level, NetworkMode, Policy
+from sandboxes.warm import WarmConfig
 from supervisor.errors import NotConfigured
 from supervisor.leftovers import MARKER
 from supervisor.spec import ServerSpec
 
 QUIET = {"FASTMCP_SHOW_SERVER_BANNER": "false", "FASTMCP_CHECK_FOR_UPDATES": "off"}
 """Keeps FastMCP's banner out of the logs, and its servers from asking for newer versions."""
+READ_AT_IMPORT = ("FASTMCP_", "MCP_", "PYDANTIC_", "OTEL_")
+"""Variables that libraries read when they are imported: too late for a fork."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Workplace:
     level: Level
     uid_base: int
     home_mark: str
+    warm: WarmConfig | None = None
+    """What forked children can be given; None where every start is cold."""
 
     def data_dir(self, name: str) -> Path:
         """Return the folder a server may write."""
@@ -99,7 +104,20 @@ class Launcher:
             limits=spec.limits,
             uid=uid,
         )
-        return prepare(self._command(spec), env=environment, cwd=data_dir, policy=policy)
+        ready = prepare(self._command(spec), env=environment, cwd=data_dir, policy=policy)
+        names = (*declared, *dict(spec.environment))
+        return ready if self._may_be_warm(spec, policy, names) else replace(ready, confinement=None)
+
+    def _may_be_warm(self, spec: ServerSpec, policy: Policy, names: tuple[str, ...]) -> bool:
+        """Return whether a fork of the warm process would be the same server."""
+        warm = self._workplace.warm
+        return (
+            warm is not None
+            and spec.command is None
+            and policy.network.mode is NetworkMode.NONE
+            and not any(name.startswith(READ_AT_IMPORT) for name in names)
+            and all(map(warm.sees, (policy.data_dir, *policy.read_only, *policy.read_write)))
+        )
 
     def _check_level(self) -> None:
         """Start a probe child before the first server; again as long as the level is not there."""

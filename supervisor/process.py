@@ -1,14 +1,12 @@
 """One operating-system process with three pipes, owned by us from spawn to reaping.
 
-Exits are noticed through a pidfd, never through the pipes: a grandchild may hold those open.
-Spawned from the event loop's thread alone, because a parent-death signal is tied to the thread.
-Above: `child`. Below: `sandboxes.launch`.
+Exits are noticed through a descriptor of their own, never through the pipes: a grandchild may
+hold those open. Above: `child`. Below: `spawned`.
 """
 
 import asyncio
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 import anyio
 import psutil
 
-from sandboxes.launch import Launch
+from supervisor.spawned import Spawned
 from supervisor.wire import OversizedFrame, Splitter
 
 READ_BYTES = 256 * 1024
@@ -49,43 +47,22 @@ class Pipes:
 class ChildProcess:
     """A running child: write lines to it, be told of its lines and its end, stop it."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], pipes: Pipes) -> None:
-        assert popen.stdin and popen.stdout and popen.stderr
-        self.pid = popen.pid
-        self.started_at = psutil.Process(popen.pid).create_time()
+    def __init__(self, spawned: Spawned, pipes: Pipes) -> None:
+        self.pid = spawned.pid
+        self.start = spawned.start
+        self.started_at = psutil.Process(spawned.pid).create_time()
         self.spawned_at = time.monotonic()
         self.returncode: int | None = None
-        self._popen = popen
+        self._spawned = spawned
         self._pipes = pipes
         self._loop = asyncio.get_running_loop()
         self._splitter = Splitter()
         self._unsent = bytearray()
         self._gone = asyncio.Event()
-        self._stdin_fd = popen.stdin.fileno()
-        self._stdout_fd = popen.stdout.fileno()
-        self._stderr_fd = popen.stderr.fileno()
-        self._pidfd = os.pidfd_open(popen.pid)
+        self._stdin_fd = spawned.stdin
+        self._stdout_fd = spawned.stdout
+        self._stderr_fd = spawned.stderr
         self._watch()
-
-    @classmethod
-    def spawn(cls, launch: Launch, pipes: Pipes) -> "ChildProcess":
-        """Start the process in a session and group of its own.
-
-        Raises:
-            OSError: the program does not exist or cannot be executed.
-        """
-        popen = subprocess.Popen(
-            launch.argv,
-            env=dict(launch.env),
-            cwd=launch.cwd,
-            pass_fds=launch.pass_fds,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
-        return cls(popen, pipes)
 
     @property
     def unsent_bytes(self) -> int:
@@ -139,18 +116,16 @@ class ChildProcess:
         """Tell the child that no more input comes; unsent input is dropped."""
         if self._stdin_fd >= 0:
             self._loop.remove_writer(self._stdin_fd)
+            os.close(self._stdin_fd)
             self._stdin_fd = -1
             self._unsent.clear()
-            assert self._popen.stdin
-            with suppress(BrokenPipeError):
-                self._popen.stdin.close()
 
     def _watch(self) -> None:
         for fd in (self._stdin_fd, self._stdout_fd, self._stderr_fd):
             os.set_blocking(fd, False)
         self._loop.add_reader(self._stdout_fd, self._read_stdout)
         self._loop.add_reader(self._stderr_fd, self._read_stderr)
-        self._loop.add_reader(self._pidfd, self._exited)
+        self._loop.add_reader(self._spawned.exit_fd, self._exited)
 
     def _send(self, data: bytes | bytearray) -> int:
         try:
@@ -212,10 +187,9 @@ class ChildProcess:
     def _exited(self) -> None:
         # The group is signalled before its leader is reaped: until then its number
         # cannot belong to anybody else.
-        self._loop.remove_reader(self._pidfd)
+        self._loop.remove_reader(self._spawned.exit_fd)
         self._signal_group(signal.SIGKILL)
-        self.returncode = self._popen.wait()
-        os.close(self._pidfd)
+        self.returncode = self._spawned.reap()
         self._drain(self._read_stdout)
         self._drain(self._read_stderr)
         self.close_stdin()
@@ -231,22 +205,19 @@ class ChildProcess:
 
     def _signal_group(self, number: signal.Signals) -> None:
         if self.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, number)
+            self._spawned.signal_group(number)
 
     def _close_stdout(self) -> None:
         if self._stdout_fd >= 0:
             self._loop.remove_reader(self._stdout_fd)
+            os.close(self._stdout_fd)
             self._stdout_fd = -1
-            assert self._popen.stdout
-            self._popen.stdout.close()
 
     def _close_stderr(self) -> None:
         if self._stderr_fd >= 0:
             self._loop.remove_reader(self._stderr_fd)
+            os.close(self._stderr_fd)
             self._stderr_fd = -1
-            assert self._popen.stderr
-            self._popen.stderr.close()
 
     async def _gone_within(self, seconds: float) -> bool:
         with anyio.move_on_after(seconds):

@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from sandboxes.errors import SandboxError
 from sandboxes.launch import Launch
-from supervisor.child import Child, Reports
+from supervisor.child import Child, Reports, Spawn
 from supervisor.errors import NotConfigured, ServerUnavailable, StartFailed, SupervisorError
 from supervisor.events import (
     ChildExited,
@@ -49,6 +49,7 @@ class SlotContext:
     emit: Callable[[Event], None]
     launch: Callable[[ServerSpec], Awaitable[Launch]]
     """Raises NotConfigured or SandboxError when the server cannot be started."""
+    spawn: Spawn
     on_spawned: Callable[[Child], None]
     on_gone: Callable[[Child], None]
     on_notice: Callable[[str, Notice], None]
@@ -254,7 +255,13 @@ class Slot:
         """Return a child that is ready, or None when a newer order interrupted the start."""
         self.generation += 1
         reports = Reports(self._spawned, self._exited, self._noticed)
-        child = Child(spec, self.generation, log=self._context.log, reports=reports)
+        child = Child(
+            spec,
+            self.generation,
+            spawn=self._context.spawn,
+            log=self._context.log,
+            reports=reports,
+        )
         with anyio.CancelScope() as self._starting:
             try:
                 await child.start(await self._context.launch(spec))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandboxes.launch import StartKind
 from sandboxes.policy import Level
 from supervisor.events import ServerState
 from supervisor.spec import Era, ServerKind
@@ -23,6 +24,8 @@ class ServerSnapshot:
     """The sandbox level its child runs at, or would run at."""
     generation: int
     pid: int | None
+    start: StartKind | None
+    """How its child was started; None without one."""
     uptime_s: float | None
     restarts: int
     era: Era | None

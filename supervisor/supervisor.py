@@ -18,11 +18,12 @@ from anyio.abc import TaskGroup
 from sandboxes.launch import Launch
 from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level
+from sandboxes.warm import WarmConfig
 from supervisor.child import Child
 from supervisor.era import to_modern_params
 from supervisor.errors import CallTimedOut, RequestRefused, UnknownServer
 from supervisor.events import Event, LeftoverKilled, ServerState
-from supervisor.launching import Launcher, Workplace
+from supervisor.launching import QUIET, Launcher, Workplace
 from supervisor.leftovers import PidFile, Recorded, kill_leftovers
 from supervisor.link import Answer, Call, Notice
 from supervisor.restart import RestartPolicy
@@ -30,10 +31,21 @@ from supervisor.slot import Slot, SlotContext, Want
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import Era, ServerSpec
 from supervisor.stderr_log import StderrLog
+from supervisor.warm_path import WarmPath
 from supervisor.watch import Watch
 from supervisor.wire import decode, encode
 
 CANCELLED_BY_CALLER = "the caller went away"
+
+
+@dataclass(frozen=True, slots=True)
+class WarmStarts:
+    """What Python servers need to be started warm."""
+
+    rehearsal: Path
+    """A script that imports what they import, and uses it once."""
+    code_roots: tuple[Path, ...]
+    """Folders with their code, and with nothing of the gateway's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,8 @@ class SupervisorConfig:
     uid_base: int = UID_BASE
     """First of the user ids that children get when the supervisor runs as root."""
     restart: RestartPolicy = field(default_factory=RestartPolicy)
+    warm: WarmStarts | None = None
+    """None: every start is cold. Of use at level strong alone."""
 
 
 Credentials = Callable[[ServerSpec], Awaitable[Mapping[str, str]]]
@@ -69,11 +83,13 @@ class Supervisor:
         self._slots: dict[str, Slot] = {}
         self._pids = PidFile(config.home / "pids.json")
         self._mark = hashlib.sha256(bytes(config.home)).hexdigest()[:16]
+        warm = _warm_config(config)
         workplace = Workplace(
-            config.home / "servers", config.python, config.level, config.uid_base, self._mark
+            config.home / "servers", config.python, config.level, config.uid_base, self._mark, warm
         )
         self._launcher = Launcher(workplace, credentials)
         self._watch = Watch(emit, workplace.writable)
+        self._warm = WarmPath(warm, emit=emit, pids=self._pids)
         self._listeners: set[NoticeListener] = set()
         self._stack = AsyncExitStack()
         self._group: TaskGroup | None = None
@@ -81,6 +97,8 @@ class Supervisor:
     async def __aenter__(self) -> Self:
         for leftover in kill_leftovers(self._pids.read(), self._mark):
             self._emit(LeftoverKilled(leftover.server, leftover.pid))
+        # Left after the children, which would not outlive it.
+        await self._stack.enter_async_context(self._warm)
         self._group = await self._stack.enter_async_context(anyio.create_task_group())
         self._group.start_soon(self._watch.run, name="watch over limits")
         return self
@@ -239,6 +257,7 @@ class Supervisor:
         context = SlotContext(
             emit=self._emit,
             launch=self._launch,
+            spawn=self._warm.spawn,
             on_spawned=self._spawned,
             on_gone=self._gone,
             on_notice=self._noticed,
@@ -281,6 +300,7 @@ class Supervisor:
             level=self._config.level,
             generation=child.generation if child else slot.generation,
             pid=child.process.pid if child else None,
+            start=child.process.start if child else None,
             uptime_s=child.ready_for_s if child else None,
             restarts=slot.restarts,
             era=child.handshake.era if child else None,
@@ -292,3 +312,16 @@ class Supervisor:
             last_exit=slot.last_exit,
             digest=slot.spec.digest,
         )
+
+
+def _warm_config(config: SupervisorConfig) -> WarmConfig | None:
+    """Return what is needed to start servers warm; None where none can be."""
+    if config.level is not Level.STRONG or config.warm is None:
+        return None
+    return WarmConfig(
+        python=config.python,
+        rehearsal=config.warm.rehearsal,
+        code_roots=config.warm.code_roots,
+        data_root=config.home / "servers",
+        environment=QUIET,
+    )

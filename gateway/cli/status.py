@@ -7,7 +7,18 @@ from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 from gateway.cli.table import format_table
 
-HEADINGS = ("SERVER", "KIND", "STATE", "SANDBOX", "GEN", "PID", "CALLS", "ERRORS", "REASON")
+HEADINGS = (
+    "SERVER",
+    "KIND",
+    "STATE",
+    "SANDBOX",
+    "START",
+    "GEN",
+    "PID",
+    "CALLS",
+    "ERRORS",
+    "REASON",
+)
 
 
 def run(args: Namespace) -> int:
@@ -21,6 +32,7 @@ def run(args: Namespace) -> int:
             each["kind"],
             each["state"],
             each["level"],
+            each["start"] or "-",
             each["generation"],
             each["pid"] or "-",
             each["calls"],

@@ -48,6 +48,7 @@ class ServerView:
     network: str
     generation: int
     pid: int | None
+    start: str | None
     uptime_s: float | None
     restarts: int
     era: str | None
@@ -144,6 +145,7 @@ def view_server(report: ServerReport) -> ServerView:
         network=_network(report.spec.network),
         generation=seen.generation,
         pid=seen.pid,
+        start=seen.start,
         uptime_s=None if seen.uptime_s is None else round(seen.uptime_s, 3),
         restarts=seen.restarts,
         era=seen.era,

@@ -13,7 +13,7 @@ import pytest
 from gateway.local import LiveGateway
 from sandboxes import interpreter
 from sandboxes.policy import Level
-from tests.attacks.conftest import ATTACKER, ATTACKS, SECRET, listeners, running
+from tests.attacks.conftest import ATTACKER, ATTACKS, SECRET, listeners
 from tests.cli.gateways import Place, make_place
 from tests.demonstrations import Demonstrations
 from tests.e2e.conftest import wait_ready
@@ -94,7 +94,8 @@ def test_no_attack_escapes_and_no_daemon_survives(
         assert {name: what for name, what in outcomes.items() if what[0] == "escaped"} == {}
         assert ask(http, "neighbour", "healthy", {}) == "well"
         assert ask(http, "attacker", "daemonise", {"count": 3}) == 3
-        processes = running(place.folder / "fixed" / "attacker")
+        # Forks of the warm process show its command line, so everything of the gateway counts.
+        processes = psutil.Process(live.pid).children(recursive=True)
         assert len(processes) > 3
         begun = time.monotonic()
         psutil.Process(live.pid).kill()

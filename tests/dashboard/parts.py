@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from gateway.auth.origins import Origins, allowed_origins
 from gateway.dashboard import Dashboard, Sessions, Sources, build_dashboard
 from gateway.domain.run import Run, RunStatus, Trigger
+from sandboxes.launch import StartKind
 from sandboxes.policy import Level
 from supervisor.events import ServerState
 from supervisor.snapshot import ServerSnapshot
@@ -22,6 +23,7 @@ SNAPSHOT = ServerSnapshot(
     level=Level.STRONG,
     generation=3,
     pid=4242,
+    start=StartKind.COLD,
     uptime_s=61.0,
     restarts=2,
     era=Era.HANDSHAKE,

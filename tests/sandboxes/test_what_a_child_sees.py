@@ -4,11 +4,17 @@ import json
 import os
 import resource
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from sandboxes.interpreter import SANDBOXES, folders
+from sandboxes.launch import StartKind
 from sandboxes.policy import Level, Limits, Network, NetworkMode
-from tests.sandboxes.conftest import Room
+from tests.sandboxes.conftest import Room, build_room, skip_unless_available
+from tests.sandboxes.warm_rooms import build_warm_room, warm_config, warm_process
 
 TRY = """
 import json, sys
@@ -18,6 +24,39 @@ def attempt(action):
     except OSError as error:
         return type(error).__name__
 """
+
+
+@contextmanager
+def open_room(level: Level, start: StartKind, folder: Path) -> Iterator[Room]:
+    """Make a room whose children start in this way."""
+    skip_unless_available(level)
+    if start is StartKind.COLD:
+        yield build_room(level, folder)
+        return
+    with warm_process(warm_config(folder)) as process:
+        yield build_warm_room(process, folder, "own")
+
+
+@pytest.fixture(params=list(StartKind), ids=list(StartKind))
+def strong(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Room]:
+    """A room at level strong, by each way to start a child."""
+    with open_room(Level.STRONG, request.param, tmp_path) as room:
+        yield room
+
+
+@pytest.fixture(
+    params=[
+        (Level.STRONG, StartKind.COLD),
+        (Level.STRONG, StartKind.WARM),
+        (Level.REDUCED, StartKind.COLD),
+    ],
+    ids=["strong", "strong, warm", "reduced"],
+)
+def confined(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Room]:
+    """A room at each level that confines, by each way to start a child there."""
+    level, start = request.param
+    with open_room(level, start, tmp_path) as room:
+        yield room
 
 
 def test_environment_is_built_from_nothing(room: Room) -> None:

@@ -29,6 +29,7 @@ class Stage:
     supervisor: Supervisor
     home: Path
     events: list[Event] = field(default_factory=list)
+    guard_s: float = GUARD_S
 
     def emit(self, event: Event) -> None:
         """Remember an event."""
@@ -40,7 +41,7 @@ class Stage:
 
     async def until(self, fact: Callable[[], bool]) -> None:
         """Return once the fact holds, looked at in every turn of the loop."""
-        with anyio.fail_after(GUARD_S):
+        with anyio.fail_after(self.guard_s):
             while not fact():
                 await anyio.lowlevel.checkpoint()
 
@@ -52,7 +53,7 @@ class Stage:
     async def start(self, spec: ServerSpec) -> ServerSnapshot:
         """Add a server and return it when its start has ended."""
         await self.supervisor.apply(spec, enabled=True)
-        return await self.supervisor.wait_settled(spec.name, GUARD_S)
+        return await self.supervisor.wait_settled(spec.name, self.guard_s)
 
     async def call(self, name: str, tool: str, **arguments: object) -> str:
         """Call a tool and return its text."""

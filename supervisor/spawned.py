@@ -1,0 +1,90 @@
+"""A process just started: what the supervisor needs of it, however it came to be.
+
+Above: `process`. Below: `sandboxes.launch`, and `sandboxes.warm` for forks of a warm process.
+"""
+
+import os
+import signal
+import subprocess
+from contextlib import ExitStack, suppress
+from typing import Protocol
+
+from sandboxes.launch import Launch, StartKind
+
+
+class Spawned(Protocol):
+    """A running process, the leader of its group; whoever takes it closes its three pipes."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def start(self) -> StartKind: ...
+    @property
+    def stdin(self) -> int: ...
+    @property
+    def stdout(self) -> int: ...
+    @property
+    def stderr(self) -> int: ...
+
+    @property
+    def exit_fd(self) -> int:
+        """A descriptor that is readable once the process is gone; `reap` closes it."""
+        ...
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to its whole group; nothing happens when that is gone."""
+        ...
+
+    def reap(self) -> int:
+        """Return the exit status, once it is gone; negative numbers are signals."""
+        ...
+
+
+class ColdProcess:
+    """A program started by `Popen`."""
+
+    start = StartKind.COLD
+
+    def __init__(self, launch: Launch) -> None:
+        """Start it in a session and group of its own, from the event loop's thread.
+
+        A parent-death signal is tied to the thread that starts the process.
+
+        Raises:
+            OSError: the program does not exist or cannot be executed.
+        """
+        with ExitStack() as theirs, ExitStack() as ours:
+            child_in, self.stdin = _pipe(theirs, ours)
+            self.stdout, child_out = _pipe(ours, theirs)
+            self.stderr, child_err = _pipe(ours, theirs)
+            self._popen = subprocess.Popen(
+                launch.argv,
+                env=dict(launch.env),
+                cwd=launch.cwd,
+                pass_fds=launch.pass_fds,
+                stdin=child_in,
+                stdout=child_out,
+                stderr=child_err,
+                start_new_session=True,
+            )
+            ours.pop_all()
+        self.pid = self._popen.pid
+        self.exit_fd = os.pidfd_open(self.pid)
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to the group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def reap(self) -> int:
+        """Return the exit status."""
+        os.close(self.exit_fd)
+        return self._popen.wait()
+
+
+def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[int, int]:
+    """Return both ends of a pipe, each to be closed by its own stack."""
+    ends = os.pipe()
+    reader.callback(os.close, ends[0])
+    writer.callback(os.close, ends[1])
+    return ends
