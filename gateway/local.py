@@ -32,6 +32,17 @@ class HomeTaken(Exception):
         self.pid = pid
 
 
+class HomeUnusable(Exception):
+    """The home cannot be made or read by this user."""
+
+    def __init__(self, home: Path, error: OSError) -> None:
+        super().__init__(
+            f"The home {home} cannot be used ({error.strerror}); set CLAUDE_RUNNER_HOME to a "
+            "folder of yours."
+        )
+        self.home = home
+
+
 class GatewayStarting(Exception):
     """A process holds the home and has not said yet where it listens."""
 
@@ -66,9 +77,12 @@ class GatewayLock:
         self._fd: int | None = None
 
     def acquire(self) -> None:
-        """Take the home and write our pid into the lock file. Raises HomeTaken."""
-        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(self._home / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Take the home and write our pid into the lock file. Raises HomeTaken, HomeUnusable."""
+        try:
+            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(self._home / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise HomeUnusable(self._home, error) from error
         try:
             fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
         except OSError as error:
@@ -113,8 +127,14 @@ def withdraw(home: Path) -> None:
 
 
 def find_live(home: Path) -> LiveGateway | None:
-    """Return the gateway that holds `home`, None when none does. Raises GatewayStarting."""
-    held, pid = _holder(home / LOCK_NAME)
+    """Return the gateway that holds `home`, None when none does.
+
+    Raises GatewayStarting, HomeUnusable.
+    """
+    try:
+        held, pid = _holder(home / LOCK_NAME)
+    except OSError as error:
+        raise HomeUnusable(home, error) from error
     if not held:
         return None
     live = _read(home / FILE_NAME)

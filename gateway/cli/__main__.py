@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gateway.cli.client import GatewayUnreachable, Refused
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.parser import build_parser, load_command
-from gateway.local import GatewayStarting, HomeTaken
+from gateway.local import GatewayStarting, HomeTaken, HomeUnusable
 from gateway.version import read_version
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         return status
     except Failure as failure:
         return _fail(failure, failure.status)
-    except HomeTaken as error:
+    except (HomeTaken, HomeUnusable) as error:
         return _fail(error, Exit.WRONG_USE)
     except (Refused, GatewayUnreachable, GatewayStarting) as error:
         return _fail(error, Exit.FAILED)

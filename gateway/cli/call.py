@@ -39,7 +39,7 @@ def value_of(result: Json) -> Any:
 def _parse(text: str) -> Mapping[str, Any]:
     try:
         arguments: object = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(Exit.WRONG_USE, f"The arguments are not JSON: {error}.") from error
     if not isinstance(arguments, dict):
         raise Failure(Exit.WRONG_USE, 'The arguments must be a JSON object, such as {"name": "x"}.')

@@ -10,6 +10,8 @@ from gateway.settings import ENV_FILE, Settings, SettingsError, load
 
 def read_settings(args: Namespace) -> Settings:
     """Return the settings. Raises Failure when one is wrong."""
+    if args.env_file is not None and not args.env_file.is_file():
+        raise Failure(Exit.WRONG_USE, f"--env-file {args.env_file} is no file.")
     try:
         return load(os.environ, args.env_file or ENV_FILE)
     except SettingsError as error:

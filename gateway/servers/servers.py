@@ -35,6 +35,8 @@ RESERVED = frozenset({"all", "claude-in-chrome", "claude-runner", "computer-use"
 LOADED_AT_ONCE = 8
 """Starts under way when all servers are loaded; more would only make each miss its time-out."""
 
+SEAT_S = 8.0
+"""A start takes two or three seconds; on a busy machine, eight at a time, longer."""
 SETTLE_S = 5.0
 """Beyond its start time-out a server gets this long to be restarted once or to give up."""
 
@@ -70,13 +72,15 @@ class Servers:
         return self._problems
 
     async def load_all(self) -> None:
-        """Hand every server on disk to the supervisor; return when all have settled."""
+        """Hand every server on disk to the supervisor; return when all had time to settle."""
         specs = await to_thread.run_sync(self._read_disk)
         seats = anyio.CapacityLimiter(LOADED_AT_ONCE)
 
         async def load(spec: ServerSpec) -> None:
+            # A silent server gives its seat up and goes on starting.
             async with seats:
-                await self._apply(spec)
+                with anyio.move_on_after(SEAT_S):
+                    await self._apply(spec)
 
         async with anyio.create_task_group() as group:
             for spec in specs:
