@@ -169,7 +169,7 @@ async def test_killed_fork_is_told_by_its_signal_and_takes_its_processes_along(
 async def test_server_that_ends_at_once_is_no_reason_to_distrust_forks(tmp_path: Path) -> None:
     """Ours: only what happens before a server's code runs is the warm process's."""
     async with open_warm(tmp_path) as stage:
-        seen = await stage.start(server(tmp_path, "raw", "raise SystemExit(97)"))
+        seen = await stage.start(server(tmp_path, "raw", "input()\nraise SystemExit(97)"))
         assert seen.last_exit == "exit code 97 before it was ready"
         assert stage.said(WentCold) == []
 
