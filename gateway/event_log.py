@@ -7,6 +7,7 @@ from supervisor.events import (
     ChildReady,
     ChildSpawned,
     Event,
+    HostRefused,
     LeftoverKilled,
     LimitExceeded,
     Reloaded,
@@ -54,21 +55,28 @@ def log_event(event: Event) -> None:
             log.warning(
                 "%s: killed generation %d: %s", event.server, event.generation, event.reason
             )
-        case Reloaded():
-            log.info(
-                "%s: generation %d took over; added %s, removed %s, changed %s",
-                event.server,
-                event.generation,
-                _names(event.tools_added),
-                _names(event.tools_removed),
-                _names(event.tools_changed),
-            )
-        case ReloadRejected():
-            log.warning("%s: new code rejected, the old goes on: %s", event.server, event.reason)
+        case Reloaded() | ReloadRejected():
+            _log_reload(event)
         case LeftoverKilled():
             log.warning("%s: ended pid %d, left by an earlier run", event.server, event.pid)
         case WarmStarted() | WarmLost() | WentCold():
             _log_warmth(event)
+        case HostRefused():
+            log.warning("%s: %s", event.server, event.sentence)
+
+
+def _log_reload(event: Reloaded | ReloadRejected) -> None:
+    if isinstance(event, ReloadRejected):
+        log.warning("%s: new code rejected, the old goes on: %s", event.server, event.reason)
+        return
+    log.info(
+        "%s: generation %d took over; added %s, removed %s, changed %s",
+        event.server,
+        event.generation,
+        _names(event.tools_added),
+        _names(event.tools_removed),
+        _names(event.tools_changed),
+    )
 
 
 def _log_exit(event: ChildExited) -> None:

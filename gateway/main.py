@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -79,7 +80,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         guard = Guard(store, run_tokens)
         seen = _Watchers()
         loaded = anyio.Event()
-        async with _supervisor(settings, credentials, seen) as supervisor:
+        async with _supervisor(settings, credentials, seen, base_url) as supervisor:
             relay = ServerEndpoint(supervisor)
             async with Runner(
                 store=store,
@@ -162,7 +163,9 @@ class _Watchers:
             self.dashboard.live.mark_changed()
 
 
-def _supervisor(settings: Settings, credentials: Credentials, seen: _Watchers) -> Supervisor:
+def _supervisor(
+    settings: Settings, credentials: Credentials, seen: _Watchers, base_url: str
+) -> Supervisor:
     async def values(spec: ServerSpec) -> Mapping[str, str]:
         try:
             return await credentials.values(spec.name, [c.key for c in spec.credentials])
@@ -178,8 +181,14 @@ def _supervisor(settings: Settings, credentials: Credentials, seen: _Watchers) -
             code_roots=(settings.fixed_servers_dir, settings.dynamic_servers_dir),
         ),
         uid_base=settings.sandbox_uid_base,
+        closed_ports=_ports(base_url),
     )
     return Supervisor(config=config, credentials=values, emit=seen.emit)
+
+
+def _ports(base_url: str) -> tuple[int, ...]:
+    port = urlsplit(base_url).port
+    return () if port is None else (port,)
 
 
 def _servers(

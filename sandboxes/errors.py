@@ -22,6 +22,10 @@ class NetworkUnavailable(SandboxError):
     """The asked kind of network access cannot be given."""
 
 
+class InvalidHost(SandboxError):
+    """A text that names no host which a server may be granted or ask for."""
+
+
 class CommandNotFound(SandboxError):
     """The program to start is not there."""
 

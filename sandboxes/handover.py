@@ -21,7 +21,6 @@ NUMBER = struct.Struct("i")
 def place(number: int) -> None:
     """Put the inherited socket where the launcher inside looks for it."""
     os.dup2(number, HANDOVER_FD)
-    os.set_inheritable(HANDOVER_FD, True)  # noqa: FBT003 - positional in the library
 
 
 def offer(ports: list[int]) -> None:

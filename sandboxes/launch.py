@@ -13,9 +13,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sandboxes import bubblewrap, environment, interpreter, landlock, reach, seccomp, system
+from sandboxes import (
+    bubblewrap,
+    environment,
+    hosts,
+    interpreter,
+    landlock,
+    reach,
+    seccomp,
+    system,
+    way_out,
+)
 from sandboxes.errors import CommandNotFound, LevelUnavailable, NetworkUnavailable, SandboxError
-from sandboxes.policy import Level, Limits, NetworkMode, Policy
+from sandboxes.policy import Level, Limits, Network, NetworkMode, Policy
+from sandboxes.way_out import Egress
 
 LAUNCHER = interpreter.SANDBOXES / "launcher.py"
 STRONG_LANDLOCK = 1
@@ -60,6 +71,8 @@ class Launch:
     pass_fds: tuple[int, ...] = ()
     confinement: Confinement | None = None
     """At level strong: for a start without a program of its own (see `warm`)."""
+    egress: Egress | None = None
+    """What the child reaches through a proxy, which whoever starts it serves (`egress.Proxy`)."""
 
     def handing_over(self, descriptor: int) -> tuple[str, ...]:
         """Return `argv` for a process that inherits this socket to hand its listeners over."""
@@ -74,6 +87,7 @@ def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy
     Raises:
         LevelUnavailable: the level cannot be had here.
         NetworkUnavailable: the network access cannot be given.
+        InvalidHost: a granted host is no name.
         CommandNotFound: the program does not exist.
         RefusedName: `env` would steer our own launcher.
         SandboxError: a granted path is missing or cannot be read by the child.
@@ -99,12 +113,20 @@ def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy
         root=os.geteuid() == 0,
     )
     outside = [*_launcher(os.getpid()), "--wraps", "--", str(_bubblewrap()), *tree, "--"]
+    granted = _egress(policy.network)
     return Launch(
         (*outside, *_launcher(INIT_OF_NAMESPACE), *inside),
-        env,
+        env if granted is None else {**env, **way_out.ENVIRONMENT},
         Path("/"),
         confinement=Confinement(tuple(tree), tuple(inside)),
+        egress=granted,
     )
+
+
+def _egress(network: Network) -> Egress | None:
+    if network.mode is not NetworkMode.HOSTS:
+        return None
+    return Egress(hosts.parse_rules(network.hosts), private=network.private_addresses)
 
 
 def _program(name: str, env: Mapping[str, str], cwd: Path) -> Path:
@@ -159,9 +181,10 @@ def _check_machine(policy: Policy) -> None:
         )
     if os.geteuid() == 0 and not policy.uid:
         raise LevelUnavailable(level, "started as root without a user for the server")
-    if policy.network.mode is NetworkMode.HOSTS:
+    if policy.network.mode is NetworkMode.HOSTS and level is not Level.STRONG:
         raise NetworkUnavailable(
-            "Network access to single hosts is not available yet; ask for 'none' or 'full'."
+            "Network access to single hosts needs sandbox level 'strong', because a server without "
+            "a network of its own could go past the proxy; set SANDBOX=strong or grant no hosts."
         )
 
 
@@ -201,6 +224,8 @@ def _common(policy: Policy, *, read: Sequence[object], write: Sequence[object]) 
         options += ["--uid", str(policy.uid)]
     if policy.network.mode is NetworkMode.FULL:
         options += ["--internet"]
+        for port in policy.closed_ports:
+            options += ["--closed-port", str(port)]
     for path in read:
         options += ["--read", str(path)]
     for path in write:
@@ -217,6 +242,8 @@ def _strong(policy: Policy, read_only: Sequence[Path]) -> list[str]:
     options = _common(policy, read=read, write=write)
     for port in policy.listeners:
         options += ["--listen", str(port)]
+    if policy.network.mode is NetworkMode.HOSTS:
+        options += ["--proxied", "--listen", str(way_out.PORT)]
     processes = policy.limits.processes
     return [*options, "--landlock", str(STRONG_LANDLOCK), "--rlimit", f"NPROC={processes}"]
 

@@ -39,6 +39,8 @@ class Order:
         self.uid: int | None = None
         self.minimum_landlock = 1
         self.internet = False
+        self.closed_ports: list[int] = []
+        self.proxied = False
         self.handover: int | None = None
         self.listen: list[int] = []
         self.extra_processes: int | None = None
@@ -80,6 +82,8 @@ def _flag(order: Order, option: str) -> bool:
         order.confine = True
     elif option == "--internet":
         order.internet = True
+    elif option == "--proxied":
+        order.proxied = True
     else:
         return False
     return True
@@ -87,10 +91,11 @@ def _flag(order: Order, option: str) -> bool:
 
 def _value(order: Order, option: str, value: str) -> None:
     paths = {"--read": order.read, "--write": order.write, "--device": order.devices}
+    ports = {"--listen": order.listen, "--closed-port": order.closed_ports}
     if option in paths:
         paths[option].append(value)
-    elif option == "--listen":
-        order.listen.append(int(value))
+    elif option in ports:
+        ports[option].append(int(value))
     elif option == "--handover":
         order.handover = int(value)
     elif option == "--parent":
@@ -172,7 +177,7 @@ def close_inherited(order: Order) -> None:
 
 def confine(order: Order) -> None:
     """Take every privilege, file and system call away that was not granted."""
-    network = order.internet or bool(order.listen)
+    network = order.internet or (bool(order.listen) and not order.proxied)
     kernel.drop_capabilities()
     kernel.prctl("setting no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
     landlock.restrict(
@@ -181,9 +186,12 @@ def confine(order: Order) -> None:
         write=order.write,
         devices=order.devices,
         deny_tcp=not network,
+        connect=order.listen,
+        closed=order.closed_ports,
     )
     os.umask(0o077)
-    seccomp.install(seccomp.INTERNET if network else ())
+    proxied = seccomp.PROXY if order.proxied else ()
+    seccomp.install(seccomp.INTERNET if network else proxied)
 
 
 def lower_priority() -> None:

@@ -23,15 +23,20 @@ class NetworkMode(StrEnum):
 
     NONE = "none"
     HOSTS = "hosts"
+    """Named hosts, through a proxy of ours; level strong alone can hold a child to it."""
     FULL = "full"
+    """The machine's own network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Network access of a child; `hosts` counts only in mode HOSTS."""
+    """Network access of a child; `hosts` and `private_addresses` count only in mode HOSTS."""
 
     mode: NetworkMode = NetworkMode.NONE
     hosts: tuple[str, ...] = ()
+    """As `hosts.parse_rule` reads them."""
+    private_addresses: bool = False
+    """True: the hosts may have addresses of private networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +68,7 @@ class Policy:
     listeners: tuple[int, ...] = ()
     """Loopback ports of the child's own network that its launcher opens and hands to whoever
     started it (level strong; not for a child with the machine's network)."""
+    closed_ports: tuple[int, ...] = ()
+    """TCP ports that stay out of reach of a child with the machine's own network."""
     uid: int | None = None
     """User and group the child becomes when the gateway runs as root; without meaning otherwise."""

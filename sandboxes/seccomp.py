@@ -11,7 +11,28 @@ import struct
 from sandboxes import kernel
 
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
-INTERNET = (AF_INET, AF_INET6)
+SOCK_STREAM, SOCK_DGRAM = 1, 2
+NETLINK_ROUTE = 0
+FIRST_ODD_PROTOCOL = 256
+"""SMC and Multipath TCP: they reach TCP ports, and Landlock's rules for TCP do not see them."""
+
+
+class Family:
+    """A socket family that may be opened, of one type or all, with protocols below a number."""
+
+    def __init__(self, number: int, *, below: int, only_type: int | None = None) -> None:
+        self.number = number
+        self.below = below
+        self.only_type = only_type
+
+
+PROXY = (Family(AF_INET, only_type=SOCK_STREAM, below=FIRST_ODD_PROTOCOL),)
+INTERNET = (
+    Family(AF_INET, below=FIRST_ODD_PROTOCOL),
+    Family(AF_INET6, below=FIRST_ODD_PROTOCOL),
+    # The resolver lists addresses by netlink; every other netlink protocol is closed.
+    Family(AF_NETLINK, below=NETLINK_ROUTE + 1),
+)
 
 # Refused with EPERM. The numbers of calls that a machine does not have are left out of its table.
 _X86_64 = {
@@ -55,6 +76,10 @@ _X86_64_SELF = (302, 203, 144, 142, 314)
 _AARCH64_SELF = (261, 122, 119, 118, 274)
 
 
+FIRST, SECOND, THIRD, FOURTH = 16, 24, 32, 40
+"""Offsets of the low halves of a call's arguments (little endian)."""
+
+
 class Machine:
     """The numbers that differ between processors."""
 
@@ -71,6 +96,7 @@ class Machine:
         ioctl: int,
         prctl: int,
         memfd_create: int,
+        sends: tuple[tuple[int, int], ...],
     ) -> None:
         self.audit = audit
         self.refused = refused
@@ -82,6 +108,8 @@ class Machine:
         self.ioctl = ioctl
         self.prctl = prctl
         self.memfd_create = memfd_create
+        self.sends = sends
+        """sendto, sendmsg, sendmmsg, each with the offset of its flags."""
 
 
 MACHINES = {
@@ -96,6 +124,7 @@ MACHINES = {
         ioctl=16,
         prctl=157,
         memfd_create=319,
+        sends=((44, FOURTH), (46, THIRD), (307, FOURTH)),
     ),
     "aarch64": Machine(
         audit=0xC00000B7,
@@ -108,6 +137,7 @@ MACHINES = {
         ioctl=29,
         prctl=167,
         memfd_create=279,
+        sends=((206, FOURTH), (211, THIRD), (269, FOURTH)),
     ),
 }
 CLONE3 = 435
@@ -116,7 +146,9 @@ FIRST_UNKNOWN = 467
 X32_BIT = 0x40000000
 NEW_NAMESPACES = 0x7E020000 | 0x80
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
-SOCK_TYPE_MASK, SOCK_DGRAM = 0xF, 2
+SOCK_TYPE_MASK = 0xF
+MSG_FASTOPEN = 0x20000000
+"""Sends and connects at once, past Landlock's check of connecting."""
 SECCOMP_MODE_FILTER = 2
 PR_SET_DUMPABLE = 4
 
@@ -124,8 +156,6 @@ LOAD, AND, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 REFUSE, ABSENT = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 NUMBER, ARCHITECTURE = 0, 4
-FIRST, SECOND, THIRD = 16, 24, 32
-"""Offsets of the low halves of a call's arguments (little endian)."""
 
 
 _ZERO_OR_REFUSED = [(EQUAL, 0, 0, 1), (RETURN, ALLOW, 0, 0), (RETURN, REFUSE, 0, 0)]
@@ -148,8 +178,8 @@ class Program:
             self.add(*instruction)
 
 
-def program(machine: Machine, families: tuple[int, ...]) -> bytes:
-    """Return the filter; `families` are the socket families that socket() may open."""
+def program(machine: Machine, families: tuple[Family, ...]) -> bytes:
+    """Return the filter; `families` are those that socket() may open."""
     made = Program()
     made.add(LOAD, ARCHITECTURE)
     made.add(EQUAL, machine.audit, 1, 0)
@@ -209,6 +239,8 @@ def program(machine: Machine, families: tuple[int, ...]) -> bytes:
     )
     made.when(machine.socketpair, _socketpair())
     made.when(machine.socket, _socket(families))
+    for number, offset in machine.sends:
+        made.when(number, _flags(offset))
     made.add(RETURN, ALLOW)
     return b"".join(made.code)
 
@@ -227,22 +259,42 @@ def _socketpair() -> list[tuple[int, int, int, int]]:
     ]
 
 
-def _socket(families: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+def _socket(families: tuple[Family, ...]) -> list[tuple[int, int, int, int]]:
     body = [(LOAD, FIRST, 0, 0)]
     for family in families:
-        body += [(EQUAL, family, 0, 1), (RETURN, ALLOW, 0, 0)]
-    if families:
-        # The resolver lists addresses by netlink; every other netlink protocol is closed.
-        body += [
-            (EQUAL, AF_NETLINK, 0, 3),
-            (LOAD, THIRD, 0, 0),
-            (EQUAL, 0, 0, 1),
-            (RETURN, ALLOW, 0, 0),
-        ]
+        checks = _checks(family)
+        body += [(EQUAL, family.number, 0, len(checks)), *checks]
     return [*body, (RETURN, REFUSE, 0, 0)]
 
 
-def install(families: tuple[int, ...]) -> None:
+def _checks(family: Family) -> list[tuple[int, int, int, int]]:
+    checks: list[tuple[int, int, int, int]] = []
+    if family.only_type is not None:
+        checks += [
+            (LOAD, SECOND, 0, 0),
+            (AND, SOCK_TYPE_MASK, 0, 0),
+            (EQUAL, family.only_type, 1, 0),
+            (RETURN, REFUSE, 0, 0),
+        ]
+    return [
+        *checks,
+        (LOAD, THIRD, 0, 0),
+        (AT_LEAST, family.below, 0, 1),
+        (RETURN, REFUSE, 0, 0),
+        (RETURN, ALLOW, 0, 0),
+    ]
+
+
+def _flags(offset: int) -> list[tuple[int, int, int, int]]:
+    return [
+        (LOAD, offset, 0, 0),
+        (ANY_BIT, MSG_FASTOPEN, 0, 1),
+        (RETURN, REFUSE, 0, 0),
+        (RETURN, ALLOW, 0, 0),
+    ]
+
+
+def install(families: tuple[Family, ...]) -> None:
     """Filter this process and its descendants, for good. Needs no_new_privs.
 
     Raises:

@@ -109,6 +109,8 @@ class ForkedChild:
     """A child of a warm process, and the gateway's ends of its pipes."""
 
     start = launch.StartKind.WARM
+    way_out = None
+    """Children with granted hosts start cold."""
 
     def __init__(
         self, *, pidfd: int, pipes: "Pipes", forget: Callable[["ForkedChild"], None]

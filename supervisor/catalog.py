@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sandboxes.environment import check_name as check_variable
-from sandboxes.errors import RefusedName
+from sandboxes.errors import InvalidHost, RefusedName
+from sandboxes.hosts import parse_rules
 from sandboxes.policy import MIB, Limits, Network, NetworkMode
 from supervisor.errors import InvalidServer
 from supervisor.spec import (
@@ -44,6 +45,7 @@ class _Credential(_Strict):
 
 class _Hosts(_Strict):
     hosts: tuple[str, ...]
+    private_addresses: bool = False
 
 
 class _Limits(_Strict):
@@ -191,10 +193,12 @@ def _check_grants(name: str, kind: ServerKind, metadata: Metadata) -> None:
     """Refuse what only the owner may grant, in metadata that a model may have written."""
     if kind is ServerKind.FIXED:
         return
-    if metadata.network == "full" or metadata.read_only or metadata.read_write:
+    network = metadata.network
+    private = isinstance(network, _Hosts) and network.private_addresses
+    if network == "full" or private or metadata.read_only or metadata.read_write:
         raise InvalidServer(
-            f"Server {name!r} asks for full network or extra paths; only the owner grants those, "
-            f"by making it a fixed server."
+            f"Server {name!r} asks for full network, private addresses or extra paths; only the "
+            f"owner grants those, by making it a fixed server."
         )
 
 
@@ -208,7 +212,7 @@ def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
         command=_command(folder, metadata),
         environment=_environment(folder.name, metadata),
         credentials=_credentials(folder.name, metadata),
-        network=_network(metadata),
+        network=_network(folder.name, metadata),
         limits=_limits(metadata),
         start_timeout_s=metadata.start_timeout_s,
         call_timeout_s=metadata.call_timeout_s,
@@ -248,10 +252,15 @@ def _check_variable(name: str, key: str) -> None:
         raise InvalidServer(f"{METADATA} of server {name!r}: {error}") from error
 
 
-def _network(metadata: Metadata) -> Network:
-    if isinstance(metadata.network, _Hosts):
-        return Network(NetworkMode.HOSTS, metadata.network.hosts)
-    return Network(NetworkMode(metadata.network))
+def _network(name: str, metadata: Metadata) -> Network:
+    given = metadata.network
+    if not isinstance(given, _Hosts):
+        return Network(NetworkMode(given))
+    try:
+        parse_rules(given.hosts)
+    except InvalidHost as error:
+        raise InvalidServer(f"{METADATA} of server {name!r}: {error}") from error
+    return Network(NetworkMode.HOSTS, given.hosts, given.private_addresses)
 
 
 def _limits(metadata: Metadata) -> Limits:

@@ -126,6 +126,15 @@ class WentCold:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class HostRefused:
+    """A child asked its proxy for a host that it may not reach."""
+
+    server: str
+    host: str
+    sentence: str
+
+
 Event = (
     StateChanged
     | ChildSpawned
@@ -138,4 +147,5 @@ Event = (
     | WarmStarted
     | WarmLost
     | WentCold
+    | HostRefused
 )

@@ -36,6 +36,8 @@ class Workplace:
     home_mark: str
     warm: WarmConfig | None = None
     """What forked children can be given; None where every start is cold."""
+    closed_ports: tuple[int, ...] = ()
+    """Out of reach of children with network `full`."""
 
     def data_dir(self, name: str) -> Path:
         """Return the folder a server may write."""
@@ -102,6 +104,7 @@ class Launcher:
             read_write=(private, *spec.read_write),
             network=spec.network,
             limits=spec.limits,
+            closed_ports=place.closed_ports,
             uid=uid,
         )
         ready = prepare(self._command(spec), env=environment, cwd=data_dir, policy=policy)

@@ -53,6 +53,8 @@ class ChildProcess:
         self.started_at = psutil.Process(spawned.pid).create_time()
         self.spawned_at = time.monotonic()
         self.returncode: int | None = None
+        self.way_out = spawned.way_out
+        """None: the child reaches nothing through a proxy. To be served from spawn on."""
         self._spawned = spawned
         self._pipes = pipes
         self._loop = asyncio.get_running_loop()

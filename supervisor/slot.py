@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 
 from sandboxes.errors import SandboxError
 from sandboxes.launch import Launch
+from sandboxes.outside import Outside
 from supervisor.child import Child, Reports, Spawn
 from supervisor.errors import NotConfigured, ServerUnavailable, StartFailed, SupervisorError
 from supervisor.events import (
@@ -32,6 +33,7 @@ from supervisor.events import (
 )
 from supervisor.link import Notice
 from supervisor.lists import Tool, compare
+from supervisor.outlet import Outlet
 from supervisor.restart import DeathRecord, RestartPolicy, after_death
 from supervisor.spec import ReloadStrategy, ServerSpec
 from supervisor.stderr_log import StderrLog
@@ -55,6 +57,8 @@ class SlotContext:
     on_notice: Callable[[str, Notice], None]
     policy: RestartPolicy
     log: StderrLog
+    outside: Outside
+    """What children with granted hosts reach."""
 
 
 class Want(Enum):
@@ -91,6 +95,7 @@ class Slot:
         self.tools: tuple[Tool, ...] = ()
         self.calls_before = 0
         self.errors_before = 0
+        self.outlet = Outlet(spec.name, context.outside, context.emit)
         self._context = context
         self._child: Child | None = None
         self._orders: asyncio.Queue[Order] = asyncio.Queue()
@@ -337,6 +342,8 @@ class Slot:
 
     def _spawned(self, child: Child) -> None:
         self._context.on_spawned(child)
+        assert self._group is not None
+        self._group.start_soon(self.outlet.serve, child.process)
         self._context.emit(ChildSpawned(self.spec.name, child.generation, child.process.pid))
 
     def _exited(self, child: Child) -> None:

@@ -1,11 +1,11 @@
 """What can be seen of a server at one instant: a copy, safe to keep."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandboxes.launch import StartKind
-from sandboxes.policy import Level
+from sandboxes.policy import Level, Network
 from supervisor.events import ServerState
 from supervisor.spec import Era, ServerKind
 
@@ -37,3 +37,9 @@ class ServerSnapshot:
     stderr_tail: tuple[str, ...]
     last_exit: str | None
     digest: str
+    network: Network = field(default_factory=Network)
+    refused_hosts: tuple[str, ...] = ()
+    """The last ones that its children asked for without a grant, oldest first."""
+    bytes_out: int = 0
+    """Through the proxy for granted hosts, since the supervisor began."""
+    bytes_in: int = 0

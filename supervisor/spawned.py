@@ -5,10 +5,12 @@ Above: `process`. Below: `sandboxes.launch`, and `sandboxes.warm` for forks of a
 
 import os
 import signal
+import socket
 import subprocess
 from contextlib import ExitStack, suppress
 from typing import Protocol
 
+from sandboxes.egress import WayOut
 from sandboxes.launch import Launch, StartKind
 
 
@@ -25,6 +27,9 @@ class Spawned(Protocol):
     def stdout(self) -> int: ...
     @property
     def stderr(self) -> int: ...
+
+    @property
+    def way_out(self) -> WayOut | None: ...
 
     @property
     def exit_fd(self) -> int:
@@ -57,11 +62,19 @@ class ColdProcess:
             child_in, self.stdin = _pipe(theirs, ours)
             self.stdout, child_out = _pipe(ours, theirs)
             self.stderr, child_err = _pipe(ours, theirs)
+            argv, pass_fds = launch.argv, launch.pass_fds
+            self.way_out: WayOut | None = None
+            if launch.egress is not None:
+                mine, its = socket.socketpair()
+                ours.enter_context(mine)
+                theirs.enter_context(its)
+                argv, pass_fds = launch.handing_over(its.fileno()), (*pass_fds, its.fileno())
+                self.way_out = WayOut(launch.egress, mine)
             self._popen = subprocess.Popen(
-                launch.argv,
+                argv,
                 env=dict(launch.env),
                 cwd=launch.cwd,
-                pass_fds=launch.pass_fds,
+                pass_fds=pass_fds,
                 stdin=child_in,
                 stdout=child_out,
                 stderr=child_err,

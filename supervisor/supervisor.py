@@ -16,6 +16,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sandboxes.launch import Launch
+from sandboxes.outside import Internet, Outside
 from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level
 from sandboxes.warm import WarmConfig
@@ -62,6 +63,8 @@ class SupervisorConfig:
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     warm: WarmStarts | None = None
     """None: every start is cold. Of use at level strong alone."""
+    closed_ports: tuple[int, ...] = ()
+    """Ports, such as the gateway's own, that children with network `full` cannot connect to."""
 
 
 Credentials = Callable[[ServerSpec], Awaitable[Mapping[str, str]]]
@@ -77,7 +80,10 @@ class Supervisor:
         config: SupervisorConfig,
         credentials: Credentials,
         emit: Callable[[Event], None],
+        outside: Outside | None = None,
     ) -> None:
+        """`outside` is what children with granted hosts reach; None: the internet."""
+        self._outside = outside or Internet()
         self._config = config
         self._emit = emit
         self._slots: dict[str, Slot] = {}
@@ -85,7 +91,13 @@ class Supervisor:
         self._mark = hashlib.sha256(bytes(config.home)).hexdigest()[:16]
         warm = _warm_config(config)
         workplace = Workplace(
-            config.home / "servers", config.python, config.level, config.uid_base, self._mark, warm
+            config.home / "servers",
+            config.python,
+            config.level,
+            config.uid_base,
+            self._mark,
+            warm,
+            config.closed_ports,
         )
         self._launcher = Launcher(workplace, credentials)
         self._watch = Watch(emit, workplace.writable)
@@ -263,6 +275,7 @@ class Supervisor:
             on_notice=self._noticed,
             policy=self._config.restart,
             log=log,
+            outside=self._outside,
         )
         slot = self._slots[spec.name] = Slot(spec, context)
         assert self._group is not None
@@ -311,6 +324,10 @@ class Supervisor:
             stderr_tail=slot.log.tail(),
             last_exit=slot.last_exit,
             digest=slot.spec.digest,
+            network=slot.spec.network,
+            refused_hosts=slot.outlet.refused_hosts,
+            bytes_out=slot.outlet.traffic.bytes_out,
+            bytes_in=slot.outlet.traffic.bytes_in,
         )
 
 

@@ -53,6 +53,9 @@ class ServerRow:
     tone: Tone
     reason: str
     level: str
+    network: str
+    hosts: str
+    """Those it may reach, where it may reach only some."""
     generation: str
     pid: str
     uptime: str
@@ -121,6 +124,8 @@ def _server_row(snapshot: ServerSnapshot) -> ServerRow:
         tone=_STATE_TONES[snapshot.state],
         reason=snapshot.reason,
         level=snapshot.level.value,
+        network=snapshot.network.mode.value,
+        hosts=", ".join(snapshot.network.hosts),
         generation=str(snapshot.generation) if snapshot.generation else NONE,
         pid=NONE if snapshot.pid is None else str(snapshot.pid),
         uptime=duration(snapshot.uptime_s),

@@ -47,6 +47,8 @@ class ServerReport:
     credentials: tuple[CredentialStatus, ...]
     failure: Failure | None = None
     """Why what was asked for did not come to life."""
+    undeclared_hosts: tuple[str, ...] = ()
+    """Hosts that code just written names and that the server may not reach."""
 
     @property
     def missing(self) -> tuple[str, ...]:

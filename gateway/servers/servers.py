@@ -12,8 +12,10 @@ import anyio
 from anyio import CancelScope, to_thread
 
 from gateway.credentials import Credentials
+from gateway.servers.code import parse_code
 from gateway.servers.draft import Draft, apply_draft
 from gateway.servers.folders import DynamicFolders, Source
+from gateway.servers.hosts import undeclared_hosts
 from gateway.servers.report import (
     CredentialStatus,
     Failure,
@@ -99,12 +101,12 @@ class Servers:
             raise InvalidServer(f"The server name {name!r} is reserved; choose another.")
         async with self._turn(name):
             self._check_free(name)
-            await self._stage(name, apply_draft(Source(None, {}), draft))
+            hosts = await self._stage(name, apply_draft(Source(None, {}), draft))
             with _to_the_end():
                 await self._store.servers.set_enabled(name, enable)
                 spec = await to_thread.run_sync(self._put_in_place, name)
                 self._specs[name] = spec
-                return await self._apply(spec)
+                return replace(await self._apply(spec), undeclared_hosts=hosts)
 
     async def update(self, name: str, draft: Draft) -> ServerReport:
         """Change a dynamic server as a whole or not at all, and report.
@@ -117,9 +119,9 @@ class Servers:
         async with self._turn(name):
             self.spec(name, ServerKind.DYNAMIC)
             before = await to_thread.run_sync(self._folders.read, name)
-            await self._stage(name, apply_draft(before, draft))
+            hosts = await self._stage(name, apply_draft(before, draft))
             with _to_the_end():
-                return await self._replace(name)
+                return replace(await self._replace(name), undeclared_hosts=hosts)
 
     async def delete(self, name: str) -> None:
         """Stop a dynamic server and remove its folder, data, credentials and switch.
@@ -257,13 +259,17 @@ class Servers:
         switch = await self._store.servers.enabled(spec.name)
         return spec.name not in self._off_by_default if switch is None else switch
 
-    async def _stage(self, name: str, source: Source) -> None:
-        """Write the next folder; leave nothing behind if it is no server."""
-        await to_thread.run_sync(self._stage_checked, name, source)
+    async def _stage(self, name: str, source: Source) -> tuple[str, ...]:
+        """Write the next folder and return the hosts it names without a grant.
 
-    def _stage_checked(self, name: str, source: Source) -> None:
+        Nothing is left behind if it is no server.
+        """
+        return await to_thread.run_sync(self._stage_checked, name, source)
+
+    def _stage_checked(self, name: str, source: Source) -> tuple[str, ...]:
         try:
-            read_server(self._folders.stage(name, source), ServerKind.DYNAMIC)
+            spec = read_server(self._folders.stage(name, source), ServerKind.DYNAMIC)
+            return undeclared_hosts(parse_code(source.code), spec.network) if source.code else ()
         except BaseException:
             self._folders.discard_staged(name)
             raise

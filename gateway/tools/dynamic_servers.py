@@ -5,7 +5,7 @@ from typing import Annotated
 from fastmcp.tools import tool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from gateway.servers import Draft
+from gateway.servers import Draft, ServerReport
 from gateway.tools.arguments import CredentialKey, ServerName
 from gateway.tools.hints import CHANGE, OPEN, READ, SWITCH
 from gateway.tools.server_views import (
@@ -65,7 +65,11 @@ Hosts = Annotated[
     list[str],
     Field(
         max_length=100,
-        description="Host names the server may reach; without any it has no network.",
+        description=(
+            "Every host the server may reach over https, such as 'api.example.com', "
+            "'*.example.com' for all names below it, or 'example.com:8443'; replaces what was "
+            "granted before. Without any it has no network."
+        ),
     ),
 ]
 
@@ -97,7 +101,7 @@ class DynamicServerTools:
         draft = _draft(code, description, credentials, network)
         report = await self._services.servers.create(name, draft, enable=enable)
         done = f"Server {name!r} is created and {report.snapshot.state}."
-        return view_change(report, f"{done}{_what_next(report.missing)}")
+        return view_change(report, f"{done}{_what_next(report)}")
 
     @tool(title="List dynamic MCP servers", annotations=READ)
     async def list_dynamic_mcp_servers(self) -> ServerList:
@@ -140,7 +144,7 @@ class DynamicServerTools:
         done = (
             f"Server {name!r} is {report.snapshot.state}, generation {report.snapshot.generation}."
         )
-        return view_change(report, f"{done}{_what_next(report.missing)}")
+        return view_change(report, f"{done}{_what_next(report)}")
 
     @tool(title="Delete an MCP server", annotations=CHANGE)
     async def delete_mcp_server(self, name: ServerName) -> Deleted:
@@ -185,5 +189,11 @@ def _network(hosts: list[str]) -> Network:
     return Network(NetworkMode.HOSTS, tuple(hosts)) if hosts else Network(NetworkMode.NONE)
 
 
-def _what_next(missing: tuple[str, ...]) -> str:
-    return f" Set {', '.join(missing)} with set_server_credential." if missing else ""
+def _what_next(report: ServerReport) -> str:
+    said = ""
+    if report.missing:
+        said += f" Set {', '.join(report.missing)} with set_server_credential."
+    if report.undeclared_hosts:
+        hosts = ", ".join(report.undeclared_hosts)
+        said += f" Its code names hosts that it may not reach: {hosts}; grant them with network."
+    return said

@@ -56,6 +56,8 @@ class ServerView:
     errors: int
     in_flight: int
     last_exit: str | None
+    refused_hosts: list[str]
+    """The last ones it asked for without a grant."""
     tools: list[str]
     missing_credentials: list[str]
 
@@ -88,6 +90,8 @@ class ServerAnswer:
     server: ServerView
     tools: list[ToolView]
     credentials: list[CredentialView]
+    undeclared_hosts: list[str]
+    """Hosts that the code names and that the server may not reach."""
     stderr_tail: list[str]
 
 
@@ -153,6 +157,7 @@ def view_server(report: ServerReport) -> ServerView:
         errors=seen.errors,
         in_flight=seen.in_flight,
         last_exit=seen.last_exit,
+        refused_hosts=list(seen.refused_hosts),
         tools=[tool.name for tool in view_tools(seen)],
         missing_credentials=list(report.missing),
     )
@@ -192,6 +197,7 @@ def view_change(report: ServerReport, done: str) -> ServerAnswer:
         server=view_server(report),
         tools=view_tools(report.snapshot),
         credentials=view_credentials(report.credentials),
+        undeclared_hosts=list(report.undeclared_hosts),
         stderr_tail=list(failure.stderr_tail) if failure else [],
     )
 

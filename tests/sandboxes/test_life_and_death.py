@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from sandboxes import interpreter, launch
-from sandboxes.errors import CommandNotFound, LevelUnavailable, NetworkUnavailable, SandboxError
+from sandboxes.errors import (
+    CommandNotFound,
+    InvalidHost,
+    LevelUnavailable,
+    NetworkUnavailable,
+    SandboxError,
+)
 from sandboxes.policy import Level, Network, NetworkMode
 from tests.sandboxes.conftest import GUARD_S, Room, build_room, finish
 
@@ -211,11 +217,22 @@ def test_link_in_a_home_folder_is_no_installation(tmp_path: Path) -> None:
     assert Path(sys.prefix) in interpreter.folders(link)
 
 
-def test_network_to_single_hosts_is_refused_for_now(confined: Room) -> None:
-    """A known gap, refused in words: there is no proxy yet."""
+def test_network_to_single_hosts_needs_a_network_of_its_own(confined: Room) -> None:
+    """Ours: under `reduced` a child could go past the proxy, so it does not start."""
     wanted = confined.policy(network=Network(NetworkMode.HOSTS, ("example.org",)))
+    if confined.level is Level.STRONG:
+        assert confined.prepare(("/bin/true",), policy=wanted).egress is not None
+        return
     with pytest.raises(NetworkUnavailable):
         confined.prepare(("/bin/true",), policy=wanted)
+
+
+def test_no_child_starts_with_a_wrong_host(strong: Room) -> None:
+    """Ours: a grant that cannot be read is no grant."""
+    for hosts in ((), ("*",), ("127.0.0.1",)):
+        wanted = strong.policy(network=Network(NetworkMode.HOSTS, hosts))
+        with pytest.raises(InvalidHost):
+            strong.prepare(("/bin/true",), policy=wanted)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user to change to")

@@ -10,10 +10,12 @@ from sandboxes import seccomp
 MACHINES = sorted(seccomp.MACHINES)
 
 
-def verdict(machine: str, number: int, *arguments: int, internet: bool = False) -> int:
+def verdict(
+    machine: str, number: int, *arguments: int, families: tuple[seccomp.Family, ...] = ()
+) -> int:
     """What the kernel would answer to a call: a seccomp return value."""
     table = seccomp.MACHINES[machine]
-    code = seccomp.program(table, seccomp.INTERNET if internet else ())
+    code = seccomp.program(table, families)
     return run(code, number, table.audit, *arguments)
 
 
@@ -64,10 +66,39 @@ def test_socket_families(machine: str) -> None:
     for family in range(64):
         assert verdict(machine, socket, family, 1) == seccomp.REFUSE
     passed = {
-        f for f in range(64) if verdict(machine, socket, f, 1, internet=True) == seccomp.ALLOW
+        (f, t, p)
+        for f in range(64)
+        for t in (1, 2, 3)
+        for p in (0, 15, 256, 262)
+        if verdict(machine, socket, f, t, p, families=seccomp.INTERNET) == seccomp.ALLOW
     }
-    assert passed == {seccomp.AF_INET, seccomp.AF_INET6, seccomp.AF_NETLINK}
-    assert verdict(machine, socket, seccomp.AF_NETLINK, 3, 15, internet=True) == seccomp.REFUSE
+    families = (seccomp.AF_INET, seccomp.AF_INET6)
+    internet = {(f, t, p) for f in families for t in (1, 2, 3) for p in (0, 15)}
+    assert passed == internet | {(seccomp.AF_NETLINK, t, 0) for t in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_child_with_a_proxy_opens_tcp_alone(machine: str) -> None:
+    """Ours: there is nothing but the proxy to talk to, and it speaks TCP."""
+    socket = seccomp.MACHINES[machine].socket
+    passed = {
+        (f, t, p)
+        for f in range(64)
+        for t in (1, 2, 3, 5, 1 | 0x80000)
+        for p in (0, 6, 256, 262)
+        if verdict(machine, socket, f, t, p, families=seccomp.PROXY) == seccomp.ALLOW
+    }
+    assert passed == {(seccomp.AF_INET, t, p) for t in (1, 1 | 0x80000) for p in (0, 6)}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_no_data_is_sent_that_connects_by_itself(machine: str) -> None:
+    """Ours: Landlock looks at connect(2) alone, and TCP Fast Open connects in sendto(2)."""
+    for number, offset in seccomp.MACHINES[machine].sends:
+        flags = [0, 0, 0, 0]
+        assert verdict(machine, number, *flags) == seccomp.ALLOW
+        flags[(offset - seccomp.FIRST) // 8] = seccomp.MSG_FASTOPEN | 0x4000
+        assert verdict(machine, number, *flags) == seccomp.REFUSE
 
 
 @pytest.mark.parametrize("machine", MACHINES)

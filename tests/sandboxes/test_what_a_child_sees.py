@@ -6,6 +6,7 @@ import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -258,6 +259,31 @@ def test_full_network_reaches_out_and_only_then(confined: Room) -> None:
         full = confined.policy(network=Network(NetworkMode.FULL))
         assert confined.output(code, port, policy=full) == "done PermissionError PermissionError\n"
         assert confined.output(code, port).split()[0] == "PermissionError"
+
+
+def test_full_network_leaves_the_closed_ports_out(confined: Room) -> None:
+    """Ours: the gateway's own port, by every way of connecting to a TCP port that there is."""
+    code = TRY + (
+        "import socket\n"
+        "def ways(port):\n"
+        "    yield attempt(lambda: socket.create_connection(('127.0.0.1', port), 5) and None)\n"
+        "    yield attempt(lambda: socket.create_connection(('::1', port), 5) and None)\n"
+        "    yield attempt(lambda: socket.socket().sendto(b'x', 0x20000000, ('127.0.0.1', port))"
+        " and None)\n"
+        "    multipath = lambda: socket.socket(socket.AF_INET, 1, 262)\n"
+        "    yield attempt(lambda: multipath().connect(('127.0.0.1', port)))\n"
+        "for port in sys.argv[1:]: print(*ways(int(port)))"
+    )
+    with (
+        socket.create_server(("127.0.0.1", 0)) as closed,
+        socket.create_server(("127.0.0.1", 0)) as open_,
+    ):
+        ports = [each.getsockname()[1] for each in (closed, open_)]
+        policy = confined.policy(network=Network(NetworkMode.FULL))
+        policy = replace(policy, closed_ports=(ports[0],))
+        shut, through = confined.output(code, *map(str, ports), policy=policy).splitlines()
+    assert shut == " ".join(["PermissionError"] * 4)
+    assert through == "done ConnectionRefusedError PermissionError PermissionError"
 
 
 def test_odd_system_calls_are_refused(confined: Room) -> None:

@@ -99,6 +99,9 @@ def test_all_metadata_arrives_in_the_spec(tmp_path: Path) -> None:
         ({"environment": {"LD_PRELOAD": "x"}}, "'LD_PRELOAD' is refused"),
         ({"credentials": ["PATH"]}, "'PATH' is refused"),
         ({"read_only": ["relative"]}, "relative is not an absolute path"),
+        ({"network": {"hosts": ["127.0.0.1"]}}, "The host '127.0.0.1' is an address"),
+        ({"network": {"hosts": ["*.com"]}}, "The host '*.com' has no domain"),
+        ({"network": {"hosts": []}}, "Name 1 to 100 hosts; 0 were given"),
     ],
 )
 def test_wrong_metadata_is_named(tmp_path: Path, metadata: object, sentence: str) -> None:
@@ -110,7 +113,13 @@ def test_wrong_metadata_is_named(tmp_path: Path, metadata: object, sentence: str
 
 
 @pytest.mark.parametrize(
-    "metadata", [{"network": "full"}, {"read_only": ["/etc"]}, {"read_write": ["/srv"]}]
+    "metadata",
+    [
+        {"network": "full"},
+        {"network": {"hosts": ["db.example.com"], "private_addresses": True}},
+        {"read_only": ["/etc"]},
+        {"read_write": ["/srv"]},
+    ],
 )
 def test_a_dynamic_server_cannot_grant_itself_what_is_the_owners(
     tmp_path: Path, metadata: object

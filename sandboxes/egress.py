@@ -1,0 +1,332 @@
+"""The proxy through which a child with granted hosts reaches them, and nothing else.
+
+One per child, served on a listener inside that child's own network namespace, so that nobody
+else can use it and no token is needed. It speaks CONNECT alone (RFC 9110, section 9.3.6). What
+arrives is hostile: everything read is bounded in size and time. Below: `hosts`, `addresses`.
+"""
+
+import logging
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+from anyio.abc import ByteStream, SocketListener
+
+from sandboxes import addresses, handover, hosts
+from sandboxes.errors import InvalidHost
+from sandboxes.hosts import Target
+from sandboxes.outside import Outside
+from sandboxes.way_out import Egress
+
+log = logging.getLogger("claude_runner.sandboxes")
+
+MAX_LISTENERS = 8
+
+SPARE_CONNECTIONS = 8
+"""Beyond the maximum, to be told so; what comes then waits in the kernel."""
+ACCEPT_PAUSE_S = 0.005
+"""A child that does nothing but connect gets 200 connections a second."""
+ACCEPT_TROUBLE_S = 1.0
+"""The gateway is out of descriptors, most likely; they come back when others end."""
+MAX_HEAD_BYTES = 8192
+RESOLVE_S = 10.0
+DIAL_S = 5.0
+"""For one address; an address that does not answer must not use up the caller's patience."""
+MAX_ADDRESSES = 6
+MAX_LOOKUPS = 4
+"""At once for one child; a lookup that hangs holds a thread."""
+ANSWER_S = 2.0
+"""For a refusal to be taken; long enough for any client that reads."""
+CHUNK_BYTES = 64 * 1024
+
+BAD_GATEWAY = 502
+"""From here on the fault lies outside, and nothing was forbidden."""
+
+_END = b"\r\n\r\n"
+_REQUEST = re.compile(r"([A-Z]{1,20}) ([!-~]+) HTTP/1\.[01]")
+_PLAIN_URL = re.compile(r"http://([^/?#@]*)", re.IGNORECASE)
+_ODD = re.compile(rb"[^\t\r\n\x20-\xff]|\r(?!\n)|(?<!\r)\n|\x7f")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of the gateway one child may take up."""
+
+    connections: int = 32
+    """At once; each costs the gateway two descriptors."""
+    head_s: float = 10.0
+    """For a whole request, however slowly it drips."""
+    idle_s: float = 300.0
+    """A tunnel in which nothing moved for this long, either way, is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """A child that was just started: what it may reach, and where its listener will come."""
+
+    egress: Egress
+    ours: socket.socket
+    """Closed by `serve_handed_over`."""
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What went through the proxies of a server so far."""
+
+    tunnels: int = 0
+    refused: int = 0
+    bytes_out: int = 0
+    bytes_in: int = 0
+
+
+class Refusal(Exception):
+    """A request that gets an answer instead of a tunnel; the message is one sentence."""
+
+    def __init__(self, status: int, asked: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.asked = asked
+        """The host and port, as far as they can be told; safe to print."""
+
+
+class Proxy:
+    """The proxy of one child."""
+
+    def __init__(
+        self,
+        egress: Egress,
+        outside: Outside,
+        *,
+        on_refused: Callable[[Refusal], None],
+        traffic: Traffic,
+        bounds: Bounds = Bounds(),
+    ) -> None:
+        """`on_refused` hears of each request for a host that is not allowed."""
+        self.traffic = traffic
+        self._egress = egress
+        self._outside = outside
+        self._on_refused = on_refused
+        self._bounds = bounds
+        self._open = 0
+        self._lookups = anyio.CapacityLimiter(MAX_LOOKUPS)
+        self._seats = anyio.Semaphore(bounds.connections + SPARE_CONNECTIONS)
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Serve until cancelled; closes the listener and every tunnel."""
+        async with (
+            await SocketListener.from_socket(listener) as accepting,
+            anyio.create_task_group() as group,
+        ):
+            while True:
+                await self._seats.acquire()
+                group.start_soon(self._attend, await _accept(accepting))
+                await anyio.sleep(ACCEPT_PAUSE_S)
+
+    async def _attend(self, near: ByteStream) -> None:
+        self._open += 1
+        try:
+            async with near:
+                await self._answer(near)
+        except (BrokenResourceError, ClosedResourceError, EndOfStream, OSError):
+            # The child hung up: its right at any time.
+            return
+        except Exception:
+            # One connection of a hostile child must not end its server, nor the gateway.
+            log.exception("a connection of a child's proxy failed")
+        finally:
+            self._open -= 1
+            self._seats.release()
+
+    async def _answer(self, near: ByteStream) -> None:
+        try:
+            target = await self._asked(near)
+            far = await self._reach(target)
+        except Refusal as refusal:
+            self.traffic.refused += 1
+            if refusal.asked and refusal.status < BAD_GATEWAY:
+                self._on_refused(refusal)
+            await _refuse(near, refusal)
+            return
+        async with far:
+            self.traffic.tunnels += 1
+            await near.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await self._relay(near, far)
+
+    async def _asked(self, near: ByteStream) -> Target:
+        """Return the target of the request that comes in."""
+        most = self._bounds.connections
+        if self._open > most:
+            sentence = f"This server has {most} connections open; close some first."
+            raise Refusal(503, "", sentence)
+        head = b""
+        with anyio.move_on_after(self._bounds.head_s) as waiting:
+            while _END not in head and len(head) <= MAX_HEAD_BYTES:
+                head += await near.receive(MAX_HEAD_BYTES)
+        if waiting.cancelled_caught:
+            raise Refusal(408, "", f"The request was not complete in {self._bounds.head_s:g} s.")
+        return read_request(head)
+
+    async def _reach(self, target: Target) -> ByteStream:
+        """Return a connection to an address of the target that was checked."""
+        if not any(rule.allows(target) for rule in self._egress.rules):
+            wanted = target.name if target.port == hosts.HTTPS_PORT else str(target)
+            raise Refusal(
+                403,
+                str(target),
+                f"{target} is not granted to this server; add '{wanted}' to its network hosts.",
+            )
+        found = await self._resolve(target)
+        checked = [a for a in found if addresses.is_allowed(a, private=self._egress.private)]
+        if not checked:
+            raise Refusal(
+                403,
+                str(target),
+                f"{target} has no public address; only the owner can grant private ones.",
+            )
+        for address in checked[:MAX_ADDRESSES]:
+            far = await self._dial(address, target.port)
+            if far is not None:
+                return far
+        raise Refusal(
+            BAD_GATEWAY, str(target), f"{target} does not take connections now; try later."
+        )
+
+    async def _resolve(self, target: Target) -> list[str]:
+        try:
+            with anyio.fail_after(RESOLVE_S):
+                async with self._lookups:
+                    return list(await self._outside.resolve(target.name, target.port))
+        except (OSError, UnicodeError):
+            sentence = f"{target.name} cannot be resolved; check the name, or try later."
+            raise Refusal(BAD_GATEWAY, str(target), sentence) from None
+
+    async def _dial(self, address: str, port: int) -> ByteStream | None:
+        """Return a connection, or None when this address gives none in time."""
+        try:
+            with anyio.fail_after(DIAL_S):
+                return await self._outside.dial(address, port)
+        except OSError:
+            return None
+
+    async def _relay(self, near: ByteStream, far: ByteStream) -> None:
+        """Pass bytes both ways until both sides have ended, one failed, or nothing moves."""
+        with anyio.CancelScope() as scope:
+
+            def moved() -> None:
+                scope.deadline = anyio.current_time() + self._bounds.idle_s
+
+            def sent(count: int) -> None:
+                self.traffic.bytes_out += count
+                moved()
+
+            def received(count: int) -> None:
+                self.traffic.bytes_in += count
+                moved()
+
+            moved()
+            async with anyio.create_task_group() as group:
+                group.start_soon(_pump, near, far, sent, scope)
+                group.start_soon(_pump, far, near, received, scope)
+
+
+async def serve_handed_over(way_out: WayOut, proxy: Proxy) -> None:
+    """Wait for the listener of a child's launcher and serve it; returns when none comes."""
+    with way_out.ours:
+        await anyio.wait_readable(way_out.ours)
+        listeners = receive_listeners(way_out.ours)
+    if listeners:
+        await proxy.serve(listeners[0])
+
+
+def receive_listeners(ours: socket.socket) -> list[socket.socket]:
+    """Return the listeners that a launcher handed over; none when it ended instead."""
+    size = socket.CMSG_SPACE(MAX_LISTENERS * handover.NUMBER.size)
+    try:
+        _, extra, _, _ = ours.recvmsg(1, size, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        return []
+    listeners: list[socket.socket] = []
+    for level, kind, data in extra:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            numbers = handover.NUMBER.iter_unpack(data)
+            listeners += [socket.socket(fileno=number) for (number,) in numbers]
+    return listeners
+
+
+def read_request(head: bytes) -> Target:
+    """Return the target of a CONNECT request with all its headers, which are not looked at.
+
+    Raises:
+        Refusal: it is anything else.
+    """
+    request, end, early = head.partition(_END)
+    if not end:
+        raise Refusal(431, "", f"The request is longer than {MAX_HEAD_BYTES} bytes.")
+    line = request.partition(b"\r\n")[0].decode("latin-1")
+    match = _REQUEST.fullmatch(line)
+    if match is None or _ODD.search(request):
+        raise Refusal(400, hosts.shown(line), f"{hosts.shown(line)} is not an HTTP request.")
+    method, asked = match.groups()
+    if method != "CONNECT":
+        raise _not_connect(asked)
+    try:
+        target = hosts.parse_target(asked)
+    except InvalidHost as error:
+        raise Refusal(400, hosts.shown(asked), str(error)) from None
+    if early:
+        sentence = f"The request for {target} was followed by data before it was answered."
+        raise Refusal(400, str(target), sentence)
+    return target
+
+
+def _not_connect(asked: str) -> Refusal:
+    url = _PLAIN_URL.match(asked)
+    host = hosts.shown(url[1] if url else asked)
+    return Refusal(405, host, f"Plain http to {host} is not carried; use an https address.")
+
+
+async def _accept(accepting: SocketListener) -> ByteStream:
+    while True:
+        try:
+            return await accepting.accept()
+        except OSError:
+            await anyio.sleep(ACCEPT_TROUBLE_S)
+
+
+async def _refuse(near: ByteStream, refusal: Refusal) -> None:
+    """Send the sentence as body and as reason, because most clients show only the latter."""
+    sentence = str(refusal)
+    body = f"{sentence}\n".encode("ascii")
+    head = (
+        f"HTTP/1.1 {refusal.status} {sentence}\r\nContent-Type: text/plain\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    with anyio.move_on_after(ANSWER_S):
+        await near.send(head.encode("ascii") + body)
+        await near.send_eof()
+        # Closing with input unread would reset the connection and take the answer back.
+        for _ in range(MAX_HEAD_BYTES):
+            await near.receive(CHUNK_BYTES)
+
+
+async def _pump(
+    source: ByteStream,
+    sink: ByteStream,
+    passed: Callable[[int], None],
+    scope: anyio.CancelScope,
+) -> None:
+    """Pass bytes one way, then the end; a failure ends both ways."""
+    try:
+        while True:
+            try:
+                data = await source.receive(CHUNK_BYTES)
+            except EndOfStream:
+                await sink.send_eof()
+                return
+            await sink.send(data)
+            passed(len(data))
+    except (BrokenResourceError, ClosedResourceError, OSError):
+        scope.cancel()

@@ -1,0 +1,54 @@
+"""A server's way out: the proxies of its children, and what they were refused.
+
+Above: `slot`, which serves each child with granted hosts as long as it lives. Below:
+`sandboxes.egress`.
+"""
+
+from collections.abc import Callable
+
+import anyio
+
+from sandboxes.egress import Proxy, Refusal, Traffic, serve_handed_over
+from sandboxes.outside import Outside
+from supervisor.events import Event, HostRefused
+from supervisor.process import ChildProcess
+
+REMEMBERED = 20
+"""Refused hosts that are kept: the last ones, each once. Only one that is not among them is an
+event, so that a child cannot fill the log faster than it thinks of names."""
+
+
+class Outlet:
+    """What the children of one server reach, asked for in vain, and sent."""
+
+    def __init__(self, server: str, outside: Outside, emit: Callable[[Event], None]) -> None:
+        self.traffic = Traffic()
+        self._server = server
+        self._outside = outside
+        self._emit = emit
+        self._refused: dict[str, None] = {}
+
+    @property
+    def refused_hosts(self) -> tuple[str, ...]:
+        """What was refused, oldest first: `name:port`, or quoted text where there is no name."""
+        return tuple(self._refused)
+
+    async def serve(self, process: ChildProcess) -> None:
+        """Serve a child's proxy until the child is gone; a child without one has no way out."""
+        way_out = process.way_out
+        if way_out is None:
+            return
+        proxy = Proxy(way_out.egress, self._outside, on_refused=self._note, traffic=self.traffic)
+        async with anyio.create_task_group() as group:
+            group.start_soon(serve_handed_over, way_out, proxy)
+            await process.wait()
+            group.cancel_scope.cancel()
+
+    def _note(self, refusal: Refusal) -> None:
+        known = refusal.asked in self._refused
+        self._refused.pop(refusal.asked, None)
+        self._refused[refusal.asked] = None
+        if len(self._refused) > REMEMBERED:
+            del self._refused[next(iter(self._refused))]
+        if not known:
+            self._emit(HostRefused(self._server, refusal.asked, str(refusal)))

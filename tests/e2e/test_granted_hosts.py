@@ -1,0 +1,281 @@
+"""A real FastMCP child with a granted host: its proxy, and nothing around it."""
+
+import os
+import socket
+import socketserver
+import ssl
+import sys
+import threading
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from sandboxes import way_out
+from sandboxes.policy import Level, Network, NetworkMode
+from supervisor.events import Event, HostRefused
+from supervisor.spec import ServerKind, ServerSpec
+from supervisor.supervisor import Supervisor, SupervisorConfig
+from tests.outside import PUBLIC, FakeOutside
+from tests.sandboxes.conftest import open_to_all, skip_unless_available
+
+pytestmark = pytest.mark.timeout(120)
+
+GUARD_S = 60.0
+HOST = "pages.example.com"
+OTHER = "other.example.com"
+CODE = """
+import os, socket, ssl, urllib.request
+from pathlib import Path
+import httpx2
+from fastmcp import FastMCP
+
+mcp = FastMCP("reach")
+TRUST = ssl.create_default_context(cafile=Path(__file__).with_name("ca.pem"))
+
+def attempt(act):
+    try:
+        return act()
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"
+
+def connect(place):
+    with socket.create_connection(place, 5):
+        return "connected"
+
+@mcp.tool
+def by_httpx(url: str) -> str:
+    with httpx2.Client(verify=TRUST) as client:
+        return attempt(lambda: client.get(url).text)
+
+@mcp.tool
+async def by_async_httpx(url: str) -> str:
+    async with httpx2.AsyncClient(verify=TRUST) as client:
+        return (await client.get(url)).text
+
+@mcp.tool
+def by_urllib(url: str) -> str:
+    return attempt(lambda: urllib.request.urlopen(url, context=TRUST).read().decode())
+
+@mcp.tool
+def around(port: int) -> dict[str, str]:
+    return {
+        "loopback": attempt(lambda: connect(("127.0.0.1", port))),
+        "address": attempt(lambda: connect(("1.1.1.1", 443))),
+        "lookup": attempt(lambda: socket.gethostbyname("pages.example.com")),
+        "datagram": attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)),
+        "listen": attempt(lambda: socket.create_server(("127.0.0.1", 5000))),
+        "proxy": attempt(lambda: connect(("127.0.0.1", 3128))),
+        "sockets": str(sum("socket:" in attempt(lambda: os.readlink(f"/proc/self/fd/{n}"))
+                           for n in range(3))),
+    }
+
+mcp.run()
+"""
+
+
+class Page(BaseHTTPRequestHandler):
+    """Answers every GET with the name it was asked under."""
+
+    def do_GET(self) -> None:
+        """Send the page."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"hello from {self.headers['Host']}".encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Print nothing."""
+
+
+def certify(folder: Path) -> tuple[Path, Path]:
+    """Write a certificate for HOST that is its own authority, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public, private = folder / "ca.pem", folder / "key.pem"
+    public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return public, private
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate and its key."""
+    return certify(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture(scope="module")
+def port(certificate: tuple[Path, Path]) -> Generator[int]:
+    """The loopback port of an https server for HOST."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Page) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+class Scene:
+    """A supervisor at level strong with servers that try to get out."""
+
+    def __init__(self, supervisor: Supervisor, events: list[Event], outside: FakeOutside) -> None:
+        self.supervisor = supervisor
+        self.events = events
+        self.outside = outside
+
+    async def call(self, server: str, tool: str, **arguments: object) -> Any:
+        """Return what a tool of a server says."""
+        result = await self.supervisor.request(
+            server, "tools/call", {"name": tool, "arguments": arguments}
+        )
+        return result["structuredContent"].get("result", result["structuredContent"])
+
+
+def spec(code_dir: Path, name: str, *hosts: str) -> ServerSpec:
+    """Return the spec of a server with these hosts."""
+    network = Network(NetworkMode.HOSTS, hosts) if hosts else Network()
+    return ServerSpec(
+        name=name,
+        kind=ServerKind.DYNAMIC,
+        code_dir=code_dir,
+        digest=" ".join(hosts),
+        network=network,
+        start_timeout_s=GUARD_S,
+    )
+
+
+@asynccontextmanager
+async def open_scene(folder: Path, outside: FakeOutside) -> AsyncGenerator[Scene]:
+    """Enter a supervisor without servers."""
+
+    async def no_credentials(spec: ServerSpec) -> dict[str, str]:
+        return {}
+
+    events: list[Event] = []
+    supervisor = Supervisor(
+        config=SupervisorConfig(home=folder, python=Path(sys.executable), level=Level.STRONG),
+        credentials=no_credentials,
+        emit=events.append,
+        outside=outside,
+    )
+    async with supervisor:
+        yield Scene(supervisor, events, outside)
+
+
+@pytest.fixture
+def code_dir(tmp_path: Path, certificate: tuple[Path, Path]) -> Path:
+    """The code of the servers, readable by every user."""
+    skip_unless_available(Level.STRONG)
+    open_to_all(tmp_path)
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "server.py").write_text(CODE, encoding="utf-8")
+    (folder / "ca.pem").write_bytes(certificate[0].read_bytes())
+    return folder
+
+
+async def test_a_child_reaches_its_granted_host_and_nothing_around_it(
+    code_dir: Path, port: int
+) -> None:
+    """Ours: https through the proxy of this child; every other way is closed."""
+    outside = FakeOutside({HOST: [[PUBLIC]]}, {(PUBLIC, 443): port})
+    async with open_scene(code_dir.parent / "home", outside) as scene:
+        await scene.supervisor.apply(spec(code_dir, "granted", HOST), enabled=True)
+        await scene.supervisor.apply(spec(code_dir, "bare"), enabled=True)
+        for server in ("granted", "bare"):
+            seen = await scene.supervisor.wait_settled(server, GUARD_S)
+            assert seen.state == "ready", seen
+        for tool in ("by_httpx", "by_async_httpx", "by_urllib"):
+            answer = await scene.call("granted", tool, url=f"https://{HOST}/")
+            assert (tool, answer) == (tool, f"hello from {HOST}")
+        refused = await scene.call("granted", "by_urllib", url=f"https://{OTHER}/")
+        sentence = f"{OTHER}:443 is not granted to this server; add '{OTHER}' to its network hosts."
+        assert sentence in refused
+        assert sentence in await scene.call("granted", "by_httpx", url=f"https://{OTHER}/")
+        plain = await scene.call("granted", "by_httpx", url=f"http://{HOST}/")
+        assert plain == f"Plain http to '{HOST}' is not carried; use an https address.\n"
+        around = await scene.call("granted", "around", port=port)
+        assert {key: text.partition(":")[0] for key, text in around.items()} == {
+            "loopback": "PermissionError",
+            "address": "PermissionError",
+            "lookup": "gaierror",
+            "datagram": "PermissionError",
+            "listen": "PermissionError",
+            "proxy": "connected",
+            "sockets": "0",
+        }
+        assert scene.outside.dialled == [(PUBLIC, 443)] * 3
+        # The same address and port, from a child beside it.
+        assert (await scene.call("bare", "around", port=port))["proxy"].startswith("Permission")
+        told = [event for event in scene.events if isinstance(event, HostRefused)]
+        assert [(event.server, event.host) for event in told] == [
+            ("granted", f"{OTHER}:443"),
+            ("granted", f"'{HOST}'"),
+        ]
+        seen = scene.supervisor.snapshot("granted")
+        assert set(seen.refused_hosts) == {f"{OTHER}:443", f"'{HOST}'"}
+        assert seen.bytes_out > 0 < seen.bytes_in
+
+
+async def test_a_new_grant_holds_from_the_reload_on_and_the_proxy_ends_with_its_child(
+    code_dir: Path, port: int
+) -> None:
+    """Ours: a grant is part of the spec, so new hosts come with a new child and a new proxy."""
+    outside = FakeOutside({HOST: [[PUBLIC]]}, {(PUBLIC, 443): port})
+    url = f"https://{HOST}/"
+    async with open_scene(code_dir.parent / "home", outside) as scene:
+        await scene.supervisor.apply(spec(code_dir, "reach", OTHER), enabled=True)
+        await scene.supervisor.wait_settled("reach", GUARD_S)
+        assert "is not granted" in await scene.call("reach", "by_urllib", url=url)
+        await scene.supervisor.apply(spec(code_dir, "reach", HOST), enabled=True)
+        assert await scene.call("reach", "by_urllib", url=url) == f"hello from {HOST}"
+        assert proxies() > 0
+        await scene.supervisor.disable("reach")
+        with anyio.fail_after(GUARD_S):
+            while proxies():
+                await anyio.lowlevel.checkpoint()
+
+
+def proxies() -> int:
+    """Return how many proxy listeners this process holds; each is in a network of its own."""
+    return [*map(_proxy_port, Path("/proc/self/fd").iterdir())].count(way_out.PORT)
+
+
+def _proxy_port(descriptor: Path) -> int | None:
+    try:
+        with socket.socket(fileno=os.dup(int(descriptor.name))) as copy:
+            listens = copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            return copy.getsockname()[1] if listens else None
+    except OSError:
+        return None
