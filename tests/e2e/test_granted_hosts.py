@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -22,12 +23,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sandboxes import way_out
-from sandboxes.policy import Level, Network, NetworkMode
+from sandboxes.policy import Level, Limits, Network, NetworkMode
 from supervisor.events import Event, HostRefused
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor, SupervisorConfig
 from tests.outside import PUBLIC, FakeOutside
 from tests.sandboxes.conftest import open_to_all, skip_unless_available
+from tests.toolchain import Toolchain
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -265,6 +267,32 @@ async def test_a_new_grant_holds_from_the_reload_on_and_the_proxy_ends_with_its_
         with anyio.fail_after(GUARD_S):
             while proxies():
                 await anyio.lowlevel.checkpoint()
+
+
+async def test_the_fetch_server_leaves_names_to_the_proxy(
+    code_dir: Path, port: int, toolchain: Toolchain
+) -> None:
+    """Ours: its guard against private addresses resolves names itself, and goes on without.
+
+    It cannot be given the test's certificate authority, so its way ends in the TLS handshake.
+    """
+    outside = FakeOutside({HOST: [[PUBLIC]]}, {(PUBLIC, 443): port})
+    fetch = replace(
+        spec(code_dir, "fetch", HOST),
+        command=toolchain.command("fetch"),
+        read_only=toolchain.read_only,
+        limits=Limits(address_space_bytes=None),
+    )
+    async with open_scene(code_dir.parent / "home", outside) as scene:
+        await scene.supervisor.apply(fetch, enabled=True)
+        await scene.supervisor.wait_settled("fetch", GUARD_S)
+        for host in (HOST, OTHER):
+            arguments = {"url": f"https://{host}/"}
+            params = {"name": "fetch", "arguments": arguments}
+            result = await scene.supervisor.request("fetch", "tools/call", params)
+            assert "due to a connection issue" in result["content"][0]["text"]
+        assert scene.outside.dialled == [(PUBLIC, 443)]
+        assert scene.supervisor.snapshot("fetch").refused_hosts == (f"{OTHER}:443",)
 
 
 def proxies() -> int:
