@@ -112,7 +112,7 @@ def restrict(
     for path in devices:
         _allow(ruleset, path, (READ_FILE | WRITE_FILE | IOCTL_DEV) & handled)
     if net and version >= ABI_WITH_NET:
-        # The kernel knows no rule that closes a port, so all others are opened: 0.1 s.
+        # The kernel knows no rule that closes a port, so all others are opened: 0.3 s.
         ports = connect if deny_tcp else (port for port in range(PORTS) if port not in closed)
         _connect(ruleset, ports)
     kernel.syscall("landlock", RESTRICT_SELF, ruleset, 0)
