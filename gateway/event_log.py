@@ -6,6 +6,8 @@ from supervisor.events import (
     ChildExited,
     ChildReady,
     ChildSpawned,
+    EnvironmentProgressed,
+    EnvironmentRemoved,
     Event,
     HostRefused,
     LeftoverKilled,
@@ -59,10 +61,10 @@ def log_event(event: Event) -> None:
             _log_reload(event)
         case LeftoverKilled():
             log.warning("%s: ended pid %d, left by an earlier run", event.server, event.pid)
-        case WarmStarted() | WarmLost() | WentCold():
-            _log_warmth(event)
         case HostRefused():
             log.warning("%s: %s", event.server, event.sentence)
+        case _:
+            _log_preparation(event)
 
 
 def _log_reload(event: Reloaded | ReloadRejected) -> None:
@@ -94,7 +96,9 @@ def _log_exit(event: ChildExited) -> None:
     )
 
 
-def _log_warmth(event: WarmStarted | WarmLost | WentCold) -> None:
+def _log_preparation(
+    event: WarmStarted | WarmLost | WentCold | EnvironmentProgressed | EnvironmentRemoved,
+) -> None:
     match event:
         case WarmStarted():
             log.info("Warm starts are ready after %.2f s (pid %d)", event.took_s, event.pid)
@@ -102,6 +106,10 @@ def _log_warmth(event: WarmStarted | WarmLost | WentCold) -> None:
             log.warning("No warm starts for a while: %s", event.reason)
         case WentCold():
             log.warning("%s: started cold: %s", event.server, event.reason)
+        case EnvironmentProgressed():
+            log.info("%s: building its environment: %s", event.server, event.step)
+        case EnvironmentRemoved():
+            log.info("Environment %s removed: no server uses it", event.key)
 
 
 def _level(state: ServerState) -> int:

@@ -182,6 +182,7 @@ def _supervisor(
         ),
         uid_base=settings.sandbox_uid_base,
         closed_ports=_ports(base_url),
+        index=settings.index,
     )
     return Supervisor(config=config, credentials=values, emit=seen.emit)
 

@@ -7,15 +7,17 @@ variable and what it accepts. Secrets leave the environment, so that no child ca
 import difflib
 import os
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from dotenv.parser import parse_stream
 
 from gateway import variables as known
+from gateway.package_index import read_index
 from gateway.secret import Secret
 from gateway.variables import CHECKOUT, VARIABLES, Transport, Variable
+from sandboxes.build import PackageIndex
 from sandboxes.policy import Level
 
 ENV_FILE = CHECKOUT / ".env"
@@ -60,6 +62,8 @@ class Settings:
     default_timezone: str
     sandbox: Level
     sandbox_uid_base: int
+    index: PackageIndex = field(default_factory=PackageIndex, compare=False)
+    """Where packages of servers come from: the machine's settings of uv, pip and npm."""
 
 
 def load(
@@ -93,6 +97,7 @@ def load(
         default_timezone=source.read(known.DEFAULT_TIMEZONE),
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),
+        index=read_index(environ),
     )
     _check_together(settings)
     for variable in VARIABLES:

@@ -11,7 +11,6 @@ from sandboxes import interpreter, system
 from sandboxes.policy import MIB, NetworkMode, Policy
 
 TMP_BYTES = 64 * MIB
-SHM_BYTES = 16 * MIB
 NOBODY = "65534"
 NEEDED_TO_CHANGE_USER = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 MADE_BY_US = frozenset(Path(path) for path in ("/", "/etc", "/tmp", "/dev", "/dev/shm", "/proc"))  # noqa: S108 - the child's own
@@ -37,10 +36,13 @@ def options(
         line += ["--unshare-net"]
     line += _system(policy.network.mode)
     line += ["--proc", "/proc", "--dev", "/dev"]
-    line += ["--size", str(SHM_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108 - the child's own
+    shm = str(policy.limits.shared_memory_bytes)
+    line += ["--size", shm, "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108 - the child's own
     line += ["--size", str(TMP_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the child's own
     read_write = (policy.data_dir, *policy.read_write)
     line += _granted(read_only, read_write, links)
+    for shown in policy.shown:
+        line += ["--ro-bind", str(shown.source), str(shown.at)]
     return [*line, "--chdir", "/", "--remount-ro", "/"]
 
 

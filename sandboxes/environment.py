@@ -12,6 +12,9 @@ from sandboxes.errors import RefusedName
 
 NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 OURS = frozenset({"PATH", "HOME", "TMPDIR", "DATA_DIR", "LANG", "USER", "LOGNAME", "SHELL", "PWD"})
+PYTHON_SWITCHES = ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONNOUSERSITE")
+GIVEN = OURS - {"SHELL", "PWD"} | set(PYTHON_SWITCHES)
+"""What every child finds."""
 LOADS_CODE = frozenset(
     {
         "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "PROMPT_COMMAND", "IFS", "CDPATH",
@@ -28,6 +31,7 @@ LOADS_CODE_PREFIXES = (
     "LD_", "PYTHON", "GLIBC_", "MALLOC_", "SSL_CERT_", "BASH_FUNC_", "PERL", "DYLD_",
 )  # fmt: skip
 LOADER_PREFIXES = ("LD_", "GLIBC_", "MALLOC_", "GCONV_", "LOCPATH")
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 MAX_VALUE_BYTES = 64 * 1024
 """Linux takes 128 KiB for one variable with its name; one sentence is better than E2BIG."""
 
@@ -81,11 +85,13 @@ def child_environment(
     private: Path,
     declared: Mapping[str, str],
     plain: Mapping[str, str] | None = None,
+    programs: Path | None = None,
 ) -> dict[str, str]:
     """Return the whole environment of a child.
 
     `declared` are its credentials, `plain` the variables of its metadata; a credential wins
-    over a plain variable of the same name. HOME is `private` and TMPDIR `private/tmp`.
+    over a plain variable of the same name. HOME is `private` and TMPDIR `private/tmp`; PATH
+    begins with `programs`, the folder of an environment of its own.
 
     Raises:
         RefusedName: a name or a value cannot be passed.
@@ -95,15 +101,13 @@ def child_environment(
         check_name(key)
         check_value(key, value)
     return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{programs}:{SYSTEM_PATH}" if programs else SYSTEM_PATH,
         "HOME": str(private),
         "TMPDIR": str(private / "tmp"),
         "DATA_DIR": str(data_dir),
         "LANG": "C.UTF-8",
         "USER": "server",
         "LOGNAME": "server",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONNOUSERSITE": "1",
+        **dict.fromkeys(PYTHON_SWITCHES, "1"),
         **wanted,
     }

@@ -194,7 +194,8 @@ def _read_only(policy: Policy, program: Path) -> tuple[Path, ...]:
         ours += interpreter.installation(program)
     if policy.level is Level.STRONG:
         ours += interpreter.folders(_own_python())
-    paths = tuple(dict.fromkeys((*policy.read_only, *ours)))
+    sources = (one.source for one in policy.shown)
+    paths = tuple(dict.fromkeys((*policy.read_only, *sources, *ours)))
     for path in (policy.data_dir, *policy.read_write, *paths):
         if not path.is_absolute() or path in bubblewrap.MADE_BY_US:
             raise SandboxError(f"A server cannot be given {path}; name a folder of its own.")
@@ -237,7 +238,8 @@ def _common(policy: Policy, *, read: Sequence[object], write: Sequence[object]) 
 
 def _strong(policy: Policy, read_only: Sequence[Path]) -> list[str]:
     # The mount tree holds nothing but what the child may see, so whole folders are granted here.
-    read = ("/usr", *system.LINKS, "/etc", "/proc", *read_only)
+    shown = [one.at for one in policy.shown]
+    read = ("/usr", *system.LINKS, "/etc", "/proc", *read_only, *shown)
     write = (policy.data_dir, *policy.read_write, "/tmp", "/dev/shm")  # noqa: S108 - the child's own
     options = _common(policy, read=read, write=write)
     for port in policy.listeners:

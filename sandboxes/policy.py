@@ -51,6 +51,16 @@ class Limits:
     file_size_bytes: int = 256 * MIB
     data_dir_bytes: int = 512 * MIB
     data_dir_files: int = 100_000
+    shared_memory_bytes: int = 16 * MIB
+    """Size of /dev/shm, where level strong gives one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A folder that a child sees at a path of its own mount tree; nothing may lie there."""
+
+    source: Path
+    at: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,8 @@ class Policy:
     """Code folder, interpreter, virtual environment and granted paths."""
     read_write: tuple[Path, ...] = ()
     """Granted paths beside data_dir."""
+    shown: tuple[Shown, ...] = ()
+    """Folders to read at another path; level strong alone can give them."""
     network: Network = field(default_factory=Network)
     limits: Limits = field(default_factory=Limits)
     listeners: tuple[int, ...] = ()

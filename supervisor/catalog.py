@@ -13,6 +13,7 @@ from sandboxes.environment import check_name as check_variable
 from sandboxes.errors import InvalidHost, RefusedName
 from sandboxes.hosts import parse_rules
 from sandboxes.policy import MIB, Limits, Network, NetworkMode
+from supervisor.dependencies import NODE_MODULES, SERVER_FILE, read_recipe
 from supervisor.errors import InvalidServer
 from supervisor.spec import (
     DeclaredCredential,
@@ -25,7 +26,6 @@ from supervisor.spec import (
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 METADATA = "metadata.json"
-SERVER_FILE = "server.py"
 MAX_METADATA_BYTES = 64 * 1024
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", ".venv", ".git"})
 """Derived content: it changes by itself and is no change of code."""
@@ -56,6 +56,7 @@ class _Limits(_Strict):
     file_size_mb: Annotated[int, Field(gt=0)] = 256
     data_dir_mb: Annotated[int, Field(gt=0)] = 512
     data_dir_files: Annotated[int, Field(gt=0)] = 100_000
+    shared_memory_mb: Annotated[int, Field(gt=0)] = 16
 
 
 class Metadata(_Strict):
@@ -74,6 +75,7 @@ class Metadata(_Strict):
     era: Era | None = None
     read_only: tuple[Path, ...] = ()
     read_write: tuple[Path, ...] = ()
+    allow_source_builds: bool = False
     enabled: bool = True
 
     @field_validator("credentials", mode="before")
@@ -200,6 +202,11 @@ def _check_grants(name: str, kind: ServerKind, metadata: Metadata) -> None:
             f"Server {name!r} asks for full network, private addresses or extra paths; only the "
             f"owner grants those, by making it a fixed server."
         )
+    if metadata.allow_source_builds:
+        raise InvalidServer(
+            f"Server {name!r} asks for packages that run code of their own while they are built; "
+            f"only the owner allows that, by making it a fixed server."
+        )
 
 
 def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
@@ -221,6 +228,11 @@ def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
         era=metadata.era,
         read_only=_absolute(folder.name, metadata.read_only),
         read_write=_absolute(folder.name, metadata.read_write),
+        recipe=read_recipe(
+            folder,
+            command=metadata.command is not None,
+            source_builds=metadata.allow_source_builds,
+        ),
     )
 
 
@@ -228,9 +240,15 @@ def _command(folder: Path, metadata: Metadata) -> tuple[str, ...] | None:
     if metadata.command is None:
         return None
     program, *rest = metadata.command
-    if program.startswith("./"):
+    if program.startswith("./") and not program.startswith(NODE_MODULES):
         program = str(folder.resolve() / program)
-    return (program, *rest)
+    return (program, *(_own_file(folder, word) for word in rest))
+
+
+def _own_file(folder: Path, word: str) -> str:
+    """Return an argument; one that names a file of the server's folder as that file's path."""
+    path = folder.resolve() / word
+    return str(path) if word.startswith("./") and path.is_file() else word
 
 
 def _environment(name: str, metadata: Metadata) -> tuple[tuple[str, str], ...]:
@@ -277,6 +295,7 @@ def _limits(metadata: Metadata) -> Limits:
         file_size_bytes=given.file_size_mb * MIB,
         data_dir_bytes=given.data_dir_mb * MIB,
         data_dir_files=given.data_dir_files,
+        shared_memory_bytes=given.shared_memory_mb * MIB,
     )
 
 

@@ -55,6 +55,10 @@ class StartFailed(SupervisorError):
         self.stderr_tail = stderr_tail
 
 
+class EnvironmentFailed(StartFailed):
+    """A server's packages cannot be had until its declaration, or this machine, is changed."""
+
+
 class ChildDied(SupervisorError):
     """The child ended while a call was in flight; the call may or may not have taken effect."""
 

@@ -96,6 +96,21 @@ class ReloadRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentProgressed:
+    """The environment that a server waits for is being built; `step` is the builder's line."""
+
+    server: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRemoved:
+    """An environment that no server uses any more was removed."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeftoverKilled:
     """A process of an earlier supervisor was found alive and ended."""
 
@@ -143,6 +158,8 @@ Event = (
     | LimitExceeded
     | Reloaded
     | ReloadRejected
+    | EnvironmentProgressed
+    | EnvironmentRemoved
     | LeftoverKilled
     | WarmStarted
     | WarmLost

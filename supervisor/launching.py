@@ -8,15 +8,17 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from sandboxes import interpreter, probe
+from sandboxes import probe
 from sandboxes.environment import child_environment
+from sandboxes.environments import BuildFailed, Environments, Progress
 from sandboxes.launch import Launch, prepare
 from sandboxes.ownership import assign_uid, make_folders
-from sandboxes.policy import Level, NetworkMode, Policy
+from sandboxes.policy import Level, Limits, NetworkMode, Policy
 from sandboxes.warm import WarmConfig
-from supervisor.errors import NotConfigured
+from supervisor.errors import EnvironmentFailed, NotConfigured, StartFailed
 from supervisor.leftovers import MARKER
 from supervisor.spec import ServerSpec
+from supervisor.surroundings import surroundings
 
 QUIET = {"FASTMCP_SHOW_SERVER_BANNER": "false", "FASTMCP_CHECK_FOR_UPDATES": "off"}
 """Keeps FastMCP's banner out of the logs, and its servers from asking for newer versions."""
@@ -59,33 +61,48 @@ class Launcher:
         self,
         workplace: Workplace,
         credentials: Callable[[ServerSpec], Awaitable[Mapping[str, str]]],
+        environments: Environments,
     ) -> None:
         self._workplace = workplace
         self._credentials = credentials
+        self._environments = environments
         self._level_proven = False
         # A uid counts as taken only once its folder is handed over: one build at a time.
         self._one_at_a_time = anyio.CapacityLimiter(1)
 
-    async def launch(self, spec: ServerSpec) -> Launch:
-        """Return how to start a server now.
+    async def launch(self, spec: ServerSpec, progress: Progress) -> Launch:
+        """Return how to start a server now, once the environment that it declares is there.
 
         Raises:
             NotConfigured: a required credential is not set, or its folders cannot be made.
+            EnvironmentFailed, StartFailed: its environment cannot be built, or not this time.
             SandboxError: the level or the network that it needs cannot be had.
         """
         secrets = await self._credentials(spec)
         _require(spec, secrets)
         # Folders and the probe of the level touch the disk and may run a program.
         try:
+            await anyio.to_thread.run_sync(self._check_level, limiter=self._one_at_a_time)
+            own = await self._environment(spec, progress)
             return await anyio.to_thread.run_sync(
-                self._build, spec, secrets, limiter=self._one_at_a_time
+                self._build, spec, secrets, own, limiter=self._one_at_a_time
             )
         except OSError as error:
             raise NotConfigured(f"its folders cannot be used: {error}") from error
 
-    def _build(self, spec: ServerSpec, secrets: Mapping[str, str]) -> Launch:
+    async def _environment(self, spec: ServerSpec, progress: Progress) -> Path | None:
+        if spec.recipe is None:
+            return None
+        try:
+            return await self._environments.ensure(spec.recipe, progress)
+        except BuildFailed as error:
+            kind = EnvironmentFailed if error.lasting else StartFailed
+            reason = f"its environment could not be built: {error}"
+            raise kind(spec.name, reason, error.tail) from error
+
+    def _build(self, spec: ServerSpec, secrets: Mapping[str, str], own: Path | None) -> Launch:
         place = self._workplace
-        self._check_level()
+        runs_in = surroundings(spec, python=place.python, own=own, level=place.level)
         data_dir, private = place.data_dir(spec.name), place.private_dir(spec.name)
         uid = self._uid(data_dir)
         make_folders(data_dir, private, uid)
@@ -95,19 +112,21 @@ class Launcher:
             private=private,
             declared=declared,
             plain={**QUIET, **dict(spec.environment)},
+            programs=runs_in.programs,
         )
         environment[MARKER] = f"{spec.name}@{place.home_mark}"
         policy = Policy(
             level=place.level,
             data_dir=data_dir,
-            read_only=(spec.code_dir, *self._interpreter(spec), *spec.read_only),
+            read_only=(spec.code_dir, *runs_in.readable, *spec.read_only),
             read_write=(private, *spec.read_write),
+            shown=runs_in.shown,
             network=spec.network,
             limits=spec.limits,
             closed_ports=place.closed_ports,
             uid=uid,
         )
-        ready = prepare(self._command(spec), env=environment, cwd=data_dir, policy=policy)
+        ready = prepare(runs_in.command, env=environment, cwd=data_dir, policy=policy)
         names = (*declared, *dict(spec.environment))
         return ready if self._may_be_warm(spec, policy, names) else replace(ready, confinement=None)
 
@@ -117,7 +136,9 @@ class Launcher:
         return (
             warm is not None
             and spec.command is None
+            and spec.recipe is None
             and policy.network.mode is NetworkMode.NONE
+            and policy.limits.shared_memory_bytes == Limits().shared_memory_bytes
             and not any(name.startswith(READ_AT_IMPORT) for name in names)
             and all(map(warm.sees, (policy.data_dir, *policy.read_only, *policy.read_write)))
         )
@@ -133,16 +154,6 @@ class Launcher:
         if os.geteuid() != 0 or place.level is Level.OFF:
             return None
         return assign_uid(place.servers, data_dir, place.uid_base)
-
-    def _command(self, spec: ServerSpec) -> tuple[str, ...]:
-        if spec.command is not None:
-            return spec.command
-        return interpreter.python_command(self._workplace.python, spec.code_dir / "server.py")
-
-    def _interpreter(self, spec: ServerSpec) -> tuple[Path, ...]:
-        if spec.command is not None:
-            return ()
-        return interpreter.folders(self._workplace.python)
 
 
 def _require(spec: ServerSpec, secrets: Mapping[str, str]) -> None:

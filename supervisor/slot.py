@@ -16,15 +16,23 @@ from enum import Enum, auto
 import anyio
 from anyio.abc import TaskGroup
 
+from sandboxes.environments import Progress
 from sandboxes.errors import SandboxError
 from sandboxes.launch import Launch
 from sandboxes.outside import Outside
 from supervisor.child import Child, Reports, Spawn
-from supervisor.errors import NotConfigured, ServerUnavailable, StartFailed, SupervisorError
+from supervisor.errors import (
+    EnvironmentFailed,
+    NotConfigured,
+    ServerUnavailable,
+    StartFailed,
+    SupervisorError,
+)
 from supervisor.events import (
     ChildExited,
     ChildReady,
     ChildSpawned,
+    EnvironmentProgressed,
     Event,
     Reloaded,
     ReloadRejected,
@@ -49,8 +57,8 @@ class SlotContext:
     """What a slot is given by the supervisor."""
 
     emit: Callable[[Event], None]
-    launch: Callable[[ServerSpec], Awaitable[Launch]]
-    """Raises NotConfigured or SandboxError when the server cannot be started."""
+    launch: Callable[[ServerSpec, Progress], Awaitable[Launch]]
+    """Raises NotConfigured, StartFailed or SandboxError when the server cannot be started."""
     spawn: Spawn
     on_spawned: Callable[[Child], None]
     on_gone: Callable[[Child], None]
@@ -216,8 +224,9 @@ class Slot:
         self._to(ServerState.STARTING, "being started")
         try:
             child = await self._new_child(self.spec)
-        except (NotConfigured, SandboxError) as error:
-            self._to(ServerState.FAILED, str(error).rstrip("."))
+        except (NotConfigured, EnvironmentFailed, SandboxError) as error:
+            reason = error.reason if isinstance(error, EnvironmentFailed) else str(error)
+            self._to(ServerState.FAILED, reason.rstrip("."))
             raise
         except StartFailed as error:
             self.last_exit = error.reason
@@ -269,11 +278,24 @@ class Slot:
         )
         with anyio.CancelScope() as self._starting:
             try:
-                await child.start(await self._context.launch(spec))
+                launch = await self._context.launch(spec, self._note)
+                self._explain("being started")
+                await child.start(launch)
                 return child
             finally:
                 self._starting = None
         return None
+
+    def _note(self, step: str) -> None:
+        """Tell how far the build of the server's environment is."""
+        self.log.write(f"{step}\n".encode())
+        self._explain(f"building its environment: {step}")
+        self._context.emit(EnvironmentProgressed(self.spec.name, step))
+
+    def _explain(self, reason: str) -> None:
+        # While old code serves, the state is its own.
+        if self.state is ServerState.STARTING:
+            self.reason = reason
 
     def _adopt(self, child: Child) -> None:
         self._child = child

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from sandboxes.policy import Limits, Network
+from sandboxes.recipe import Recipe
 
 
 class ServerKind(StrEnum):
@@ -75,3 +76,5 @@ class ServerSpec:
     """None: handshake where the server speaks it, else modern."""
     read_only: tuple[Path, ...] = ()
     read_write: tuple[Path, ...] = ()
+    recipe: Recipe | None = None
+    """The environment of its own that it declares; None: it runs in the shipped one."""

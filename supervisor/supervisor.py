@@ -5,6 +5,7 @@ The gateway builds one, enters it, and hands it specs; everything that happens i
 """
 
 import hashlib
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from typing import Any, Self
 import anyio
 from anyio.abc import TaskGroup
 
-from sandboxes.launch import Launch
+from sandboxes.build import PackageIndex, Tools
+from sandboxes.environments import Environments
 from sandboxes.outside import Internet, Outside
 from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level
@@ -32,6 +34,7 @@ from supervisor.slot import Slot, SlotContext, Want
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import Era, ServerSpec
 from supervisor.stderr_log import StderrLog
+from supervisor.upkeep import Upkeep
 from supervisor.warm_path import WarmPath
 from supervisor.watch import Watch
 from supervisor.wire import decode, encode
@@ -65,6 +68,8 @@ class SupervisorConfig:
     """None: every start is cold. Of use at level strong alone."""
     closed_ports: tuple[int, ...] = ()
     """Ports, such as the gateway's own, that children with network `full` cannot connect to."""
+    index: PackageIndex = field(default_factory=PackageIndex)
+    """Where the packages come from that servers declare."""
 
 
 Credentials = Callable[[ServerSpec], Awaitable[Mapping[str, str]]]
@@ -99,9 +104,11 @@ class Supervisor:
             warm,
             config.closed_ports,
         )
-        self._launcher = Launcher(workplace, credentials)
         self._watch = Watch(emit, workplace.writable)
         self._warm = WarmPath(warm, emit=emit, pids=self._pids)
+        self._environments = Environments(config.home / "environments", _tools(config))
+        self._launcher = Launcher(workplace, credentials, self._environments)
+        self._upkeep = Upkeep(self._environments, emit, self._specs)
         self._listeners: set[NoticeListener] = set()
         self._stack = AsyncExitStack()
         self._group: TaskGroup | None = None
@@ -111,8 +118,10 @@ class Supervisor:
             self._emit(LeftoverKilled(leftover.server, leftover.pid))
         # Left after the children, which would not outlive it.
         await self._stack.enter_async_context(self._warm)
+        await self._stack.enter_async_context(self._environments)
         self._group = await self._stack.enter_async_context(anyio.create_task_group())
         self._group.start_soon(self._watch.run, name="watch over limits")
+        self._group.start_soon(self._upkeep.run, name="upkeep of environments")
         return self
 
     async def __aexit__(
@@ -145,10 +154,12 @@ class Supervisor:
         if slot is None:
             self._add(spec, enabled=enabled)
         elif enabled:
-            await slot.order(Want.REPLACE, spec)
+            with self._upkeep.incoming(spec):
+                await slot.order(Want.REPLACE, spec)
         else:
-            slot.spec = spec
-            await slot.order(Want.STOP)
+            with self._upkeep.incoming(spec):
+                slot.spec = spec
+                await slot.order(Want.STOP)
 
     async def enable(self, name: str) -> None:
         """Start a server and return when it can be called.
@@ -183,6 +194,11 @@ class Supervisor:
         slot = self.slot(name)
         await slot.order(Want.REMOVE)
         self._slots.pop(name, None)
+        await self.tidy()
+
+    async def tidy(self) -> None:
+        """Remove the environments that no server uses any more."""
+        await self._upkeep.tidy()
 
     async def wait_settled(self, name: str, timeout_s: float) -> ServerSnapshot:
         """Return the server once no start is under way, or as it is after this long.
@@ -268,7 +284,7 @@ class Supervisor:
         log = StderrLog(self._config.home / "servers" / spec.name / "stderr.log")
         context = SlotContext(
             emit=self._emit,
-            launch=self._launch,
+            launch=self._launcher.launch,
             spawn=self._warm.spawn,
             on_spawned=self._spawned,
             on_gone=self._gone,
@@ -285,17 +301,19 @@ class Supervisor:
         else:
             slot.state, slot.reason = ServerState.DISABLED, "disabled"
 
-    async def _launch(self, spec: ServerSpec) -> Launch:
-        return await self._launcher.launch(spec)
-
     def _spawned(self, child: Child) -> None:
         self._watch.add(child)
         process = child.process
+        self._upkeep.add(child)
         self._pids.add(Recorded(child.spec.name, process.pid, process.started_at))
 
     def _gone(self, child: Child) -> None:
         self._watch.remove(child)
         self._pids.remove(child.process.pid)
+        self._upkeep.remove(child)
+
+    def _specs(self) -> tuple[ServerSpec, ...]:
+        return tuple(slot.spec for slot in self._slots.values())
 
     def _noticed(self, server: str, notice: Notice) -> None:
         for listener in tuple(self._listeners):
@@ -341,4 +359,17 @@ def _warm_config(config: SupervisorConfig) -> WarmConfig | None:
         code_roots=config.warm.code_roots,
         data_root=config.home / "servers",
         environment=QUIET,
+    )
+
+
+def _tools(config: SupervisorConfig) -> Tools:
+    # uv is one of our own requirements, so its program lies beside our interpreter.
+    uv = Path(sys.executable).with_name("uv")
+    return Tools(
+        config.python,
+        uv,
+        config.level,
+        uid_base=config.uid_base,
+        index=config.index,
+        closed_ports=config.closed_ports,
     )

@@ -1,17 +1,14 @@
 """What can be said about a server's code without running it. Pure functions over its text."""
 
 import ast
-from collections.abc import Iterator
 
-from sandboxes.environment import check_name
+from gateway.servers.environment_reads import environment_reads
+from sandboxes.environment import GIVEN, check_name
 from sandboxes.errors import RefusedName
 from supervisor.errors import InvalidServer
 from supervisor.spec import DeclaredCredential
 
 MAX_CODE_CHARACTERS = 1_000_000
-
-_ENVIRON = frozenset({"os.environ", "environ"})
-_GETTERS = frozenset({"os.environ.get", "environ.get", "os.getenv", "getenv"})
 
 
 def parse_code(code: str) -> ast.Module:
@@ -40,42 +37,28 @@ def read_credentials(tree: ast.Module) -> tuple[DeclaredCredential, ...]:
     """Return the credentials that the code reads from its environment, in order of appearance.
 
     Only names that a child may be given at all. ``os.environ["KEY"]`` makes one required, ``.get``
-    and ``getenv`` do not.
+    and ``getenv`` do not. A name that is computed at run time is not seen.
     """
     found: dict[str, bool] = {}
-    for key, required in _reads(tree):
-        if _may_be_given(key):
+    for key, required in environment_reads(tree):
+        if _refusal(key) is None:
             found[key] = found.get(key, False) or required
     return tuple(DeclaredCredential(key, required=required) for key, required in found.items())
 
 
-def _may_be_given(key: str) -> bool:
+def read_refused(tree: ast.Module) -> tuple[str, ...]:
+    """Return one sentence for each name that the code reads and that no child is ever given.
+
+    Names that the sandbox sets itself, such as HOME, are there and are no fault.
+    """
+    keys = dict.fromkeys(key for key, _ in environment_reads(tree) if key not in GIVEN)
+    refusals = [refusal for key in keys if (refusal := _refusal(key)) is not None]
+    return tuple(map(str, refusals))
+
+
+def _refusal(key: str) -> RefusedName | None:
     try:
         check_name(key)
-    except RefusedName:
-        return False
-    return True
-
-
-def _reads(tree: ast.Module) -> Iterator[tuple[str, bool]]:
-    expressions = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
-    for node in sorted(expressions, key=lambda node: (node.lineno, node.col_offset)):
-        match node:
-            case ast.Subscript(value=source, slice=ast.Constant(value=str(key)), ctx=ast.Load()):
-                if _dotted(source) in _ENVIRON:
-                    yield key, True
-            case ast.Call(func=function, args=[ast.Constant(value=str(key)), *_]):
-                if _dotted(function) in _GETTERS:
-                    yield key, False
-            case _:
-                pass
-
-
-def _dotted(node: ast.expr) -> str:
-    match node:
-        case ast.Name(id=name):
-            return name
-        case ast.Attribute(value=value, attr=attr):
-            return f"{_dotted(value)}.{attr}"
-        case _:
-            return "?"
+    except RefusedName as error:
+        return error
+    return None

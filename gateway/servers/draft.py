@@ -6,6 +6,7 @@ from typing import cast
 from gateway.servers.code import parse_code, read_credentials
 from gateway.servers.folders import Source
 from sandboxes.policy import Network, NetworkMode
+from supervisor.dependencies import check_requirements
 from supervisor.errors import InvalidServer
 from supervisor.spec import DeclaredCredential
 
@@ -22,14 +23,17 @@ class Draft:
     credentials: tuple[DeclaredCredential, ...] | None = None
     """Credentials that the author declares; what the code reads is added to them."""
     network: Network | None = None
+    dependencies: tuple[str, ...] | None = None
+    """Python packages as pip names them; an empty one takes the declaration back."""
 
 
-def apply_draft(source: Source, draft: Draft) -> Source:
+def apply_draft(name: str, source: Source, draft: Draft) -> Source:
     """Return `source` with the changes of `draft`.
 
     Raises:
-        InvalidServer: the code is not Python.
+        InvalidServer: the code is not Python, or a dependency no package by name.
     """
+    check_requirements(name, draft.dependencies or ())
     code = source.code if draft.code is None else draft.code
     metadata = dict(source.metadata)
     if draft.description is not None:
@@ -38,7 +42,7 @@ def apply_draft(source: Source, draft: Draft) -> Source:
         metadata["network"] = _network(draft.network)
     if draft.code is not None or draft.credentials is not None:
         metadata["credentials"] = _credentials(source, code or "", draft)
-    return Source(code, metadata)
+    return Source(code, metadata, draft.dependencies)
 
 
 def _credentials(source: Source, code: str, draft: Draft) -> list[Declaration]:

@@ -15,6 +15,7 @@ from supervisor.errors import InvalidServer
 
 CODE_FILE = "server.py"
 METADATA_FILE = "metadata.json"
+REQUIREMENTS_FILE = "requirements.txt"
 
 _NEXT = ".next"
 _PREVIOUS = ".previous"
@@ -26,6 +27,8 @@ class Source:
 
     code: str | None
     metadata: dict[str, object]
+    requirements: tuple[str, ...] | None = None
+    """What `requirements.txt` is to hold: nothing for an empty one, None to leave it alone."""
 
 
 class DynamicFolders:
@@ -78,6 +81,8 @@ class DynamicFolders:
             staged.mkdir(parents=True)
         if source.code is not None:
             _write(staged / CODE_FILE, source.code)
+        if source.requirements is not None:
+            _write_lines(staged / REQUIREMENTS_FILE, source.requirements)
         _write(staged / METADATA_FILE, json.dumps(source.metadata, indent=2) + "\n")
         staged.chmod(0o755)
         return staged
@@ -124,6 +129,13 @@ class DynamicFolders:
         self.discard_staged(folder.name)
         (self._root / _NEXT).mkdir(exist_ok=True)
         folder.rename(self._root / _NEXT / folder.name)
+
+
+def _write_lines(path: Path, lines: tuple[str, ...]) -> None:
+    if lines:
+        _write(path, "".join(f"{line}\n" for line in lines))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -87,6 +87,8 @@ class Servers:
         async with anyio.create_task_group() as group:
             for spec in specs:
                 group.start_soon(load, spec)
+        # Servers whose folders were removed by hand leave their environments behind.
+        await self._supervisor.tidy()
 
     async def create(self, name: str, draft: Draft, *, enable: bool) -> ServerReport:
         """Write a new dynamic server, start it unless told otherwise, and report.
@@ -101,7 +103,7 @@ class Servers:
             raise InvalidServer(f"The server name {name!r} is reserved; choose another.")
         async with self._turn(name):
             self._check_free(name)
-            hosts = await self._stage(name, apply_draft(Source(None, {}), draft))
+            hosts = await self._stage(name, apply_draft(name, Source(None, {}), draft))
             with _to_the_end():
                 await self._store.servers.set_enabled(name, enable)
                 spec = await to_thread.run_sync(self._put_in_place, name)
@@ -119,7 +121,7 @@ class Servers:
         async with self._turn(name):
             self.spec(name, ServerKind.DYNAMIC)
             before = await to_thread.run_sync(self._folders.read, name)
-            hosts = await self._stage(name, apply_draft(before, draft))
+            hosts = await self._stage(name, apply_draft(name, before, draft))
             with _to_the_end():
                 return replace(await self._replace(name), undeclared_hosts=hosts)
 

@@ -6,6 +6,7 @@ from fastmcp.tools import tool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.servers import Draft, ServerReport
+from gateway.servers.code import parse_code, read_refused
 from gateway.tools.arguments import CredentialKey, ServerName
 from gateway.tools.hints import CHANGE, OPEN, READ, SWITCH
 from gateway.tools.server_views import (
@@ -20,6 +21,8 @@ from gateway.tools.server_views import (
 from gateway.tools.services import Services
 from gateway.tools.views import Deleted
 from sandboxes.policy import Network, NetworkMode
+from sandboxes.recipe import PythonRecipe
+from supervisor.events import ServerState
 from supervisor.spec import DeclaredCredential, ServerKind
 
 
@@ -74,6 +77,19 @@ Hosts = Annotated[
 ]
 
 
+Dependencies = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=1000)]],
+    Field(
+        max_length=200,
+        description=(
+            "Python packages the server imports, such as 'httpx>=0.28': it gets an environment of "
+            "its own, built from wheels before it starts. A script block (PEP 723) in the code "
+            "says the same. Without any it has fastmcp and mcp. An empty list takes them back."
+        ),
+    ),
+]
+
+
 class DynamicServerTools:
     """create, list, get, update, delete, enable, disable."""
 
@@ -89,6 +105,7 @@ class DynamicServerTools:
         description: Description | None = None,
         credentials: CredentialArguments | None = None,
         network: Hosts | None = None,
+        dependencies: Dependencies | None = None,
         enable: bool = True,
     ) -> ServerAnswer:
         """Write a new MCP server and start it in its own sandboxed process.
@@ -96,12 +113,13 @@ class DynamicServerTools:
         Use it when a task needs a tool that does not exist yet. The answer has the tools that were
         found, the credentials that must be set, or why the server does not run with the end of
         its standard error. Its tools can be called at once with invoke_internal_mcp_tool. A server
-        that does not start is kept: mend it with update_mcp_server.
+        that does not start is kept: mend it with update_mcp_server. Packages may take a while to
+        be installed: the state is starting until then.
         """
-        draft = _draft(code, description, credentials, network)
+        draft = _draft(code, description, credentials, network, dependencies)
         report = await self._services.servers.create(name, draft, enable=enable)
         done = f"Server {name!r} is created and {report.snapshot.state}."
-        return view_change(report, f"{done}{_what_next(report)}")
+        return view_change(report, f"{done}{_remarks(report, code)}")
 
     @tool(title="List dynamic MCP servers", annotations=READ)
     async def list_dynamic_mcp_servers(self) -> ServerList:
@@ -132,19 +150,20 @@ class DynamicServerTools:
         description: Description | None = None,
         credentials: CredentialArguments | None = None,
         network: Hosts | None = None,
+        dependencies: Dependencies | None = None,
     ) -> ServerAnswer:
-        """Replace the code of a dynamic server, or change its description or grants.
+        """Replace the code of a dynamic server, or change its description, grants or packages.
 
         The new code is started beside the old; calls move over once it is ready and none is lost.
         If it does not start, ok is false, the old code keeps serving and stays on disk, and the
         answer has the reason.
         """
-        draft = _draft(code, description, credentials, network)
+        draft = _draft(code, description, credentials, network, dependencies)
         report = await self._services.servers.update(name, draft)
         done = (
             f"Server {name!r} is {report.snapshot.state}, generation {report.snapshot.generation}."
         )
-        return view_change(report, f"{done}{_what_next(report)}")
+        return view_change(report, f"{done}{_remarks(report, code)}")
 
     @tool(title="Delete an MCP server", annotations=CHANGE)
     async def delete_mcp_server(self, name: ServerName) -> Deleted:
@@ -172,12 +191,14 @@ def _draft(
     description: str | None,
     credentials: list[CredentialArgument] | None,
     hosts: list[str] | None,
+    dependencies: list[str] | None,
 ) -> Draft:
     return Draft(
         code=code,
         description=description,
         credentials=None if credentials is None else tuple(map(_declared, credentials)),
         network=None if hosts is None else _network(hosts),
+        dependencies=None if dependencies is None else tuple(dependencies),
     )
 
 
@@ -189,11 +210,22 @@ def _network(hosts: list[str]) -> Network:
     return Network(NetworkMode.HOSTS, tuple(hosts)) if hosts else Network(NetworkMode.NONE)
 
 
-def _what_next(report: ServerReport) -> str:
-    said = ""
+def _remarks(report: ServerReport, code: str | None) -> str:
+    """Return what else the author should know of the server that was just written."""
+    said: list[str] = []
     if report.missing:
-        said += f" Set {', '.join(report.missing)} with set_server_credential."
+        said.append(f"Set {', '.join(report.missing)} with set_server_credential.")
     if report.undeclared_hosts:
         hosts = ", ".join(report.undeclared_hosts)
-        said += f" Its code names hosts that it may not reach: {hosts}; grant them with network."
-    return said
+        said.append(f"Its code names hosts that it may not reach: {hosts}; grant them with network.")
+    recipe = report.spec.recipe
+    if isinstance(recipe, PythonRecipe) and recipe.added:
+        said.append(f"{', '.join(recipe.added)} was added to its packages: the code imports it.")
+    if report.snapshot.state is ServerState.STARTING:
+        said.append(f"It is {report.snapshot.reason}.")
+    said += [f"The code reads a variable that no server is given: {r}" for r in _refused(code)]
+    return "".join(f" {sentence}" for sentence in said)
+
+
+def _refused(code: str | None) -> tuple[str, ...]:
+    return read_refused(parse_code(code)) if code else ()

@@ -8,6 +8,7 @@ from gateway.servers import CredentialStatus, ServerReport
 from gateway.tools.names import Live, exposed_names
 from gateway.tools.views import iso_or_none
 from sandboxes.policy import Network, NetworkMode
+from sandboxes.recipe import declared_packages
 from supervisor.snapshot import ServerSnapshot
 
 
@@ -46,6 +47,9 @@ class ServerView:
     reason: str
     sandbox: str
     network: str
+    environment: str
+    """shipped, or own: packages of its own."""
+    packages: list[str]
     generation: int
     pid: int | None
     start: str | None
@@ -137,7 +141,7 @@ def live_tools(snapshots: tuple[ServerSnapshot, ...]) -> Live:
 
 def view_server(report: ServerReport) -> ServerView:
     """Return a server as tools list it."""
-    seen = report.snapshot
+    seen, recipe = report.snapshot, report.spec.recipe
     return ServerView(
         name=seen.name,
         kind=seen.kind,
@@ -147,6 +151,8 @@ def view_server(report: ServerReport) -> ServerView:
         reason=seen.reason,
         sandbox=seen.level,
         network=_network(report.spec.network),
+        environment="shipped" if recipe is None else "own",
+        packages=list(declared_packages(recipe)),
         generation=seen.generation,
         pid=seen.pid,
         start=seen.start,

@@ -258,3 +258,29 @@ async def test_a_caller_who_leaves_does_not_leave_half_a_change(gateway: Gateway
     assert gateway.services.supervisor.snapshot("email").digest == digest
     assert (gateway.dynamic / "email" / "server.py").read_text() in (SEND, slow)
     assert not list(gateway.dynamic.glob(".previous/*"))
+
+
+async def test_a_word_that_is_no_package_is_refused_before_anything_is_written(
+    gateway: Gateway,
+) -> None:
+    """Ours: an option of pip is not a package."""
+    said = await gateway.refusal(
+        "create_mcp_server", name="wrong", code=SEND, dependencies=["--index-url=http://x"]
+    )
+    assert "only packages by name are allowed here" in said
+    assert not (gateway.dynamic / "wrong").exists()
+
+
+async def test_dependencies_are_kept_by_an_update_and_taken_back_by_an_empty_list(
+    gateway: Gateway,
+) -> None:
+    """Ours: what an update does not speak of stays."""
+    made = await gateway.call(
+        "create_mcp_server", name="adder", code=SEND, dependencies=["toy>=1"], enable=False
+    )
+    assert made["server"]["environment"] == "own"
+    assert "toy>=1" in made["server"]["packages"]
+    kept = await gateway.call("update_mcp_server", name="adder", description="adds")
+    assert kept["server"]["packages"] == made["server"]["packages"]
+    back = await gateway.call("update_mcp_server", name="adder", dependencies=[])
+    assert (back["server"]["environment"], back["server"]["packages"]) == ("shipped", [])

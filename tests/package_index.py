@@ -1,0 +1,104 @@
+"""A package index on loopback, with packages that tests make; it counts what is asked of it."""
+
+import hashlib
+import io
+import tarfile
+import threading
+import zipfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Index:
+    """The files of an index by name, and a gate that holds its answers back."""
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    open: threading.Event = field(default_factory=threading.Event)
+
+    def add_wheel(self, name: str, version: str, modules: Mapping[str, str]) -> None:
+        """Publish a wheel with these files."""
+        info = f"{name}-{version}.dist-info"
+        files = {
+            **modules,
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        }
+        files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            for path, text in files.items():
+                archive.writestr(path, text)
+        self.files[f"{name}-{version}-py3-none-any.whl"] = content.getvalue()
+
+    def add_source(self, name: str, version: str, files: Mapping[str, str]) -> None:
+        """Publish a source archive with these files."""
+        content = io.BytesIO()
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        with tarfile.open(fileobj=content, mode="w:gz") as archive:
+            for path, text in {**files, "PKG-INFO": metadata}.items():
+                entry = tarfile.TarInfo(f"{name}-{version}/{path}")
+                entry.size = len(text.encode())
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        self.files[f"{name}-{version}.tar.gz"] = content.getvalue()
+
+    def answer(self, request: str) -> bytes | None:
+        """Return what stands at the path of a request."""
+        self.asked.append(request)
+        self.open.wait()
+        path = request.partition(" ")[2]
+        *_, folder, name = ("", *path.strip("/").split("/"))
+        if folder == "files":
+            return self.files.get(name)
+        found = [file for file in self.files if file.startswith(f"{name}-")]
+        links = "".join(
+            f'<a href="/files/{file}#sha256={hashlib.sha256(self.files[file]).hexdigest()}">'
+            f"{file}</a>"
+            for file in found
+        )
+        return links.encode() if found else None
+
+
+@contextmanager
+def serve_index() -> Generator[Index]:
+    """Serve an index on loopback until the body ends."""
+    index = Index()
+    index.open.set()
+
+    class Pages(BaseHTTPRequestHandler):
+        """Answers from the index."""
+
+        def do_HEAD(self) -> None:
+            """Send what a page or a file is."""
+            self._send()
+
+        def do_GET(self) -> None:
+            """Send a page, a file or 404."""
+            self.wfile.write(self._send())
+
+        def _send(self) -> bytes:
+            body = index.answer(f"{self.command} {self.path}")
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            return body or b""
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        index.url = f"http://127.0.0.1:{server.server_address[1]}/index"
+        try:
+            yield index
+        finally:
+            index.open.set()
+            server.shutdown()
+            thread.join()
