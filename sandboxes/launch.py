@@ -166,7 +166,7 @@ def _bubblewrap() -> Path:
 
 
 def _check_machine(policy: Policy) -> None:
-    level = policy.level
+    level, network = policy.level, policy.network.mode
     if not sys.platform.startswith("linux"):
         raise LevelUnavailable(level, "it needs Linux; set SANDBOX=off to run without a sandbox")
     if platform.machine() not in seccomp.MACHINES:
@@ -181,7 +181,12 @@ def _check_machine(policy: Policy) -> None:
         )
     if os.geteuid() == 0 and not policy.uid:
         raise LevelUnavailable(level, "started as root without a user for the server")
-    if policy.network.mode is NetworkMode.HOSTS and level is not Level.STRONG:
+    if policy.unix_sockets and (level is not Level.STRONG or network is NetworkMode.FULL):
+        raise SandboxError(
+            "Unix sockets need SANDBOX=strong and no network in full, because those of the machine "
+            "would be in reach; ask for less network or for no sockets."
+        )
+    if network is NetworkMode.HOSTS and level is not Level.STRONG:
         raise NetworkUnavailable(
             "Network access to single hosts needs sandbox level 'strong', because a server without "
             "a network of its own could go past the proxy; set SANDBOX=strong or grant no hosts."
@@ -242,6 +247,8 @@ def _strong(policy: Policy, read_only: Sequence[Path]) -> list[str]:
     read = ("/usr", *system.LINKS, "/etc", "/proc", *read_only, *shown)
     write = (policy.data_dir, *policy.read_write, "/tmp", "/dev/shm")  # noqa: S108 - the child's own
     options = _common(policy, read=read, write=write)
+    if policy.unix_sockets:
+        options += ["--unix-sockets"]
     for port in policy.listeners:
         options += ["--listen", str(port)]
     if policy.network.mode is NetworkMode.HOSTS:

@@ -41,6 +41,7 @@ class Order:
         self.internet = False
         self.closed_ports: list[int] = []
         self.proxied = False
+        self.unix_sockets = False
         self.handover: int | None = None
         self.listen: list[int] = []
         self.extra_processes: int | None = None
@@ -84,6 +85,8 @@ def _flag(order: Order, option: str) -> bool:
         order.internet = True
     elif option == "--proxied":
         order.proxied = True
+    elif option == "--unix-sockets":
+        order.unix_sockets = True
     else:
         return False
     return True
@@ -190,8 +193,8 @@ def confine(order: Order) -> None:
         closed=order.closed_ports,
     )
     os.umask(0o077)
-    proxied = seccomp.PROXY if order.proxied else ()
-    seccomp.install(seccomp.INTERNET if network else proxied)
+    families = seccomp.INTERNET if network else seccomp.PROXY if order.proxied else ()
+    seccomp.install((*families, *(seccomp.UNIX if order.unix_sockets else ())))
 
 
 def lower_priority() -> None:

@@ -82,5 +82,7 @@ class Policy:
     started it (level strong; not for a child with the machine's network)."""
     closed_ports: tuple[int, ...] = ()
     """TCP ports that stay out of reach of a child with the machine's own network."""
+    unix_sockets: bool = False
+    """Whether Unix stream sockets may be opened; level strong alone has none of others in sight."""
     uid: int | None = None
     """User and group the child becomes when the gateway runs as root; without meaning otherwise."""

@@ -27,6 +27,7 @@ class Family:
 
 
 PROXY = (Family(AF_INET, only_type=SOCK_STREAM, below=FIRST_ODD_PROTOCOL),)
+UNIX = (Family(AF_UNIX, only_type=SOCK_STREAM, below=AF_UNIX + 1),)
 INTERNET = (
     Family(AF_INET, below=FIRST_ODD_PROTOCOL),
     Family(AF_INET6, below=FIRST_ODD_PROTOCOL),

@@ -76,6 +76,7 @@ class Metadata(_Strict):
     read_only: tuple[Path, ...] = ()
     read_write: tuple[Path, ...] = ()
     allow_source_builds: bool = False
+    unix_sockets: bool = False
     enabled: bool = True
 
     @field_validator("credentials", mode="before")
@@ -202,6 +203,11 @@ def _check_grants(name: str, kind: ServerKind, metadata: Metadata) -> None:
             f"Server {name!r} asks for full network, private addresses or extra paths; only the "
             f"owner grants those, by making it a fixed server."
         )
+    if metadata.unix_sockets:
+        raise InvalidServer(
+            f"Server {name!r} asks for Unix sockets; only the owner grants those, by making it a "
+            f"fixed server."
+        )
     if metadata.allow_source_builds:
         raise InvalidServer(
             f"Server {name!r} asks for packages that run code of their own while they are built; "
@@ -228,6 +234,7 @@ def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
         era=metadata.era,
         read_only=_absolute(folder.name, metadata.read_only),
         read_write=_absolute(folder.name, metadata.read_write),
+        unix_sockets=metadata.unix_sockets,
         recipe=read_recipe(
             folder,
             command=metadata.command is not None,

@@ -114,6 +114,9 @@ class Launcher:
             plain={**QUIET, **dict(spec.environment)},
             programs=runs_in.programs,
         )
+        if spec.unix_sockets:
+            # A socket's path has at most 107 bytes, and a home may lie deep.
+            environment["TMPDIR"] = "/tmp"  # noqa: S108 - the child's own
         environment[MARKER] = f"{spec.name}@{place.home_mark}"
         policy = Policy(
             level=place.level,
@@ -121,6 +124,7 @@ class Launcher:
             read_only=(spec.code_dir, *runs_in.readable, *spec.read_only),
             read_write=(private, *spec.read_write),
             shown=runs_in.shown,
+            unix_sockets=spec.unix_sockets,
             network=spec.network,
             limits=spec.limits,
             closed_ports=place.closed_ports,
@@ -137,6 +141,7 @@ class Launcher:
             warm is not None
             and spec.command is None
             and spec.recipe is None
+            and not spec.unix_sockets
             and policy.network.mode is NetworkMode.NONE
             and policy.limits.shared_memory_bytes == Limits().shared_memory_bytes
             and not any(name.startswith(READ_AT_IMPORT) for name in names)

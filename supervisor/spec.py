@@ -76,5 +76,6 @@ class ServerSpec:
     """None: handshake where the server speaks it, else modern."""
     read_only: tuple[Path, ...] = ()
     read_write: tuple[Path, ...] = ()
+    unix_sockets: bool = False
     recipe: Recipe | None = None
     """The environment of its own that it declares; None: it runs in the shipped one."""

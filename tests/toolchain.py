@@ -18,7 +18,6 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 LOCKS = CHECKOUT / "tests" / "third_party"
 SERVERS = CHECKOUT / ".cache" / "servers"
 PYTHON_SERVERS = ("fetch", "git", "time")
-NPM_SERVERS = ("everything", "filesystem")
 NPM_STAMP = SERVERS / "npm" / "installed-package-lock.json"
 
 
@@ -40,6 +39,12 @@ class Toolchain:
     """The folder of initdb, pg_ctl and postgres."""
 
     @property
+    def browser(self) -> Path:
+        """Chromium's own program: Debian's script before it reads settings of the machine."""
+        program = Path("/usr/lib/chromium/chromium")
+        return program if program.exists() else self.chromium
+
+    @property
     def read_only(self) -> tuple[Path, ...]:
         """Folders that a third-party server must be able to read."""
         return (SERVERS, self.node.parents[1])
@@ -48,9 +53,11 @@ class Toolchain:
         """Return how to start one of the third-party servers; arguments may follow."""
         if server in PYTHON_SERVERS:
             return (str(SERVERS / server / "bin/python"), "-m", f"mcp_server_{server}")
+        modules = SERVERS / "npm" / "node_modules"
+        if server == "playwright":
+            return (str(self.node), str(modules / "@playwright" / "mcp" / "cli.js"))
         package = f"@modelcontextprotocol/server-{server}"
-        script = SERVERS / "npm" / "node_modules" / package / "dist" / "index.js"
-        return (str(self.node), str(script))
+        return (str(self.node), str(modules / package / "dist" / "index.js"))
 
 
 def find() -> Toolchain:

@@ -217,7 +217,9 @@ def _remarks(report: ServerReport, code: str | None) -> str:
         said.append(f"Set {', '.join(report.missing)} with set_server_credential.")
     if report.undeclared_hosts:
         hosts = ", ".join(report.undeclared_hosts)
-        said.append(f"Its code names hosts that it may not reach: {hosts}; grant them with network.")
+        said.append(
+            f"Its code names hosts that it may not reach: {hosts}; grant them with network."
+        )
     recipe = report.spec.recipe
     if isinstance(recipe, PythonRecipe) and recipe.added:
         said.append(f"{', '.join(recipe.added)} was added to its packages: the code imports it.")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sandboxes.errors import SandboxError
 from sandboxes.interpreter import SANDBOXES, folders
 from sandboxes.launch import StartKind
 from sandboxes.policy import Level, Limits, Network, NetworkMode
@@ -339,3 +340,30 @@ def test_fork_bomb_stops_at_its_ceiling(confined: Room) -> None:
     )
     made = int(confined.output(code, policy=confined.policy(limits=Limits(processes=20))))
     assert made < (200 if shared else 20)
+
+
+UNIX_SOCKET = """
+import os, socket
+ends = []
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    try:
+        socket.socket(socket.AF_UNIX, kind).bind(os.environ["DATA_DIR"] + f"/{int(kind)}")
+        ends.append("bound")
+    except OSError as error:
+        ends.append(type(error).__name__)
+print(*ends)
+"""
+
+
+def test_unix_sockets_open_where_they_were_granted(strong: Room) -> None:
+    """Ours: Chromium finds itself by one; nobody else needs any."""
+    assert strong.output(UNIX_SOCKET) == "PermissionError PermissionError\n"
+    granted = replace(strong.policy(), unix_sockets=True)
+    assert strong.output(UNIX_SOCKET, policy=granted) == "bound PermissionError\n"
+
+
+def test_unix_sockets_are_refused_where_those_of_the_machine_are_in_reach(strong: Room) -> None:
+    """Ours: the machine's own network has its abstract sockets."""
+    policy = replace(strong.policy(), unix_sockets=True, network=Network(NetworkMode.FULL))
+    with pytest.raises(SandboxError, match="Unix sockets need SANDBOX=strong"):
+        strong.run("", policy=policy)

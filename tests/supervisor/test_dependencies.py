@@ -141,6 +141,15 @@ def test_only_the_owner_allows_source_builds(tmp_path: Path) -> None:
         read_server(made, ServerKind.DYNAMIC)
 
 
+def test_only_the_owner_grants_unix_sockets(tmp_path: Path) -> None:
+    """Ours: a wider filter of system calls is a grant."""
+    metadata = json.dumps({"unix_sockets": True})
+    made = folder(tmp_path, server_py="", metadata_json=metadata)
+    assert read_server(made, ServerKind.FIXED).unix_sockets
+    with pytest.raises(InvalidServer, match="only the owner grants those"):
+        read_server(made, ServerKind.DYNAMIC)
+
+
 def test_arguments_that_name_own_files_become_their_paths(tmp_path: Path) -> None:
     """Ours: a server does not run in its own folder."""
     command = ["node", "./index.js", "./other.js", "./node_modules/x/cli.js"]
