@@ -70,6 +70,8 @@ class DemoFailed(Exception):
 def show_demo(*, stay: bool) -> None:
     """Show every step, then wait for Ctrl-C if `stay`. Raises DemoFailed; leaves no process."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # A shell lets a command in the background ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with (
         tempfile.TemporaryDirectory(prefix="claude-runner-demo-") as folder,
         _stand_in() as model,
