@@ -171,3 +171,19 @@ def test_bridge_ends_when_its_gateway_does(place: Place) -> None:
         bridge.stdin.flush()
         assert bridge.wait(30) == 1
         assert "has ended" in bridge.stderr.read()
+
+
+def test_hostile_lines_do_not_end_the_bridge(live_place: Place) -> None:
+    """JSON-RPC 2.0, section 5.1: an error for each, and on."""
+    bridge = live_place.start_bridge()
+    with bridge:
+        assert bridge.stdin is not None
+        assert bridge.stdout is not None
+        codes: list[int] = []
+        for line in ("[" * 100_000, '{"jsonrpc": "2.0", "id": [1], "method": "ping"}'):
+            bridge.stdin.write(line + "\n")
+            bridge.stdin.flush()
+            codes.append(json.loads(bridge.stdout.readline())["error"]["code"])
+        assert codes == [-32700, -32600]
+        bridge.stdin.close()
+        assert bridge.wait(30) == 0

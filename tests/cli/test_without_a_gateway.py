@@ -156,3 +156,21 @@ def test_reader_that_leaves_early_is_no_error(place: Place) -> None:
     """Ours: `claude-runner doctor | head -1` ends quietly."""
     done = place.run_shell(f'"{sys.executable}" -I "$CHECKOUT" doctor | true')
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [("serve",), ("status",), ("token", "list")], ids=" ".join)
+def test_a_home_that_cannot_be_is_one_sentence(place: Place, command: tuple[str, ...]) -> None:
+    """Ours: no traceback for a wrong setting."""
+    done = place.run(*command, env={"CLAUDE_RUNNER_HOME": "/dev/null/home"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("claude-runner: The home /dev/null/home cannot be used")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_settings_file_that_is_not_there_is_refused(place: Place) -> None:
+    """Ours: a slip in its name must not start another gateway than was meant."""
+    done = place.run("serve", "--env-file", "/no/such.env")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "claude-runner: --env-file /no/such.env is no file.\n",
+    )

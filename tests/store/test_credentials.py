@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.credentials import CredentialRefused, Credentials
+from gateway.credentials import BROKEN, CredentialRefused, Credentials
 from gateway.domain.secret import MaskedCredential
 from gateway.store import Store
 from gateway.store.schema import settings as settings_table
@@ -98,6 +98,7 @@ async def test_rows_that_were_swapped_do_not_open(credentials: Credentials, stor
     with pytest.raises(SealBroken) as caught:
         await credentials.values("evil", ("TOKEN",))
     assert (caught.value.owner, caught.value.key) == ("evil", "TOKEN")
+    assert [one.masked for one in await credentials.masked("evil")] == [BROKEN]
 
 
 async def test_the_database_file_holds_no_clear_value(tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""Whose token a header carries, with a real store behind it."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from gateway.auth.caller import CallerKind
+from gateway.auth.guard import Guard
+from gateway.auth.machine_tokens import make_token
+from gateway.auth.run_tokens import RunTokens, token_hash
+from gateway.domain.clock import utc_ms
+from gateway.domain.ids import new_id
+from gateway.domain.token import Scope, Token
+from gateway.store import Store
+
+
+class Room:
+    """A guard, its store, and a clock that only moves when told."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.now = utc_ms()
+        self.runs = RunTokens(lambda: self.now)
+        self.guard = Guard(store, self.runs, lambda: self.now)
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncGenerator[Room]:
+    """A guard over an empty store."""
+    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+        yield Room(store)
+
+
+async def test_a_stored_token_is_its_owners_with_its_scopes(room: Room) -> None:
+    """RFC 6750, section 2.1; the scheme's case does not matter."""
+    made = await make_token(room.store.tokens, name="laptop", scope="run")
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        caller = await room.guard.caller(f"{scheme} {made.value}")
+        assert caller is not None
+        assert (caller.kind, caller.id) == (CallerKind.TOKEN, made.token.id)
+        assert caller.scopes == {Scope.RUN}
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer ", "Basic eDp5", "crt_x", "Bearer x"]
+)
+async def test_anything_else_is_nobodys(room: Room, header: str | None) -> None:
+    """Ours."""
+    assert await room.guard.caller(header) is None
+
+
+async def test_a_revoked_token_is_nobodys_at_once(room: Room) -> None:
+    """Ours: known tokens are looked up again when one is revoked."""
+    made = await make_token(room.store.tokens, name="laptop", scope="admin")
+    header = f"Bearer {made.value}"
+    assert await room.guard.caller(header) is not None
+    await room.store.tokens.revoke(made.token.id, room.now)
+    room.guard.forget()
+    assert await room.guard.caller(header) is None
+
+
+async def test_a_token_that_expires_while_it_is_known_is_nobodys(room: Room) -> None:
+    """Ours."""
+    value = "crt_expiring"
+    token = Token(new_id("tok"), "x", frozenset({Scope.READ}), room.now, expires_at=room.now + 10)
+    await room.store.tokens.add(token, token_hash(value))
+    assert await room.guard.caller(f"Bearer {value}") is not None
+    room.now += 10
+    assert await room.guard.caller(f"Bearer {value}") is None
+    assert await room.guard.caller(f"Bearer {value}") is None
+
+
+async def test_the_local_token_may_do_everything_and_a_runs_token_its_grant(room: Room) -> None:
+    """Design 3.11."""
+    local = await room.guard.caller(f"Bearer {room.guard.make_local_token()}")
+    assert local is not None
+    assert (local.kind, local.scopes) == (CallerKind.LOCAL, frozenset(Scope))
+    token = room.runs.issue("run_1", servers=["a"], tools=["mcp__a__t"], ttl_s=60)
+    run = await room.guard.caller(f"Bearer {token}")
+    assert run is not None
+    assert (run.kind, run.scopes) == (CallerKind.RUN, frozenset())
+    assert (run.may_use("a"), run.may_use("b")) == (True, False)
+    assert (run.may_call("a", "t"), run.may_call("a", "u")) == (True, False)
+    room.runs.revoke("run_1")
+    assert await room.guard.caller(f"Bearer {token}") is None
+
+
+async def test_uses_are_noted_once(room: Room) -> None:
+    """Ours: batched, away from the calls."""
+    made = await make_token(room.store.tokens, name="laptop", scope="admin")
+    await room.guard.caller(f"Bearer {made.value}")
+    await room.guard.note_uses()
+    (token,) = await room.store.tokens.all()
+    assert token.last_used_at == room.now
+    room.now += 5
+    await room.guard.note_uses()
+    (token,) = await room.store.tokens.all()
+    assert token.last_used_at == room.now - 5
