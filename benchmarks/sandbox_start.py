@@ -19,9 +19,10 @@ import anyio
 
 from sandboxes.launch import StartKind
 from sandboxes.policy import Level
+from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.events import Event, WarmLost, WarmStarted
 from supervisor.spec import ServerKind, ServerSpec
-from supervisor.supervisor import Supervisor, SupervisorConfig, WarmStarts
+from supervisor.supervisor import Supervisor
 
 ROUNDS = 15
 START_S = 60.0

@@ -15,9 +15,10 @@ import anyio
 
 from sandboxes import probe
 from sandboxes.policy import Level
+from supervisor.config import SupervisorConfig
 from supervisor.events import Event
 from supervisor.spec import ServerKind, ServerSpec
-from supervisor.supervisor import Supervisor, SupervisorConfig
+from supervisor.supervisor import Supervisor
 
 RAW_SERVER = Path(__file__).resolve().parents[1] / "tests" / "supervisor" / "raw_server.py"
 FILES = 500

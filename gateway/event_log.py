@@ -24,7 +24,6 @@ from supervisor.events import (
 log = logging.getLogger("claude_runner.supervisor")
 
 TAIL_SHOWN = 5
-_WORRYING = frozenset({ServerState.BACKOFF, ServerState.DEGRADED})
 _ALARMING = frozenset({ServerState.QUARANTINED, ServerState.FAILED})
 
 
@@ -115,7 +114,7 @@ def _log_preparation(
 def _level(state: ServerState) -> int:
     if state in _ALARMING:
         return logging.ERROR
-    return logging.WARNING if state in _WORRYING else logging.INFO
+    return logging.WARNING if state is ServerState.BACKOFF else logging.INFO
 
 
 def _names(names: tuple[str, ...]) -> str:

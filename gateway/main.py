@@ -38,10 +38,11 @@ from gateway.variables import Transport
 from gateway.vault import SealBroken, Vault
 from gateway.webhooks import build_intake
 from sandboxes.policy import Level
+from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.errors import NotConfigured
 from supervisor.events import Event
 from supervisor.spec import ServerSpec
-from supervisor.supervisor import Supervisor, SupervisorConfig, WarmStarts
+from supervisor.supervisor import Supervisor
 
 RECENT_RUNS = 20
 REHEARSAL = Path(__file__).resolve().with_name("rehearsal.py")

@@ -5,9 +5,6 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sandboxes.environment import check_name as check_variable
 from sandboxes.errors import InvalidHost, RefusedName
@@ -15,77 +12,12 @@ from sandboxes.hosts import parse_rules
 from sandboxes.policy import MIB, Limits, Network, NetworkMode
 from supervisor.dependencies import NODE_MODULES, SERVER_FILE, read_recipe
 from supervisor.errors import InvalidServer
-from supervisor.spec import (
-    DeclaredCredential,
-    Era,
-    Instances,
-    ReloadStrategy,
-    ServerKind,
-    ServerSpec,
-)
+from supervisor.metadata import METADATA, HostsGiven, Metadata, read_metadata
+from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-METADATA = "metadata.json"
-MAX_METADATA_BYTES = 64 * 1024
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", ".venv", ".git"})
 """Derived content: it changes by itself and is no change of code."""
-
-Seconds = Annotated[float, Field(gt=0, le=3600)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Credential(_Strict):
-    key: str
-    required: bool = True
-    description: str = ""
-
-
-class _Hosts(_Strict):
-    hosts: tuple[str, ...]
-    private_addresses: bool = False
-
-
-class _Limits(_Strict):
-    memory_mb: Annotated[int, Field(gt=0)] = 512
-    address_space_mb: Annotated[int, Field(gt=0)] | None = None
-    processes: Annotated[int, Field(gt=0)] = 128
-    open_files: Annotated[int, Field(gt=0)] = 256
-    file_size_mb: Annotated[int, Field(gt=0)] = 256
-    data_dir_mb: Annotated[int, Field(gt=0)] = 512
-    data_dir_files: Annotated[int, Field(gt=0)] = 100_000
-    shared_memory_mb: Annotated[int, Field(gt=0)] = 16
-
-
-class Metadata(_Strict):
-    """What `metadata.json` may say; every member is optional, unknown ones are refused."""
-
-    description: str = ""
-    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    environment: dict[str, str] = {}
-    credentials: tuple[_Credential, ...] = ()
-    network: Literal["none", "full"] | _Hosts = "none"
-    limits: _Limits | None = None
-    start_timeout_s: Seconds = 30.0
-    call_timeout_s: Seconds = 300.0
-    instances: Instances = Instances.SHARED
-    reload: ReloadStrategy = ReloadStrategy.SIDE_BY_SIDE
-    era: Era | None = None
-    read_only: tuple[Path, ...] = ()
-    read_write: tuple[Path, ...] = ()
-    allow_source_builds: bool = False
-    unix_sockets: bool = False
-    enabled: bool = True
-
-    @field_validator("credentials", mode="before")
-    @classmethod
-    def _bare_names(cls, value: Any) -> Any:
-        if not isinstance(value, list):
-            return value
-        items = cast(list[object], value)
-        return [{"key": item} if isinstance(item, str) else item for item in items]
 
 
 def check_name(name: str) -> None:
@@ -118,28 +50,6 @@ def read_server(folder: Path, kind: ServerKind) -> ServerSpec:
         return _spec(folder, kind, metadata)
     except OSError as error:
         raise InvalidServer(f"Server {folder.name!r} cannot be read: {error}.") from error
-
-
-def read_metadata(folder: Path) -> Metadata:
-    """Return what a server's metadata file says; the defaults when there is none.
-
-    Raises:
-        InvalidServer: it is not JSON, too large, or says something unknown or wrong.
-    """
-    path = folder / METADATA
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_METADATA_BYTES + 1)
-    except FileNotFoundError:
-        return Metadata()
-    except OSError as error:
-        raise InvalidServer(f"{path} cannot be read: {error.strerror}.") from error
-    if len(text) > MAX_METADATA_BYTES:
-        raise InvalidServer(f"{path} is larger than {MAX_METADATA_BYTES} bytes.")
-    try:
-        return Metadata.model_validate_json(text)
-    except ValidationError as error:
-        raise InvalidServer(f"{METADATA} of server {folder.name!r}: {_first(error)}.") from error
 
 
 def read_catalog(
@@ -197,7 +107,7 @@ def _check_grants(name: str, kind: ServerKind, metadata: Metadata) -> None:
     if kind is ServerKind.FIXED:
         return
     network = metadata.network
-    private = isinstance(network, _Hosts) and network.private_addresses
+    private = isinstance(network, HostsGiven) and network.private_addresses
     if network == "full" or private or metadata.read_only or metadata.read_write:
         raise InvalidServer(
             f"Server {name!r} asks for full network, private addresses or extra paths; only the "
@@ -279,7 +189,7 @@ def _check_variable(name: str, key: str) -> None:
 
 def _network(name: str, metadata: Metadata) -> Network:
     given = metadata.network
-    if not isinstance(given, _Hosts):
+    if not isinstance(given, HostsGiven):
         return Network(NetworkMode(given))
     try:
         parse_rules(given.hosts)
@@ -311,9 +221,3 @@ def _absolute(name: str, paths: tuple[Path, ...]) -> tuple[Path, ...]:
         if not path.is_absolute():
             raise InvalidServer(f"{METADATA} of server {name!r}: {path} is not an absolute path.")
     return paths
-
-
-def _first(error: ValidationError) -> str:
-    fault = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in fault["loc"]) or "the file"
-    return f"{where}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"

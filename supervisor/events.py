@@ -10,7 +10,6 @@ class ServerState(StrEnum):
     STOPPED = "stopped"
     STARTING = "starting"
     READY = "ready"
-    DEGRADED = "degraded"
     BACKOFF = "backoff"
     """Died; waiting to be started again."""
     QUARANTINED = "quarantined"

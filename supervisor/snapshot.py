@@ -7,6 +7,7 @@ from typing import Any
 from sandboxes.launch import StartKind
 from sandboxes.policy import Level, Network
 from supervisor.events import ServerState
+from supervisor.slot import Slot
 from supervisor.spec import Era, ServerKind
 
 
@@ -43,3 +44,34 @@ class ServerSnapshot:
     bytes_out: int = 0
     """Through the proxy for granted hosts, since the supervisor began."""
     bytes_in: int = 0
+
+
+def take(slot: Slot, level: Level) -> ServerSnapshot:
+    """Return a slot as it is now; `level` is the one its children run at."""
+    child = slot.current
+    counters = child.link.counters if child else None
+    return ServerSnapshot(
+        name=slot.spec.name,
+        kind=slot.spec.kind,
+        description=slot.spec.description,
+        state=slot.state,
+        reason=slot.reason,
+        level=level,
+        generation=child.generation if child else slot.generation,
+        pid=child.process.pid if child else None,
+        start=child.process.start if child else None,
+        uptime_s=child.ready_for_s if child else None,
+        restarts=slot.restarts,
+        era=child.handshake.era if child else None,
+        calls=slot.calls_before + (counters.calls if counters else 0),
+        errors=slot.errors_before + (counters.errors if counters else 0),
+        in_flight=child.link.in_flight if child else 0,
+        tools=slot.tools,
+        stderr_tail=slot.log.tail(),
+        last_exit=slot.last_exit,
+        digest=slot.spec.digest,
+        network=slot.spec.network,
+        refused_hosts=slot.outlet.refused_hosts,
+        bytes_out=slot.outlet.traffic.bytes_out,
+        bytes_in=slot.outlet.traffic.bytes_in,
+    )

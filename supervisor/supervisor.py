@@ -5,33 +5,28 @@ The gateway builds one, enters it, and hands it specs; everything that happens i
 """
 
 import hashlib
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
 from anyio.abc import TaskGroup
 
-from sandboxes.build import PackageIndex, Tools
 from sandboxes.environments import Environments
 from sandboxes.outside import Internet, Outside
-from sandboxes.ownership import UID_BASE
-from sandboxes.policy import Level
-from sandboxes.warm import WarmConfig
 from supervisor.child import Child
+from supervisor.config import SupervisorConfig, build_tools, warm_config
+from supervisor.context import SlotContext
 from supervisor.era import to_modern_params
 from supervisor.errors import CallTimedOut, RequestRefused, UnknownServer
-from supervisor.events import Event, LeftoverKilled, ServerState
-from supervisor.launching import QUIET, Launcher, Workplace
+from supervisor.events import Event, LeftoverKilled
+from supervisor.launching import Launcher, Workplace
 from supervisor.leftovers import PidFile, Recorded, kill_leftovers
 from supervisor.link import Answer, Call, Notice
-from supervisor.restart import RestartPolicy
-from supervisor.slot import Slot, SlotContext, Want
-from supervisor.snapshot import ServerSnapshot
+from supervisor.orders import Want
+from supervisor.slot import Slot
+from supervisor.snapshot import ServerSnapshot, take
 from supervisor.spec import Era, ServerSpec
 from supervisor.stderr_log import StderrLog
 from supervisor.upkeep import Upkeep
@@ -40,36 +35,6 @@ from supervisor.watch import Watch
 from supervisor.wire import decode, encode
 
 CANCELLED_BY_CALLER = "the caller went away"
-
-
-@dataclass(frozen=True, slots=True)
-class WarmStarts:
-    """What Python servers need to be started warm."""
-
-    rehearsal: Path
-    """A script that imports what they import, and uses it once."""
-    code_roots: tuple[Path, ...]
-    """Folders with their code, and with nothing of the gateway's."""
-
-
-@dataclass(frozen=True, slots=True)
-class SupervisorConfig:
-    """What holds for all servers."""
-
-    home: Path
-    """Absolute; holds `servers/<name>/` and `pids.json`."""
-    python: Path
-    """Interpreter of Python servers."""
-    level: Level
-    uid_base: int = UID_BASE
-    """First of the user ids that children get when the supervisor runs as root."""
-    restart: RestartPolicy = field(default_factory=RestartPolicy)
-    warm: WarmStarts | None = None
-    """None: every start is cold. Of use at level strong alone."""
-    closed_ports: tuple[int, ...] = ()
-    """Ports, such as the gateway's own, that children with network `full` cannot connect to."""
-    index: PackageIndex = field(default_factory=PackageIndex)
-    """Where the packages come from that servers declare."""
 
 
 Credentials = Callable[[ServerSpec], Awaitable[Mapping[str, str]]]
@@ -94,7 +59,7 @@ class Supervisor:
         self._slots: dict[str, Slot] = {}
         self._pids = PidFile(config.home / "pids.json")
         self._mark = hashlib.sha256(bytes(config.home)).hexdigest()[:16]
-        warm = _warm_config(config)
+        warm = warm_config(config)
         workplace = Workplace(
             config.home / "servers",
             config.python,
@@ -106,7 +71,7 @@ class Supervisor:
         )
         self._watch = Watch(emit, workplace.writable)
         self._warm = WarmPath(warm, emit=emit, pids=self._pids)
-        self._environments = Environments(config.home / "environments", _tools(config))
+        self._environments = Environments(config.home / "environments", build_tools(config))
         self._launcher = Launcher(workplace, credentials, self._environments)
         self._upkeep = Upkeep(self._environments, emit, self._specs)
         self._listeners: set[NoticeListener] = set()
@@ -209,7 +174,7 @@ class Supervisor:
         slot = self.slot(name)
         with anyio.move_on_after(timeout_s):
             await slot.settled()
-        return self._snapshot(slot)
+        return take(slot, self._config.level)
 
     def slot(self, name: str) -> Slot:
         """Return a server's slot.
@@ -228,11 +193,11 @@ class Supervisor:
         Raises:
             UnknownServer.
         """
-        return self._snapshot(self.slot(name))
+        return take(self.slot(name), self._config.level)
 
     def snapshots(self) -> tuple[ServerSnapshot, ...]:
         """Return all servers as they are now, by name."""
-        return tuple(self._snapshot(self._slots[name]) for name in self.names)
+        return tuple(take(self._slots[name], self._config.level) for name in self.names)
 
     def listen(self, listener: NoticeListener) -> Callable[[], None]:
         """Be told of notifications that belong to no call; returns how to stop that."""
@@ -293,13 +258,11 @@ class Supervisor:
             log=log,
             outside=self._outside,
         )
-        slot = self._slots[spec.name] = Slot(spec, context)
+        slot = self._slots[spec.name] = Slot(spec, context, enabled=enabled)
         assert self._group is not None
         self._group.start_soon(slot.run, name=f"slot {spec.name}")
         if enabled:
             slot.start_soon()
-        else:
-            slot.state, slot.reason = ServerState.DISABLED, "disabled"
 
     def _spawned(self, child: Child) -> None:
         self._watch.add(child)
@@ -318,58 +281,3 @@ class Supervisor:
     def _noticed(self, server: str, notice: Notice) -> None:
         for listener in tuple(self._listeners):
             listener(server, notice)
-
-    def _snapshot(self, slot: Slot) -> ServerSnapshot:
-        child = slot.current
-        counters = child.link.counters if child else None
-        return ServerSnapshot(
-            name=slot.spec.name,
-            kind=slot.spec.kind,
-            description=slot.spec.description,
-            state=slot.state,
-            reason=slot.reason,
-            level=self._config.level,
-            generation=child.generation if child else slot.generation,
-            pid=child.process.pid if child else None,
-            start=child.process.start if child else None,
-            uptime_s=child.ready_for_s if child else None,
-            restarts=slot.restarts,
-            era=child.handshake.era if child else None,
-            calls=slot.calls_before + (counters.calls if counters else 0),
-            errors=slot.errors_before + (counters.errors if counters else 0),
-            in_flight=child.link.in_flight if child else 0,
-            tools=slot.tools,
-            stderr_tail=slot.log.tail(),
-            last_exit=slot.last_exit,
-            digest=slot.spec.digest,
-            network=slot.spec.network,
-            refused_hosts=slot.outlet.refused_hosts,
-            bytes_out=slot.outlet.traffic.bytes_out,
-            bytes_in=slot.outlet.traffic.bytes_in,
-        )
-
-
-def _warm_config(config: SupervisorConfig) -> WarmConfig | None:
-    """Return what is needed to start servers warm; None where none can be."""
-    if config.level is not Level.STRONG or config.warm is None:
-        return None
-    return WarmConfig(
-        python=config.python,
-        rehearsal=config.warm.rehearsal,
-        code_roots=config.warm.code_roots,
-        data_root=config.home / "servers",
-        environment=QUIET,
-    )
-
-
-def _tools(config: SupervisorConfig) -> Tools:
-    # uv is one of our own requirements, so its program lies beside our interpreter.
-    uv = Path(sys.executable).with_name("uv")
-    return Tools(
-        config.python,
-        uv,
-        config.level,
-        uid_base=config.uid_base,
-        index=config.index,
-        closed_ports=config.closed_ports,
-    )

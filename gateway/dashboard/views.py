@@ -27,7 +27,6 @@ _STATE_TONES = {
     ServerState.STARTING: Tone.BUSY,
     ServerState.STOPPING: Tone.BUSY,
     ServerState.BACKOFF: Tone.BAD,
-    ServerState.DEGRADED: Tone.BAD,
     ServerState.QUARANTINED: Tone.BAD,
     ServerState.FAILED: Tone.BAD,
     ServerState.STOPPED: Tone.QUIET,

@@ -26,8 +26,9 @@ from gateway.servers.report import (
 from gateway.store import Store
 from sandboxes import tree
 from sandboxes.errors import SandboxError
-from supervisor.catalog import check_name, read_catalog, read_metadata, read_server
+from supervisor.catalog import check_name, read_catalog, read_server
 from supervisor.errors import InvalidServer, NotConfigured, StartFailed, UnknownServer
+from supervisor.metadata import read_metadata
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
 

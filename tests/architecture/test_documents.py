@@ -13,7 +13,7 @@ import pytest
 from gateway.tools import Services, build_mcp
 from gateway.variables import VARIABLES
 from gateway.version import read_version
-from supervisor.catalog import Metadata
+from supervisor.metadata import Metadata
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(

@@ -15,10 +15,11 @@ import pytest
 
 from sandboxes import interpreter
 from sandboxes.policy import MIB, Level, Limits
+from supervisor.config import SupervisorConfig
 from supervisor.events import Event
 from supervisor.restart import RestartPolicy
 from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec
-from supervisor.supervisor import Supervisor, SupervisorConfig
+from supervisor.supervisor import Supervisor
 from tests.attacks.table import Table
 from tests.demonstrations import Demonstrations
 from tests.sandboxes.conftest import open_to_all, python_for, skip_unless_available

@@ -24,9 +24,10 @@ from cryptography.x509.oid import NameOID
 
 from sandboxes import way_out
 from sandboxes.policy import Level, Limits, Network, NetworkMode
+from supervisor.config import SupervisorConfig
 from supervisor.events import Event, HostRefused
 from supervisor.spec import ServerKind, ServerSpec
-from supervisor.supervisor import Supervisor, SupervisorConfig
+from supervisor.supervisor import Supervisor
 from tests.outside import PUBLIC, FakeOutside
 from tests.sandboxes.conftest import open_to_all, skip_unless_available
 from tests.toolchain import Toolchain

@@ -10,11 +10,12 @@ import anyio
 import pytest
 
 from sandboxes.policy import Level
+from supervisor.config import SupervisorConfig
 from supervisor.events import Event, ServerState
 from supervisor.restart import RestartPolicy
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import ServerKind, ServerSpec
-from supervisor.supervisor import Supervisor, SupervisorConfig
+from supervisor.supervisor import Supervisor
 
 RAW_SERVER = Path(__file__).parent / "raw_server.py"
 GUARD_S = 10.0

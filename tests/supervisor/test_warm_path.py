@@ -16,10 +16,11 @@ import pytest
 from sandboxes import probe
 from sandboxes.launch import StartKind
 from sandboxes.policy import Level, Network, NetworkMode
+from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.errors import ChildDied
 from supervisor.events import ServerState, WarmLost, WarmStarted, WentCold
 from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec
-from supervisor.supervisor import Supervisor, SupervisorConfig, WarmStarts
+from supervisor.supervisor import Supervisor
 from tests.sandboxes.conftest import open_to_all
 from tests.supervisor.conftest import IMPATIENT, RAW_SERVER, Stage
 

@@ -28,10 +28,11 @@ from gateway.store import Store
 from gateway.tools import Services, build_mcp
 from gateway.vault import Vault
 from sandboxes.policy import Level
+from supervisor.config import SupervisorConfig
 from supervisor.events import Event
 from supervisor.restart import RestartPolicy
 from supervisor.spec import ServerSpec
-from supervisor.supervisor import Supervisor, SupervisorConfig
+from supervisor.supervisor import Supervisor
 
 
 class NoServers:

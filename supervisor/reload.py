@@ -1,0 +1,55 @@
+"""How a new generation takes the place of an old one. Above: `slot`, which swaps its child."""
+
+from collections.abc import Awaitable, Callable
+
+from sandboxes.errors import SandboxError
+from supervisor.child import Child
+from supervisor.errors import StartFailed, SupervisorError
+from supervisor.events import Event, Reloaded, ReloadRejected
+from supervisor.lists import Tool, compare
+from supervisor.spec import ReloadStrategy, ServerSpec
+
+DRAIN_S = 30.0
+"""Calls in flight on an old child get this long to finish after new code took over."""
+REPLACED = "replaced by new code"
+
+NewChild = Callable[[ServerSpec], Awaitable[Child | None]]
+
+
+def may_overlap(old: ServerSpec, new: ServerSpec) -> bool:
+    """Return whether both may run at the same time."""
+    return ReloadStrategy.STOP_FIRST not in (old.reload, new.reload)
+
+
+async def successor(spec: ServerSpec, start: NewChild, emit: Callable[[Event], None]) -> Child:
+    """Return a child of new code that is ready; the old one serves meanwhile.
+
+    Raises:
+        StartFailed, NotConfigured, SandboxError: there is none, and it was told.
+    """
+    try:
+        child = await start(spec)
+    except (SupervisorError, SandboxError) as error:
+        emit(ReloadRejected(spec.name, str(error)))
+        raise
+    if child is None:
+        reason = "superseded by a newer change"
+        emit(ReloadRejected(spec.name, reason))
+        raise StartFailed(spec.name, reason)
+    return child
+
+
+def reloaded(child: Child, before: tuple[Tool, ...]) -> Reloaded:
+    """Return what a successor changed; `before` are the tools of the old code."""
+    changes = compare(before, child.tools)
+    return Reloaded(
+        child.spec.name, child.generation, changes.added, changes.removed, changes.changed
+    )
+
+
+async def retire(old: Child) -> None:
+    """Let the calls of an old child finish, within a bound, and stop it."""
+    try:
+        await old.drain(DRAIN_S)
+    finally:
+        await old.stop(REPLACED)
