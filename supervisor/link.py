@@ -5,11 +5,13 @@ relay, which hand in params as bytes. Below: `process`, which hands in lines.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
 
+from supervisor.latency import Latencies
 from supervisor.wire import (
     Envelope,
     encode,
@@ -54,6 +56,7 @@ class Call:
     future: asyncio.Future[Answer]
     on_progress: Callable[[Notice], None] | None
     progress_token: msgspec.Raw | None
+    sent_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)
@@ -73,6 +76,8 @@ class Link:
     on_notice: Callable[[Notice], None]
     counters: LinkCounters = field(default_factory=LinkCounters)
     junk_sample: str = ""
+    latencies: Latencies | None = None
+    """Where the durations of answered tool calls are counted."""
     _pending: dict[int, Call] = field(default_factory=dict[int, Call])
     _last_id: int = 0
     _closed: Exception | None = None
@@ -166,6 +171,8 @@ class Link:
         elif not call.future.done():
             if envelope.error is not None:
                 self.counters.errors += 1
+            if self.latencies is not None and call.method == "tools/call":
+                self.latencies.record(time.monotonic() - call.sent_at)
             call.future.set_result(Answer(envelope.result, envelope.error))
 
     def _forget(self, call_id: int) -> Call | None:

@@ -24,6 +24,7 @@ from supervisor.events import Event, LeftoverKilled
 from supervisor.launching import Launcher, Workplace
 from supervisor.leftovers import PidFile, Recorded, kill_leftovers
 from supervisor.link import Answer, Call, Notice
+from supervisor.metrics import Counted, Metrics, ServerMetrics
 from supervisor.orders import Want
 from supervisor.slot import Slot
 from supervisor.snapshot import ServerSnapshot, take
@@ -70,6 +71,7 @@ class Supervisor:
             config.closed_ports,
         )
         self._watch = Watch(emit, workplace.writable)
+        self._metrics = Metrics(self._watch.observed, self._counted)
         self._warm = WarmPath(warm, emit=emit, pids=self._pids)
         self._environments = Environments(config.home / "environments", build_tools(config))
         self._launcher = Launcher(workplace, credentials, self._environments)
@@ -86,6 +88,7 @@ class Supervisor:
         await self._stack.enter_async_context(self._environments)
         self._group = await self._stack.enter_async_context(anyio.create_task_group())
         self._group.start_soon(self._watch.run, name="watch over limits")
+        self._group.start_soon(self._metrics.run, name="metrics")
         self._group.start_soon(self._upkeep.run, name="upkeep of environments")
         return self
 
@@ -159,6 +162,7 @@ class Supervisor:
         slot = self.slot(name)
         await slot.order(Want.REMOVE)
         self._slots.pop(name, None)
+        self._metrics.forget(name)
         await self.tidy()
 
     async def tidy(self) -> None:
@@ -198,6 +202,15 @@ class Supervisor:
     def snapshots(self) -> tuple[ServerSnapshot, ...]:
         """Return all servers as they are now, by name."""
         return tuple(take(self._slots[name], self._config.level) for name in self.names)
+
+    def metrics(self, name: str) -> ServerMetrics:
+        """Return what a server uses and how it answers, with a short history.
+
+        Raises:
+            UnknownServer.
+        """
+        self.slot(name)
+        return self._metrics.of(name)
 
     def listen(self, listener: NoticeListener) -> Callable[[], None]:
         """Be told of notifications that belong to no call; returns how to stop that."""
@@ -266,6 +279,7 @@ class Supervisor:
 
     def _spawned(self, child: Child) -> None:
         self._watch.add(child)
+        self._metrics.add(child)
         process = child.process
         self._upkeep.add(child)
         self._pids.add(Recorded(child.spec.name, process.pid, process.started_at))
@@ -281,3 +295,7 @@ class Supervisor:
     def _noticed(self, server: str, notice: Notice) -> None:
         for listener in tuple(self._listeners):
             listener(server, notice)
+
+    def _counted(self, server: str) -> Counted:
+        seen = self.snapshot(server)
+        return Counted(seen.calls, seen.errors, seen.restarts)

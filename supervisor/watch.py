@@ -35,6 +35,7 @@ class _Watched:
     folders: tuple[Path, ...]
     latest: watchdog.Tree | None = None
     measured_at_ticks: int = -1
+    disk_bytes: int | None = None
     rest_until: float = field(default=0.0)
 
     @property
@@ -47,6 +48,19 @@ class _Watched:
 
 
 Breach = tuple[Child, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A live child as the last walks saw it."""
+
+    server: str
+    pid: int
+    spawned_at: float
+    """Monotonic seconds."""
+    tree: watchdog.Tree
+    disk_bytes: int | None
+    """What its folders hold; None until they were measured."""
 
 
 class Watch:
@@ -67,6 +81,16 @@ class Watch:
     def remove(self, child: Child) -> None:
         """Forget a child that is gone."""
         self._watched.pop(child.process.pid, None)
+
+    def observed(self) -> tuple[Observed, ...]:
+        """Return the children that have been looked at."""
+        return tuple(
+            Observed(
+                one.child.spec.name, pid, one.child.process.spawned_at, one.latest, one.disk_bytes
+            )
+            for pid, one in self._watched.items()
+            if one.latest is not None
+        )
 
     async def run(self) -> None:
         """Watch until cancelled; where there is no /proc, there is nothing to watch by."""
@@ -105,7 +129,8 @@ class Watch:
             if found is None or found.cpu_ticks == one.measured_at_ticks or now < one.rest_until:
                 continue
             one.measured_at_ticks = found.cpu_ticks
-            reason = over_disk(found, one.limits, one.folders)
+            size, reason = measure_disk(found, one.limits, one.folders)
+            one.disk_bytes = size.bytes
             one.rest_until = time.monotonic() + REST_PER_WALK * (time.monotonic() - now)
             if reason:
                 breaches.append((one.child, reason))
@@ -138,9 +163,16 @@ def over_processes(found: watchdog.Tree, limits: Limits) -> str | None:
     return f"limit of {limits.processes} processes and threads exceeded ({found.tasks})"
 
 
-def over_disk(found: watchdog.Tree, limits: Limits, folders: Iterable[Path]) -> str | None:
-    """Return the breach in words, None when there is none."""
+def measure_disk(
+    found: watchdog.Tree, limits: Limits, folders: Iterable[Path]
+) -> tuple[tree.Size, str | None]:
+    """Return what the folders hold, and the breach in words or None."""
     size = tree.measure(folders, max_entries=limits.data_dir_files)
+    return size, over_disk(size, found, limits)
+
+
+def over_disk(size: tree.Size, found: watchdog.Tree, limits: Limits) -> str | None:
+    """Return the breach in words, None when there is none."""
     if size.entries > limits.data_dir_files:
         return f"DATA_DIR limit of {limits.data_dir_files} files exceeded"
     if size.too_deep:
