@@ -23,15 +23,15 @@ def place(number: int) -> None:
     os.dup2(number, HANDOVER_FD)
 
 
-def offer(ports: list[int]) -> None:
-    """Open a listener for each port, hand all over through HANDOVER_FD and close everything.
+def offer(ports: list[int], through: int = HANDOVER_FD) -> None:
+    """Open a listener for each port, hand all over through this socket and close everything.
 
     Raises:
         OSError: a port cannot be had, or nobody takes the listeners.
     """
     listeners = [_listen(port) for port in ports]
     numbers = b"".join(NUMBER.pack(each.fileno()) for each in listeners)
-    parent = _socket.socket(fileno=HANDOVER_FD)
+    parent = _socket.socket(fileno=through)
     parent.sendmsg([b"\0"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, numbers)])
     for each in (*listeners, parent):
         each.close()

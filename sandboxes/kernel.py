@@ -1,5 +1,6 @@
 """System calls that Python has no function for. Standard library only: runs inside the sandbox."""
 
+import _socket
 import ctypes
 import os
 import struct
@@ -25,6 +26,8 @@ BIND, RECURSIVE, PRIVATE = 1 << 12, 1 << 14, 1 << 18
 DETACH = 2
 MOUNT_SETATTR = 442
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
+SET_INTERFACE_FLAGS, INTERFACE_UP = 0x8914, 1
+"""netdevice(7)."""
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
 CAPABILITY_VERSION_3 = 0x20080522
@@ -84,6 +87,17 @@ def unshare(kinds: int) -> None:
 def enter_namespace(descriptor: int, kind: int) -> None:
     """Go into a namespace; of a process namespace, this process's next child does."""
     _checked(_LIBC.setns(descriptor, kind), "entering a namespace")
+
+
+def raise_loopback() -> None:
+    """Switch the loopback interface of this process's own network on."""
+    request = struct.pack("16sh14x", b"lo", INTERFACE_UP)
+    asking = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        switch = ctypes.c_ulong(SET_INTERFACE_FLAGS)
+        _checked(_LIBC.ioctl(asking.fileno(), switch, request), "switching the loopback on")
+    finally:
+        asking.close()
 
 
 def mount(

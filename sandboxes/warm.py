@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandboxes import bubblewrap, interpreter, launch, system, warm_child
+from sandboxes.egress import WayOut
 from sandboxes.errors import SandboxError
 from sandboxes.policy import Level, Network, NetworkMode, Policy
 
@@ -109,16 +110,16 @@ class ForkedChild:
     """A child of a warm process, and the gateway's ends of its pipes."""
 
     start = launch.StartKind.WARM
-    way_out = None
-    """Children with granted hosts start cold."""
 
     def __init__(
         self, *, pidfd: int, pipes: "Pipes", forget: Callable[["ForkedChild"], None]
     ) -> None:
         self.pid = _pid_of(pidfd)
         self.stdin, self.stdout, self.stderr = pipes.stdin, pipes.stdout, pipes.stderr
+        self.way_out = pipes.way_out
         self.exit_fd = pipes.status
         """Readable once the child is confined, or refused that; afterwards once it is gone."""
+        self._pipes = pipes
         self._pidfd = pidfd
         self._forget = forget
 
@@ -148,24 +149,27 @@ class ForkedChild:
         """End it before it was taken over."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        for descriptor in (self.stdin, self.stdout, self.stderr, self.exit_fd, self._pidfd):
-            os.close(descriptor)
+        self._pipes.close()
+        os.close(self._pidfd)
         self._forget(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Pipes:
-    """Our ends of a child's pipes."""
+    """Our ends of a child's pipes, and of the socket over which its listener comes."""
 
     stdin: int
     stdout: int
     stderr: int
     status: int
+    way_out: WayOut | None
 
     def close(self) -> None:
-        """Close all four."""
+        """Close all."""
         for descriptor in (self.stdin, self.stdout, self.stderr, self.status):
             os.close(descriptor)
+        if self.way_out is not None:
+            self.way_out.ours.close()
 
 
 class WarmProcess:
@@ -225,12 +229,13 @@ class WarmProcess:
         assert ready.confinement is not None
         self._number += 1
         order = {"tree": ready.confinement.tree, "options": ready.confinement.options}
-        with ExitStack() as opened:
-            ours, theirs = _pipes(opened)
-            theirs.insert(warm_child.ORDER, _sealed(order, opened))
-            theirs.insert(warm_child.ENVIRONMENT, _sealed(dict(ready.env), opened))
-            self._send(json.dumps({"fork": self._number}).encode(), *theirs)
-            self._asked[self._number] = Pipes(*(os.dup(each) for each in ours))
+        with ExitStack() as ours, ExitStack() as theirs:
+            pipes, given = _ends(ready, ours, theirs)
+            given.insert(warm_child.ORDER, _sealed(order, theirs))
+            given.insert(warm_child.ENVIRONMENT, _sealed(dict(ready.env), theirs))
+            self._send(json.dumps({"fork": self._number}).encode(), *given)
+            ours.pop_all()
+        self._asked[self._number] = pipes
         return self._number
 
     def hear(self) -> WarmReady | Forked | Refused | Failed | None:
@@ -276,13 +281,20 @@ class WarmProcess:
         socket.send_fds(self._socket, [message], descriptors)
 
 
-def _pipes(opened: ExitStack) -> tuple[list[int], list[int]]:
-    """Return our ends and the child's ends of stdin, stdout, stderr and status."""
-    pairs = [os.pipe() for _ in range(4)]
-    for descriptor in (end for pair in pairs for end in pair):
-        opened.callback(os.close, descriptor)
-    ours = [pairs[0][1], *(pair[0] for pair in pairs[1:])]
-    return ours, [pairs[0][0], *(pair[1] for pair in pairs[1:])]
+def _ends(ready: launch.Launch, ours: ExitStack, theirs: ExitStack) -> tuple[Pipes, list[int]]:
+    """Return our ends and the child's: stdin, stdout, stderr, status, the way out if any."""
+    stdin, *others = (os.pipe() for _ in range(4))
+    pairs = [(stdin[1], stdin[0]), *others]
+    for mine, its in pairs:
+        ours.callback(os.close, mine)
+        theirs.callback(os.close, its)
+    given = [its for _, its in pairs]
+    way_out: WayOut | None = None
+    if ready.egress is not None:
+        listening, offering = socket.socketpair()
+        way_out = WayOut(ready.egress, ours.enter_context(listening))
+        given.append(theirs.enter_context(offering).fileno())
+    return Pipes(*(mine for mine, _ in pairs), way_out=way_out), given
 
 
 def _sealed(content: object, opened: ExitStack) -> int:

@@ -15,11 +15,13 @@ import sys
 import time
 from typing import NoReturn, TextIO
 
-from sandboxes import kernel, launcher, mount_tree
+from sandboxes import handover, kernel, launcher, mount_tree
 
-STDIN, STDOUT, STDERR, ORDER, ENVIRONMENT, STATUS, DESCRIPTORS = range(7)
+STDIN, STDOUT, STDERR, ORDER, ENVIRONMENT, STATUS, HANDOVER = range(7)
 """What comes with a request, in this order. The warm process reads none of them."""
-KEPT_ENVIRONMENT, KEPT_STATUS, FIRST_CLOSED, HIGH = 3, 4, 5, 100
+NUMBERS_OF_DESCRIPTORS = (HANDOVER, HANDOVER + 1)
+"""The last one comes for a child that hands listeners over."""
+KEPT_ENVIRONMENT, KEPT_STATUS, KEPT_HANDOVER, HIGH = 3, 4, 5, 100
 FIRST, SECOND = 1, 2
 """Process numbers in the server's namespace."""
 HIDDEN, SHOWN = 0, 1
@@ -60,20 +62,22 @@ def become_server(descriptors: list[int]) -> list[str]:
 
 
 def _take_descriptors(given: list[int]) -> tuple[launcher.Order, mount_tree.View]:
-    """Keep the six that are the server's, close all else, read what is asked for."""
+    """Keep what is the server's, close all else, read what is asked for."""
     for number in (STDIN, STDOUT, STDERR):
         os.dup2(given[number], number)
     asked = json.loads(read_all(given[ORDER]))
-    # High duplicates first: one of the two places may hold the other's original.
-    environment, status = (
-        fcntl.fcntl(given[each], fcntl.F_DUPFD_CLOEXEC, HIGH) for each in (ENVIRONMENT, STATUS)
-    )
-    os.dup2(environment, KEPT_ENVIRONMENT, inheritable=False)
-    os.dup2(status, KEPT_STATUS, inheritable=False)
-    os.closerange(FIRST_CLOSED, launcher.EVERY_FD)
+    kept = given[ENVIRONMENT:]
+    # High duplicates first: one of the places may hold another's original.
+    high = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, HIGH) for each in kept]
+    for place, each in enumerate(high, KEPT_ENVIRONMENT):
+        os.dup2(each, place, inheritable=False)
+    os.closerange(KEPT_ENVIRONMENT + len(kept), launcher.EVERY_FD)
     order = launcher.parse(asked["options"])
-    if not order.confine or order.keep or order.wraps or order.listen or order.extra_processes:
+    hands_over = len(given) > HANDOVER
+    if not order.confine or order.keep or order.wraps or order.extra_processes:
         raise OSError("a fork cannot do all that is asked for")
+    if bool(order.listen) is not hands_over:
+        raise OSError("listeners and the socket to hand them over come together")
     return order, mount_tree.parse(asked["tree"])
 
 
@@ -91,6 +95,12 @@ def _enter(order: launcher.Order, view: mount_tree.View) -> None:
     launcher.reset_signals(order)
     os.setsid()
     kernel.unshare(view.namespaces & ~(kernel.NEW_PROCESSES | kernel.NEW_USERS))
+    if view.namespaces & kernel.NEW_NETWORK:
+        kernel.raise_loopback()
+        if order.listen:
+            handover.offer(order.listen, KEPT_HANDOVER)
+    elif order.listen:
+        raise OSError("listeners need a network of its own")
     switches = mount_tree.enter(view, hide_switches=True)
     socket.sethostname(view.host_name)
     kernel.drop_bounding_set()

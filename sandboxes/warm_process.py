@@ -5,7 +5,7 @@
     gateway -> monitor -> warm process (process 1 of its own namespaces, sees no file of the
     gateway) -> process 1 of a server's namespaces -> the server
 
-A request is a number and descriptors (`warm_child.DESCRIPTORS`), which are passed on unread:
+A request is a number and descriptors (`warm_child` names them), which are passed on unread:
 no environment, order, code, argument or result of any server is ever in this process, because
 its memory is in every child. It ends when the socket closes, and all children end with it.
 """
@@ -30,6 +30,7 @@ from sandboxes import kernel, launcher, mount_tree, python_server, warm_child
 
 OWN_PACKAGE = "sandboxes"
 MAX_MESSAGE_BYTES = 65536
+MAX_DESCRIPTORS = 16
 THREADS_END_WITHIN_S = 10.0
 """Worker threads of the rehearsal end by themselves, in milliseconds."""
 LOOK_AGAIN_S = 0.01
@@ -180,10 +181,10 @@ def bear(control: socket.socket, number: int) -> int | None:
 
 def hear(control: socket.socket) -> tuple[int, list[int]]:
     """Return the next request's number and descriptors; ends this process with the gateway."""
-    message, given, _, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, warm_child.DESCRIPTORS)
+    message, given, _, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, MAX_DESCRIPTORS)
     if not message:
         os._exit(0)
-    if len(given) != warm_child.DESCRIPTORS:
+    if len(given) not in warm_child.NUMBERS_OF_DESCRIPTORS:
         say(control, {"failed": f"a request came with {len(given)} descriptors"})
         os._exit(ENDED)
     return json.loads(message)["fork"], given

@@ -142,7 +142,7 @@ class Launcher:
             and spec.command is None
             and spec.recipe is None
             and not spec.unix_sockets
-            and policy.network.mode is NetworkMode.NONE
+            and policy.network.mode is not NetworkMode.FULL
             and policy.limits.shared_memory_bytes == Limits().shared_memory_bytes
             and not any(name.startswith(READ_AT_IMPORT) for name in names)
             and all(map(warm.sees, (policy.data_dir, *policy.read_only, *policy.read_write)))

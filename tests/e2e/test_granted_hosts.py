@@ -23,8 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sandboxes import way_out
+from sandboxes.launch import StartKind
 from sandboxes.policy import Level, Limits, Network, NetworkMode
-from supervisor.config import SupervisorConfig
+from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.events import Event, HostRefused
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
@@ -35,6 +36,7 @@ from tests.toolchain import Toolchain
 pytestmark = pytest.mark.timeout(120)
 
 GUARD_S = 60.0
+REHEARSAL = Path(__file__).resolve().parents[2] / "gateway" / "rehearsal.py"
 HOST = "pages.example.com"
 OTHER = "other.example.com"
 CODE = """
@@ -179,7 +181,9 @@ def spec(code_dir: Path, name: str, *hosts: str) -> ServerSpec:
 
 
 @asynccontextmanager
-async def open_scene(folder: Path, outside: FakeOutside) -> AsyncGenerator[Scene]:
+async def open_scene(
+    folder: Path, outside: FakeOutside, warm: WarmStarts | None = None
+) -> AsyncGenerator[Scene]:
     """Enter a supervisor without servers."""
 
     async def no_credentials(spec: ServerSpec) -> dict[str, str]:
@@ -187,7 +191,9 @@ async def open_scene(folder: Path, outside: FakeOutside) -> AsyncGenerator[Scene
 
     events: list[Event] = []
     supervisor = Supervisor(
-        config=SupervisorConfig(home=folder, python=Path(sys.executable), level=Level.STRONG),
+        config=SupervisorConfig(
+            home=folder, python=Path(sys.executable), level=Level.STRONG, warm=warm
+        ),
         credentials=no_credentials,
         emit=events.append,
         outside=outside,
@@ -208,17 +214,19 @@ def code_dir(tmp_path: Path, certificate: tuple[Path, Path]) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("start", list(StartKind), ids=list(StartKind))
 async def test_a_child_reaches_its_granted_host_and_nothing_around_it(
-    code_dir: Path, port: int
+    code_dir: Path, port: int, start: StartKind
 ) -> None:
     """Ours: https through the proxy of this child; every other way is closed."""
     outside = FakeOutside({HOST: [[PUBLIC]]}, {(PUBLIC, 443): port})
-    async with open_scene(code_dir.parent / "home", outside) as scene:
+    warm = WarmStarts(REHEARSAL, (code_dir,)) if start is StartKind.WARM else None
+    async with open_scene(code_dir.parent / "home", outside, warm) as scene:
         await scene.supervisor.apply(spec(code_dir, "granted", HOST), enabled=True)
         await scene.supervisor.apply(spec(code_dir, "bare"), enabled=True)
         for server in ("granted", "bare"):
             seen = await scene.supervisor.wait_settled(server, GUARD_S)
-            assert seen.state == "ready", seen
+            assert (seen.state, seen.start) == ("ready", start), seen
         for tool in ("by_httpx", "by_async_httpx", "by_urllib"):
             answer = await scene.call("granted", tool, url=f"https://{HOST}/")
             assert (tool, answer) == (tool, f"hello from {HOST}")

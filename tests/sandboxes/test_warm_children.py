@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -60,6 +61,8 @@ print(json.dumps({
     "priority": os.getpriority(os.PRIO_PROCESS, 0),
     "host": socket.gethostname(),
     "users": open("/proc/self/uid_map").read().split(),
+    "network": [open(f"/proc/net/{name}").read() for name in ("route", "if_inet6", "fib_trie")]
+    + [line.split(":")[0] for line in open("/proc/net/dev")],
     "arguments": sys.argv,
     "path": sys.path,
     "flags": str(sys.flags),
@@ -81,20 +84,29 @@ def warm(tmp_path: Path) -> Iterator[WarmRoom]:
         yield build_warm_room(process, tmp_path, "own")
 
 
-def test_fork_sees_what_a_program_sees(warm: WarmRoom) -> None:
+HOSTS = Network(NetworkMode.HOSTS, ("example.com",))
+
+
+@pytest.mark.parametrize("network", [Network(), HOSTS], ids=lambda network: network.mode)
+def test_fork_sees_what_a_program_sees(warm: WarmRoom, network: Network) -> None:
     """Issue: mounts, capabilities, filter, limits, descriptors, signals, environment."""
-    ready = warm.prepare(warm.command(REPORT), API_KEY="s3cret")
-    cold = subprocess.run(
-        ready.argv,
-        env=dict(ready.env),
-        cwd=ready.cwd,
-        input="",
-        capture_output=True,
-        text=True,
-        timeout=conftest.GUARD_S,
-        start_new_session=True,
-        check=True,
-    )
+    policy = warm.policy(network=network)
+    ready = warm.prepare(warm.command(REPORT), policy=policy, API_KEY="s3cret")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        hosts = ready.egress is not None
+        cold = subprocess.run(
+            ready.handing_over(theirs.fileno()) if hosts else ready.argv,
+            env=dict(ready.env),
+            cwd=ready.cwd,
+            pass_fds=(theirs.fileno(),) if hosts else (),
+            input="",
+            capture_output=True,
+            text=True,
+            timeout=conftest.GUARD_S,
+            start_new_session=True,
+            check=True,
+        )
     seen, expected = json.loads(finish(warm.process, ready).stdout), json.loads(cold.stdout)
     for report in (seen, expected):
         caught = int(report["status"]["SigCgt"], 16) & ~THREADS_OF_LIBC

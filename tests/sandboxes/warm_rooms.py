@@ -24,8 +24,8 @@ class WarmRoom(Room):
     def run(
         self, code: str, *arguments: str, policy: Policy | None = None, **credentials: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run Python code as a server to its end; cold with a network, as in the supervisor."""
-        if policy is not None and policy.network.mode is not NetworkMode.NONE:
+        """Run Python code as a server to its end; cold with the machine's network."""
+        if policy is not None and policy.network.mode is NetworkMode.FULL:
             return super().run(code, *arguments, policy=policy, **credentials)
         command = (*self.command(code), *arguments)
         return finish(self.process, self.prepare(command, policy=policy, **credentials))
@@ -93,6 +93,8 @@ def finish(process: WarmProcess, ready: Launch) -> "subprocess.CompletedProcess[
     os.close(child.stdin)
     out, err = (read_all(descriptor) for descriptor in (child.stdout, child.stderr))
     wait_for(child.exit_fd)
+    if child.way_out is not None:
+        child.way_out.ours.close()
     return subprocess.CompletedProcess(ready.argv, child.reap(), out, err)
 
 
