@@ -17,6 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
+from sandboxes.python_server import needs_mcp
 from sandboxes.recipe import NodeRecipe, PythonRecipe, Recipe
 from supervisor.errors import InvalidServer
 
@@ -95,11 +96,12 @@ def _shipped(named: set[str], imported: set[str]) -> Iterator[str]:
 
 
 def _imported(code: str) -> set[str]:
+    """Return the packages that code needs: what it imports, and FastMCP where `mcp` is provided."""
     try:
         tree = ast.parse(code)
+        found = {"fastmcp"} if needs_mcp(code) else set[str]()
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
-    found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}

@@ -46,10 +46,11 @@ Code = Annotated[
     Field(
         max_length=1_000_000,
         description=(
-            "The whole text of server.py: an MCP server that speaks over standard input and output,"
-            " usually `from fastmcp import FastMCP`, `mcp = FastMCP('name')`, functions decorated"
-            " with `@mcp.tool` and `mcp.run()` at the end. DATA_DIR is a global Path of the only"
-            " folder it may write. Print to standard error, never to standard output."
+            "The whole text of server.py. Functions decorated with `@mcp.tool` are enough: `mcp` is"
+            " a FastMCP that is provided and run. A whole server (`mcp = FastMCP('name')`, with or"
+            " without `mcp.run()`) will do too. Type hints and docstrings become the schemas."
+            " DATA_DIR is a global Path of the only folder it may write. Print to standard error,"
+            " never to standard output."
         ),
     ),
 ]

@@ -50,6 +50,12 @@ def test_a_server_without_a_declaration_has_the_shipped_environment(tmp_path: Pa
     assert python(tmp_path, "import fastmcp") is None
 
 
+def test_decorated_functions_alone_bring_the_library_that_provides_mcp(tmp_path: Path) -> None:
+    """Issue 4: `mcp` is provided to code that does not make it."""
+    recipe = python(tmp_path, "@mcp.tool\ndef f(): ...\n", "httpx")
+    assert recipe == PythonRecipe((SHIPPED, "httpx"), (SHIPPED,))
+
+
 def test_a_script_block_and_requirements_count_together(tmp_path: Path) -> None:
     """PEP 723, and pip's format with its comments and hashes."""
     code = block('dependencies = [\n  "mcp<2",\n]')
