@@ -13,6 +13,7 @@ from gateway.auth.machine_tokens import InvalidToken, make_token, no_such_token,
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
 from gateway.store import Store
+from supervisor.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.supervisor import Supervisor
 
@@ -46,7 +47,11 @@ class LocalRoutes:
 
     async def status(self) -> Answer:
         """The health of every server."""
-        return {"servers": [view_snapshot(each) for each in self._supervisor.snapshots()]}
+        return {"servers": self._servers()}
+
+    def _servers(self) -> list[Answer]:
+        seen = self._supervisor.snapshots()
+        return [view_server(each, self._supervisor.metrics(each.name)) for each in seen]
 
     async def list_tokens(self) -> Answer:
         """Every token without its value."""
@@ -79,7 +84,7 @@ def build_local(store: Store, guard: Guard, sessions: Sessions, supervisor: Supe
     return LocalRoutes(store, guard, sessions, supervisor).app()
 
 
-def view_snapshot(seen: ServerSnapshot) -> Answer:
+def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:
     """Return a server as the command line shows it."""
     return {
         "name": seen.name,
@@ -98,6 +103,9 @@ def view_snapshot(seen: ServerSnapshot) -> Answer:
         "calls": seen.calls,
         "errors": seen.errors,
         "in_flight": seen.in_flight,
+        "cpu_percent": metrics.cpu_percent,
+        "private_bytes": metrics.private_bytes,
+        "p95_ms": metrics.latency.p95_ms,
         "tools": [str(tool.get("name")) for tool in seen.tools],
     }
 

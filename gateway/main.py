@@ -122,7 +122,7 @@ def _gateway(
         return await store.runs.list(limit=RECENT_RUNS)
 
     dashboard = build_dashboard(
-        Sources(supervisor.snapshots, recent_runs, time.monotonic),
+        Sources(supervisor.snapshots, supervisor.metrics, recent_runs, time.monotonic),
         sessions=sessions,
         origins=origins,
     )

@@ -7,6 +7,7 @@ from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 from gateway.cli.table import format_table
 
+MIB = 1024 * 1024
 HEADINGS = (
     "SERVER",
     "KIND",
@@ -18,6 +19,9 @@ HEADINGS = (
     "PID",
     "CALLS",
     "ERRORS",
+    "CPU %",
+    "MIB",
+    "P95 MS",
     "REASON",
 )
 
@@ -39,9 +43,16 @@ def run(args: Namespace) -> int:
             each["pid"] or "-",
             each["calls"],
             each["errors"],
+            _number(each["cpu_percent"]),
+            _number(each["private_bytes"], MIB),
+            _number(each["p95_ms"]),
             each["reason"],
         )
         for each in servers
     ]
     print(format_table(HEADINGS, rows) if rows else "No servers.")
     return Exit.OK
+
+
+def _number(value: float | None, unit: int = 1) -> str:
+    return "-" if value is None else f"{value / unit:.1f}"

@@ -13,6 +13,7 @@ from gateway.dashboard.pages import Pages
 from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.views import run_rows, server_rows
 from gateway.domain.run import Run
+from supervisor.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 
 MAX_BODY_BYTES = 64 * 1024
@@ -25,6 +26,7 @@ class Sources:
     """Where the dashboard reads what it shows, and the clock of its streams."""
 
     snapshots: Callable[[], tuple[ServerSnapshot, ...]]
+    metrics: Callable[[str], ServerMetrics]
     recent_runs: Callable[[], Awaitable[tuple[Run, ...]]]
     monotonic: Callable[[], float]
 
@@ -46,7 +48,8 @@ def build_dashboard(sources: Sources, *, sessions: Sessions, origins: Origins) -
     async def render_health() -> str:
         template = app.jinja_env.get_template("health.html")
         return await template.render_async(
-            servers=server_rows(sources.snapshots()), runs=run_rows(await sources.recent_runs())
+            servers=server_rows(sources.snapshots(), sources.metrics),
+            runs=run_rows(await sources.recent_runs()),
         )
 
     async def check_names() -> None:

@@ -1,12 +1,15 @@
 """What the pages show, as text: pure functions from snapshots and runs to rows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from gateway.dashboard.sparkline import sparkline
 from gateway.domain.run import Run, RunStatus
+from sandboxes.policy import MIB
 from supervisor.events import ServerState
+from supervisor.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 
 NONE = "-"
@@ -63,6 +66,12 @@ class ServerRow:
     errors: int
     in_flight: int
     tools: int
+    cpu: str
+    cpu_line: str
+    """Points of a line over the last ten minutes; empty without any."""
+    memory: str
+    memory_line: str
+    latency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +89,12 @@ class RunRow:
     error: str
 
 
-def server_rows(snapshots: Iterable[ServerSnapshot]) -> tuple[ServerRow, ...]:
+def server_rows(
+    snapshots: Iterable[ServerSnapshot], metrics: Callable[[str], ServerMetrics]
+) -> tuple[ServerRow, ...]:
     """Return the rows sorted by name."""
-    return tuple(_server_row(each) for each in sorted(snapshots, key=lambda each: each.name))
+    in_order = sorted(snapshots, key=lambda each: each.name)
+    return tuple(_server_row(each, metrics(each.name)) for each in in_order)
 
 
 def run_rows(runs: Iterable[Run]) -> tuple[RunRow, ...]:
@@ -110,12 +122,24 @@ def money(micro_usd: int | None) -> str:
     return NONE if micro_usd is None else f"${micro_usd / 1_000_000:.4f}"
 
 
+def mebibytes(amount: int | None) -> str:
+    """Return such as ``17.8 MiB``; a dash for None."""
+    return NONE if amount is None else f"{amount / MIB:.1f} MiB"
+
+
+def milliseconds(amount: float | None) -> str:
+    """Return such as ``0.42 ms`` or ``1.5 s``, three digits; a dash for None."""
+    if amount is None:
+        return NONE
+    return f"{amount:.3g} ms" if amount < 1000 else f"{amount / 1000:.3g} s"
+
+
 def instant(ms: int) -> str:
     """Return an instant as ``2026-11-22 07:35:08 UTC``."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _server_row(snapshot: ServerSnapshot) -> ServerRow:
+def _server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
     return ServerRow(
         name=snapshot.name,
         kind=snapshot.kind.value,
@@ -133,6 +157,11 @@ def _server_row(snapshot: ServerSnapshot) -> ServerRow:
         errors=snapshot.errors,
         in_flight=snapshot.in_flight,
         tools=len(snapshot.tools),
+        cpu=NONE if metrics.cpu_percent is None else f"{metrics.cpu_percent:.1f} %",
+        cpu_line=sparkline([point.cpu_percent for point in metrics.fine]),
+        memory=mebibytes(metrics.private_bytes),
+        memory_line=sparkline([point.private_bytes for point in metrics.fine]),
+        latency=milliseconds(metrics.latency.p95_ms),
     )
 
 

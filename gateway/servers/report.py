@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gateway.domain.secret import MaskedCredential
 from supervisor.events import ServerState
+from supervisor.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import DeclaredCredential, ServerSpec
 
@@ -43,6 +44,7 @@ class ServerReport:
 
     spec: ServerSpec
     snapshot: ServerSnapshot
+    metrics: ServerMetrics
     enabled: bool
     credentials: tuple[CredentialStatus, ...]
     failure: Failure | None = None

@@ -253,6 +253,7 @@ class Servers:
         return ServerReport(
             spec=spec,
             snapshot=self._supervisor.snapshot(spec.name),
+            metrics=self._supervisor.metrics(spec.name),
             enabled=await self._is_enabled(spec),
             credentials=await self.credentials(spec.name),
             failure=failure,

@@ -9,6 +9,7 @@ from gateway.servers import Draft, ServerReport
 from gateway.servers.code import parse_code, read_refused
 from gateway.tools.arguments import CredentialKey, ServerName
 from gateway.tools.hints import CHANGE, OPEN, READ, SWITCH
+from gateway.tools.metric_views import view_histories
 from gateway.tools.server_views import (
     ServerAnswer,
     ServerDetail,
@@ -140,6 +141,7 @@ class DynamicServerTools:
             credentials=view_credentials(report.credentials),
             code=await self._services.servers.code(name),
             stderr_tail=list(report.snapshot.stderr_tail),
+            history=view_histories(report.metrics),
         )
 
     @tool(title="Change an MCP server", annotations=OPEN)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.servers import CredentialStatus, ServerReport
+from gateway.tools.metric_views import HistoryView, MetricsView, view_metrics
 from gateway.tools.names import Live, exposed_names
 from gateway.tools.views import iso_or_none
 from sandboxes.policy import Network, NetworkMode
@@ -62,6 +63,7 @@ class ServerView:
     last_exit: str | None
     refused_hosts: list[str]
     """The last ones it asked for without a grant."""
+    metrics: MetricsView
     tools: list[str]
     missing_credentials: list[str]
 
@@ -83,6 +85,8 @@ class ServerDetail:
     credentials: list[CredentialView]
     code: str | None
     stderr_tail: list[str]
+    history: list[HistoryView]
+    """Of its use: the last ten minutes and the last five hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,7 @@ def view_server(report: ServerReport) -> ServerView:
         in_flight=seen.in_flight,
         last_exit=seen.last_exit,
         refused_hosts=list(seen.refused_hosts),
+        metrics=view_metrics(report.metrics),
         tools=[tool.name for tool in view_tools(seen)],
         missing_credentials=list(report.missing),
     )

@@ -7,8 +7,10 @@ from gateway.auth.origins import Origins, allowed_origins
 from gateway.dashboard import Dashboard, Sessions, Sources, build_dashboard
 from gateway.domain.run import Run, RunStatus, Trigger
 from sandboxes.launch import StartKind
-from sandboxes.policy import Level
+from sandboxes.policy import MIB, Level
 from supervisor.events import ServerState
+from supervisor.latency import Latency
+from supervisor.metrics import Point, ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import Era, ServerKind
 
@@ -34,6 +36,20 @@ SNAPSHOT = ServerSnapshot(
     stderr_tail=(),
     last_exit=None,
     digest="00",
+)
+METRICS = ServerMetrics(
+    cpu_percent=2.5,
+    resident_bytes=60 * MIB,
+    private_bytes=18 * MIB,
+    processes=3,
+    threads=5,
+    open_files=12,
+    data_dir_bytes=MIB,
+    calls=17,
+    errors=1,
+    restarts=2,
+    latency=Latency(16, 3.5, 12.25, 40.0),
+    fine=tuple(Point(1000 + n, float(n), 60 * MIB, 18 * MIB, 1, 0, 4.0) for n in range(3)),
 )
 RUN = Run(
     id="run_a",
@@ -66,6 +82,7 @@ class Shown:
 
     snapshots: Sequence[ServerSnapshot] = (SNAPSHOT,)
     runs: Sequence[Run] = (RUN,)
+    metrics: ServerMetrics = METRICS
     origins: Origins = ORIGINS
     clock: Clock = field(default_factory=Clock)
     monotonic: Callable[[], float] | None = None
@@ -75,7 +92,12 @@ class Shown:
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.clock)
         self.dashboard: Dashboard = build_dashboard(
-            Sources(self._snapshots, self._recent_runs, self.monotonic or self.clock),
+            Sources(
+                self._snapshots,
+                lambda _: self.metrics,
+                self._recent_runs,
+                self.monotonic or self.clock,
+            ),
             sessions=self.sessions,
             origins=self.origins,
         )

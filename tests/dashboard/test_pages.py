@@ -223,7 +223,22 @@ async def test_overview_shows_the_health_of_each_server() -> None:
     """Ours: the row of the issue, in words."""
     client = await sign_in(Shown())
     text = await (await client.get("/")).get_data(as_text=True)
-    cells = ("email", "dynamic", "ready", "strong", ">3<", "4242", "1 min", ">17<", "run_a", "3 s")
+    cells = (
+        "email",
+        "dynamic",
+        "ready",
+        "strong",
+        ">3<",
+        "4242",
+        "1 min",
+        ">17<",
+        "run_a",
+        "3 s",
+        "2.5 %",
+        "18.0 MiB",
+        "12.2 ms",
+        '<polyline points="0.0,16.0 30.0,8.0 60.0,0.0"/>',
+    )
     assert [cell for cell in cells if cell not in text] == []
     assert "$0.0123" in text
 

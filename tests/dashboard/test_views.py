@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.dashboard.views import duration, instant, money
+from gateway.dashboard.views import duration, instant, mebibytes, milliseconds, money
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,10 @@ def test_money_is_in_dollars_with_four_digits() -> None:
 def test_instant_names_its_zone() -> None:
     """Ours."""
     assert instant(1_795_330_000_000) == "2026-11-22 06:46:40 UTC"
+
+
+def test_use_is_shown_with_its_unit() -> None:
+    """Ours: three digits are enough."""
+    assert (mebibytes(None), mebibytes(18_664_653)) == ("-", "17.8 MiB")
+    shown = [milliseconds(value) for value in (None, 0.4213, 42.13, 421.3, 1534.2)]
+    assert shown == ["-", "0.421 ms", "42.1 ms", "421 ms", "1.53 s"]

@@ -1,0 +1,21 @@
+"""A row of numbers as the corners of a line, for an SVG that needs neither script nor style."""
+
+from collections.abc import Sequence
+
+WIDTH = 60
+HEIGHT = 16
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return the `points` of a polyline from left to right; nothing for fewer than two values.
+
+    The line fills WIDTH by HEIGHT; its foot is zero and its top the largest value.
+    """
+    if len(values) < 2:
+        return ""
+    top = max(values) or 1.0
+    step = WIDTH / (len(values) - 1)
+    return " ".join(
+        f"{index * step:.1f},{HEIGHT - value / top * HEIGHT:.1f}"
+        for index, value in enumerate(values)
+    )
