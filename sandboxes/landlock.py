@@ -71,6 +71,24 @@ def _connect(ruleset: int, ports: Iterable[int]) -> None:
         kernel.syscall("landlock rule for a port", ADD_RULE, ruleset, RULE_NET_PORT, place, 0)
 
 
+def close_ports(closed: Collection[int]) -> None:
+    """Keep this process and its descendants from connecting to these TCP ports, for good.
+
+    Files stay as they were, so that mounts go on working. Needs Landlock version 4 and the right
+    to administer this user namespace; nothing happens below that version.
+    """
+    if abi() < ABI_WITH_NET:
+        return
+    attributes = struct.pack("<QQ", 0, NET_CONNECT_TCP)
+    ruleset = kernel.syscall(
+        "landlock", CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0
+    )
+    # The kernel knows no rule that closes a port, so all others are opened: 0.3 s.
+    _connect(ruleset, (port for port in range(PORTS) if port not in closed))
+    kernel.syscall("landlock", RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+
+
 def restrict(
     *,
     minimum: int,

@@ -55,6 +55,7 @@ class Confinement:
     """For `mount_tree`."""
     options: tuple[str, ...]
     """For `launcher.parse`, with the program and its arguments."""
+    network: NetworkMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy
         (*outside, *_launcher(INIT_OF_NAMESPACE), *inside),
         env if granted is None else {**env, **way_out.ENVIRONMENT},
         Path("/"),
-        confinement=Confinement(tuple(tree), tuple(inside)),
+        confinement=Confinement(tuple(tree), tuple(inside), policy.network.mode),
         egress=granted,
     )
 

@@ -49,6 +49,10 @@ class WarmConfig:
     """Holds the DATA_DIR and HOME of every server."""
     environment: Mapping[str, str]
     """Beside its own few variables; never a secret."""
+    network: NetworkMode = NetworkMode.NONE
+    """FULL: it has the machine's network, as its children have; else they have their own."""
+    closed_ports: tuple[int, ...] = ()
+    """With FULL, TCP ports that neither it nor any of its children connects to."""
 
     def sees(self, path: Path) -> bool:
         """Return whether a child can be given this path."""
@@ -71,7 +75,7 @@ class WarmConfig:
             Level.STRONG,
             self.data_root,
             read_only=(*self.code_roots, *folders, interpreter.SANDBOXES, self.rehearsal),
-            network=Network(NetworkMode.NONE),
+            network=Network(self.network),
         )
         links = tuple(hop for hop in interpreter.hops(self.python) if hop.is_symlink())
         return bubblewrap.options(
@@ -203,7 +207,13 @@ class WarmProcess:
             )
         self._socket.settimeout(0)
         # Not in its arguments, which are those of every child too.
-        order = {"tree": view, "rehearsal": str(config.rehearsal), "parent": os.getpid()}
+        full = config.network is NetworkMode.FULL
+        order = {
+            "tree": view,
+            "rehearsal": str(config.rehearsal),
+            "parent": os.getpid(),
+            "closed ports": config.closed_ports if full else (),
+        }
         self._send(json.dumps(order).encode())
 
     @property

@@ -31,13 +31,15 @@ ARGUMENTS_OF_INTERPRETER = 2
 """`python -I` stand before the script and its arguments."""
 
 
-def become_server(descriptors: list[int]) -> list[str]:
+def become_server(descriptors: list[int], closed: list[int]) -> list[str]:
     """Return the arguments of the script to run, in the server's own process only.
 
-    The first element is the path of `python_server.py`, as in a process of its own.
+    The first element is the path of `python_server.py`, as in a process of its own. `closed`
+    are the ports that the warm process closed for itself and thereby for all its children.
     """
     try:
         order, view = _take_descriptors(descriptors)
+        order.closed_ports = [port for port in order.closed_ports if port not in closed]
         _enter(order, view)
         wait, go = os.pipe()
         server = os.fork()

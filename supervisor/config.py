@@ -52,6 +52,7 @@ def warm_config(config: SupervisorConfig) -> WarmConfig | None:
         code_roots=config.warm.code_roots,
         data_root=config.home / "servers",
         environment=QUIET,
+        closed_ports=config.closed_ports,
     )
 
 

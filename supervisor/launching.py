@@ -13,7 +13,7 @@ from sandboxes.environment import child_environment
 from sandboxes.environments import BuildFailed, Environments, Progress
 from sandboxes.launch import Launch, prepare
 from sandboxes.ownership import assign_uid, make_folders
-from sandboxes.policy import Level, Limits, NetworkMode, Policy
+from sandboxes.policy import Level, Limits, Policy
 from sandboxes.warm import WarmConfig
 from supervisor.errors import EnvironmentFailed, NotConfigured, StartFailed
 from supervisor.leftovers import MARKER
@@ -142,7 +142,6 @@ class Launcher:
             and spec.command is None
             and spec.recipe is None
             and not spec.unix_sockets
-            and policy.network.mode is not NetworkMode.FULL
             and policy.limits.shared_memory_bytes == Limits().shared_memory_bytes
             and not any(name.startswith(READ_AT_IMPORT) for name in names)
             and all(map(warm.sees, (policy.data_dir, *policy.read_only, *policy.read_write)))

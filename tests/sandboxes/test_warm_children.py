@@ -22,7 +22,6 @@ from tests.sandboxes.conftest import skip_unless_available
 from tests.sandboxes.warm_rooms import (
     WarmRoom,
     build_warm_room,
-    finish,
     fork,
     read_all,
     wait_for,
@@ -80,17 +79,18 @@ THREADS_OF_LIBC = 0b11 << 31
 def warm(tmp_path: Path) -> Iterator[WarmRoom]:
     """A room whose children are forks."""
     skip_unless_available(Level.STRONG)
-    with warm_process(warm_config(tmp_path)) as process:
-        yield build_warm_room(process, tmp_path, "own")
+    config = warm_config(tmp_path)
+    with warm_process(config) as process:
+        yield build_warm_room(process, config)
 
 
-HOSTS = Network(NetworkMode.HOSTS, ("example.com",))
+NETWORKS = [Network(), Network(NetworkMode.HOSTS, ("example.com",)), Network(NetworkMode.FULL)]
 
 
-@pytest.mark.parametrize("network", [Network(), HOSTS], ids=lambda network: network.mode)
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.mode)
 def test_fork_sees_what_a_program_sees(warm: WarmRoom, network: Network) -> None:
     """Issue: mounts, capabilities, filter, limits, descriptors, signals, environment."""
-    policy = warm.policy(network=network)
+    policy = replace(warm.policy(network=network), closed_ports=(9,))
     ready = warm.prepare(warm.command(REPORT), policy=policy, API_KEY="s3cret")
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -107,7 +107,8 @@ def test_fork_sees_what_a_program_sees(warm: WarmRoom, network: Network) -> None
             start_new_session=True,
             check=True,
         )
-    seen, expected = json.loads(finish(warm.process, ready).stdout), json.loads(cold.stdout)
+    forked = warm.run(REPORT, policy=policy, API_KEY="s3cret")
+    seen, expected = json.loads(forked.stdout), json.loads(cold.stdout)
     for report in (seen, expected):
         caught = int(report["status"]["SigCgt"], 16) & ~THREADS_OF_LIBC
         report["status"]["SigCgt"] = caught
@@ -190,9 +191,10 @@ def test_memory_of_a_fork_holds_no_secret_but_its_own(
     skip_unless_available(Level.STRONG)
     gateway, sibling, code, name, own = (marked() for _ in range(5))
     monkeypatch.setenv("ANTHROPIC_API_KEY", gateway[0])
-    with warm_process(warm_config(tmp_path)) as process:
-        first = build_warm_room(process, tmp_path, name[0])
-        second = build_warm_room(process, tmp_path, "own")
+    config = warm_config(tmp_path)
+    with warm_process(config) as process:
+        first = build_warm_room(process, config, name[0])
+        second = build_warm_room(process, config)
         text = f"text = '{code[0]}'\nprint('here', flush=True)\nimport signal; signal.pause()"
         other = fork(process, first.prepare(first.command(text), API_KEY=sibling[0]))
         assert other.confined()
@@ -304,3 +306,32 @@ def test_daemon_of_a_fork_dies_with_it_and_all_with_the_warm_process(warm: WarmR
         assert child.reap() == -signal.SIGKILL
         os.close(child.stdin)
         os.close(child.stderr)
+
+
+REACH = """
+import socket
+from pathlib import Path
+def attempt(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        return "connected"
+    except OSError as error:
+        return type(error).__name__
+Path("{data}", "seen").write_text(attempt({closed}) + " " + attempt({opened}))
+"""
+
+
+def test_warm_process_with_the_machine_s_network_cannot_reach_the_gateway(tmp_path: Path) -> None:
+    """Ours: it has the network for its children's sake, and the closed ports are closed to it."""
+    skip_unless_available(Level.STRONG)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        closed, opened = (each.getsockname()[1] for each in (one, two))
+        code = REACH.format(data=tmp_path / "servers", closed=closed, opened=opened)
+        config = warm_config(tmp_path, code)
+        full = replace(config, network=NetworkMode.FULL, closed_ports=(closed,))
+        with warm_process(full):
+            seen = (tmp_path / "servers" / "seen").read_text(encoding="utf-8")
+    assert seen == "PermissionError connected"

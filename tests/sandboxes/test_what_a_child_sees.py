@@ -35,8 +35,9 @@ def open_room(level: Level, start: StartKind, folder: Path) -> Iterator[Room]:
     if start is StartKind.COLD:
         yield build_room(level, folder)
         return
-    with warm_process(warm_config(folder)) as process:
-        yield build_warm_room(process, folder, "own")
+    config = warm_config(folder)
+    with warm_process(config) as process:
+        yield build_warm_room(process, config)
 
 
 @pytest.fixture(params=list(StartKind), ids=list(StartKind))

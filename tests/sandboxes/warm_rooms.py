@@ -5,7 +5,7 @@ import select
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandboxes import ownership
@@ -20,19 +20,23 @@ class WarmRoom(Room):
     """A room in which `run` forks instead of starting a program."""
 
     process: WarmProcess
+    config: WarmConfig
 
     def run(
         self, code: str, *arguments: str, policy: Policy | None = None, **credentials: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run Python code as a server to its end; cold with the machine's network."""
-        if policy is not None and policy.network.mode is NetworkMode.FULL:
-            return super().run(code, *arguments, policy=policy, **credentials)
-        command = (*self.command(code), *arguments)
-        return finish(self.process, self.prepare(command, policy=policy, **credentials))
+        """Run Python code as a server to its end; with a warm process of its network."""
+        ready = self.prepare((*self.command(code), *arguments), policy=policy, **credentials)
+        if policy is None or policy.network.mode is not NetworkMode.FULL:
+            return finish(self.process, ready)
+        full = replace(self.config, network=NetworkMode.FULL, closed_ports=policy.closed_ports)
+        with warm_process(full) as process:
+            return finish(process, ready)
 
 
-def build_warm_room(process: WarmProcess, folder: Path, name: str) -> WarmRoom:
+def build_warm_room(process: WarmProcess, config: WarmConfig, name: str = "own") -> WarmRoom:
     """Make the folders of one server below those that the warm process sees."""
+    folder = config.data_root.parent
     code, home = folder / "code" / name, folder / "servers" / name
     code.mkdir()
     room = WarmRoom(
@@ -43,6 +47,7 @@ def build_warm_room(process: WarmProcess, folder: Path, name: str) -> WarmRoom:
         secret=folder / "gateway.env",
         python=python_for(Level.STRONG),
         process=process,
+        config=config,
     )
     ownership.make_folders(room.data, room.private, room.uid)
     return room

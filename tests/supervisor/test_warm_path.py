@@ -10,18 +10,23 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
+import anyio.lowlevel
 import psutil
 import pytest
 
-from sandboxes import probe
+from sandboxes import ownership, probe
 from sandboxes.launch import StartKind
 from sandboxes.policy import Level, Network, NetworkMode
 from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.errors import ChildDied
 from supervisor.events import ServerState, WarmLost, WarmStarted, WentCold
+from supervisor.leftovers import PidFile
 from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
-from tests.sandboxes.conftest import open_to_all
+from supervisor.warm_source import WarmSource
+from tests.sandboxes.conftest import Room, open_to_all
+from tests.sandboxes.warm_rooms import warm_config
 from tests.supervisor.conftest import IMPATIENT, RAW_SERVER, Stage
 
 REHEARSAL = Path(__file__).resolve().parents[2] / "gateway" / "rehearsal.py"
@@ -121,12 +126,11 @@ async def test_each_server_has_its_own_variables_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"network": Network(NetworkMode.FULL)},
         {"environment": (("FASTMCP_LOG_LEVEL", "DEBUG"),)},
         {"command": (sys.executable, "server.py"), "read_only": (Path(sys.prefix),)},
         {"read_only": (Path("/var/tmp"),)},
     ],
-    ids=["network", "import-time variable", "command", "granted folder"],
+    ids=["import-time variable", "command", "granted folder"],
 )
 async def test_what_a_fork_cannot_be_starts_cold(
     tmp_path: Path, changes: dict[str, object]
@@ -139,6 +143,45 @@ async def test_what_a_fork_cannot_be_starts_cold(
         seen = await stage.start(spec)
         assert (seen.state, seen.start) == (ServerState.READY, StartKind.COLD)
         assert stage.said(WentCold) == []
+
+
+async def test_network_in_full_brings_a_warm_process_of_its_own(tmp_path: Path) -> None:
+    """Design: one per environment and network class; this one comes when it is first needed."""
+    async with open_warm(tmp_path) as stage:
+        await stage.until(lambda: bool(stage.said(WarmStarted)))
+        full = Network(NetworkMode.FULL)
+        seen = await stage.start(server(tmp_path, "raw", network=full))
+        assert (seen.state, seen.start) == (ServerState.READY, StartKind.WARM)
+        assert (len(stage.said(WarmStarted)), stage.said(WentCold)) == (2, [])
+
+
+async def test_warm_process_without_children_ends_and_comes_back(tmp_path: Path) -> None:
+    """Ours: the one that only few servers need costs nothing while none of them runs."""
+    started: list[int] = []
+    source = WarmSource(
+        warm_config(tmp_path),
+        emit=lambda event: started.append(event.pid) if isinstance(event, WarmStarted) else None,
+        pids=PidFile(tmp_path / "pids.json"),
+        unused_s=0.1,
+    )
+    code, home = tmp_path / "code" / "one", tmp_path / "servers" / "one"
+    code.mkdir()
+    python = Path(sys.executable)
+    room = Room(Level.STRONG, code, home / "data", home / "private", code, python)
+    ownership.make_folders(room.data, room.private, room.uid)
+    ready = room.prepare(room.command("input()"))
+    async with anyio.create_task_group() as group:
+        group.start_soon(source.keep)
+        await anyio.wait_all_tasks_blocked()
+        assert started == []
+        for count in (1, 2):
+            child = await source.fork(ready)
+            assert len(started) == count
+            child.give_up()
+            with anyio.fail_after(GUARD_S):
+                while psutil.pid_exists(started[-1]):
+                    await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
 
 
 async def test_end_of_a_fork_is_told_in_words(tmp_path: Path) -> None:
