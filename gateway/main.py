@@ -213,4 +213,5 @@ def _agent(settings: Settings) -> AgentConfig:
         base_url=settings.anthropic_base_url,
         level=settings.sandbox,
         uid_base=settings.sandbox_uid_base,
+        certificates=settings.certificates,
     )

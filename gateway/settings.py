@@ -14,7 +14,7 @@ from typing import TypeVar
 from dotenv.parser import parse_stream
 
 from gateway import variables as known
-from gateway.package_index import read_index
+from gateway.package_index import CERTIFICATES, read_index
 from gateway.secret import Secret
 from gateway.variables import CHECKOUT, VARIABLES, Transport, Variable
 from sandboxes.build import PackageIndex
@@ -64,6 +64,8 @@ class Settings:
     sandbox_uid_base: int
     index: PackageIndex = field(default_factory=PackageIndex, compare=False)
     """Where packages of servers come from: the machine's settings of uv, pip and npm."""
+    certificates: Mapping[str, Path] = field(default_factory=dict[str, Path], compare=False)
+    """Files of further authorities that this machine's variables name, for the CLI of runs."""
 
 
 def load(
@@ -98,12 +100,18 @@ def load(
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),
         index=read_index(environ),
+        certificates=_certificates(environ),
     )
     _check_together(settings)
     for variable in VARIABLES:
         if variable.secret:
             environ.pop(variable.name, None)
     return settings
+
+
+def _certificates(environ: Mapping[str, str]) -> dict[str, Path]:
+    named = {name: Path(environ[name]) for name in CERTIFICATES if environ.get(name)}
+    return {name: path for name, path in named.items() if path.is_absolute() and path.is_file()}
 
 
 def _check_together(settings: Settings) -> None:

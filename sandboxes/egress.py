@@ -19,6 +19,7 @@ from sandboxes import addresses, handover, hosts
 from sandboxes.errors import InvalidHost
 from sandboxes.hosts import Target
 from sandboxes.outside import Outside
+from sandboxes.traffic import Traffic
 from sandboxes.way_out import Egress
 
 log = logging.getLogger("claude_runner.sandboxes")
@@ -72,16 +73,6 @@ class WayOut:
     """Closed by `serve_handed_over`."""
 
 
-@dataclass(slots=True)
-class Traffic:
-    """What went through the proxies of a server so far."""
-
-    tunnels: int = 0
-    refused: int = 0
-    bytes_out: int = 0
-    bytes_in: int = 0
-
-
 class Refusal(Exception):
     """A request that gets an answer instead of a tunnel; the message is one sentence."""
 
@@ -104,7 +95,8 @@ class Proxy:
         traffic: Traffic,
         bounds: Bounds = Bounds(),
     ) -> None:
-        """`on_refused` hears of each request for a host that is not allowed."""
+        """`on_refused` hears of each host that is refused and not remembered already, so that
+        a child cannot fill a log faster than it thinks of names."""
         self.traffic = traffic
         self._egress = egress
         self._outside = outside
@@ -146,7 +138,8 @@ class Proxy:
             far = await self._reach(target)
         except Refusal as refusal:
             self.traffic.refused += 1
-            if refusal.asked and refusal.status < BAD_GATEWAY:
+            refused = refusal.asked and refusal.status < BAD_GATEWAY
+            if refused and self.traffic.remember(refusal.asked):
                 self._on_refused(refusal)
             await _refuse(near, refusal)
             return
@@ -171,12 +164,13 @@ class Proxy:
 
     async def _reach(self, target: Target) -> ByteStream:
         """Return a connection to an address of the target that was checked."""
-        if not any(rule.allows(target) for rule in self._egress.rules):
+        if not self._egress.grants(target):
             wanted = target.name if target.port == hosts.HTTPS_PORT else str(target)
             raise Refusal(
                 403,
                 str(target),
-                f"{target} is not granted to this server; add '{wanted}' to its network hosts.",
+                f"{target} is not granted to this {self._egress.holder}; "
+                f"add '{wanted}' to its network hosts.",
             )
         found = await self._resolve(target)
         checked = [a for a in found if addresses.is_allowed(a, private=self._egress.private)]

@@ -1,12 +1,13 @@
-"""What a child with granted hosts is held to, and what it is told. Standard library only."""
+"""What a child with a way out is held to, and what it is told. Standard library only."""
 
 from dataclasses import dataclass
 
 from sandboxes import handover
-from sandboxes.hosts import HostRule
+from sandboxes.hosts import HTTPS_PORT, HostRule, Target
 
 PORT = 3128
 """Of the proxy, on the loopback interface of the child's own network."""
+WEB_PORTS = frozenset({80, HTTPS_PORT})
 _URL = f"http://{handover.LOOPBACK}:{PORT}"
 ENVIRONMENT = {
     "HTTPS_PROXY": _URL,
@@ -22,6 +23,16 @@ ENVIRONMENT = {
 class Egress:
     """What a child may reach."""
 
-    rules: tuple[HostRule, ...]
+    rules: tuple[HostRule, ...] = ()
     private: bool = False
     """True: granted names may lead to private addresses."""
+    public: bool = False
+    """True: every name is granted, on the ports of the web."""
+    holder: str = "server"
+    """What the child is called when it is told of a refusal."""
+
+    def grants(self, target: Target) -> bool:
+        """Return whether the child may ask for this host and port."""
+        if self.public and target.port in WEB_PORTS:
+            return True
+        return any(rule.allows(target) for rule in self.rules)

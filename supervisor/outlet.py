@@ -8,14 +8,11 @@ from collections.abc import Callable
 
 import anyio
 
-from sandboxes.egress import Proxy, Refusal, Traffic, serve_handed_over
+from sandboxes.egress import Proxy, Refusal, serve_handed_over
 from sandboxes.outside import Outside
+from sandboxes.traffic import Traffic
 from supervisor.events import Event, HostRefused
 from supervisor.process import ChildProcess
-
-REMEMBERED = 20
-"""Refused hosts that are kept: the last ones, each once. Only one that is not among them is an
-event, so that a child cannot fill the log faster than it thinks of names."""
 
 
 class Outlet:
@@ -26,12 +23,6 @@ class Outlet:
         self._server = server
         self._outside = outside
         self._emit = emit
-        self._refused: dict[str, None] = {}
-
-    @property
-    def refused_hosts(self) -> tuple[str, ...]:
-        """What was refused, oldest first: `name:port`, or quoted text where there is no name."""
-        return tuple(self._refused)
 
     async def serve(self, process: ChildProcess) -> None:
         """Serve a child's proxy until the child is gone; a child without one has no way out."""
@@ -45,10 +36,4 @@ class Outlet:
             group.cancel_scope.cancel()
 
     def _note(self, refusal: Refusal) -> None:
-        known = refusal.asked in self._refused
-        self._refused.pop(refusal.asked, None)
-        self._refused[refusal.asked] = None
-        if len(self._refused) > REMEMBERED:
-            del self._refused[next(iter(self._refused))]
-        if not known:
-            self._emit(HostRefused(self._server, refusal.asked, str(refusal)))
+        self._emit(HostRefused(self._server, refusal.asked, str(refusal)))

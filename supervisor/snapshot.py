@@ -71,7 +71,7 @@ def take(slot: Slot, level: Level) -> ServerSnapshot:
         last_exit=slot.last_exit,
         digest=slot.spec.digest,
         network=slot.spec.network,
-        refused_hosts=slot.outlet.refused_hosts,
+        refused_hosts=slot.outlet.traffic.refused_hosts,
         bytes_out=slot.outlet.traffic.bytes_out,
         bytes_in=slot.outlet.traffic.bytes_in,
     )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gateway.domain.network import PUBLIC, RunNetwork
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -26,5 +28,6 @@ class Job:
     max_turns: int | None = None
     timeout_s: float = 30 * 60
     budget_micro_usd: int | None = None
+    network: RunNetwork = PUBLIC
     next_fire_at: int | None = None
     """Next due instant; None when disabled."""

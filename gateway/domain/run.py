@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from gateway.domain.ids import new_id
 from gateway.domain.job import Job
+from gateway.domain.network import PUBLIC, RunNetwork
 
 
 class RunStatus(StrEnum):
@@ -65,6 +66,7 @@ class Run:
     max_turns: int | None = None
     timeout_s: float = 30 * 60
     budget_micro_usd: int | None = None
+    network: RunNetwork = PUBLIC
     attempt: int = 0
     """Counts claims; a write with an older attempt is refused."""
     started_at: int | None = None
@@ -77,6 +79,8 @@ class Run:
     output_tokens: int | None = None
     turns: int | None = None
     session_id: str | None = None
+    refused_hosts: tuple[str, ...] = ()
+    """The last ones that it asked for and its network does not grant, oldest first."""
     process_group: int | None = None
     """Group of the CLI while it runs, so that a later start can end what was left."""
     process_started_at: float | None = None
@@ -100,6 +104,7 @@ def run_of_job(job: Job, *, trigger: Trigger, now: int, scheduled_for: int | Non
         max_turns=job.max_turns,
         timeout_s=job.timeout_s,
         budget_micro_usd=job.budget_micro_usd,
+        network=job.network,
     )
 
 
@@ -115,6 +120,7 @@ class RunResult:
     output_tokens: int | None = None
     turns: int | None = None
     session_id: str | None = None
+    refused_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

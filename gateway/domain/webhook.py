@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gateway.domain.network import NONE, RunNetwork
+
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
@@ -20,5 +22,6 @@ class Webhook:
     max_turns: int | None = None
     timeout_s: float = 30 * 60
     budget_micro_usd: int | None = None
+    network: RunNetwork = NONE
     last_delivery_at: int | None = None
     deliveries: int = 0

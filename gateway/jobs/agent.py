@@ -25,9 +25,12 @@ from gateway.jobs.folders import (
 )
 from gateway.jobs.gate import ServerGate
 from gateway.jobs.options import AgentConfig, cli_environment, cli_options
+from gateway.jobs.run_egress import egress_of, proxy_of
 from gateway.store import Store
 from sandboxes.launch import Launch
+from sandboxes.outside import Outside
 from sandboxes.policy import Level
+from sandboxes.traffic import Traffic
 
 TOKEN_MARGIN_S = 300.0
 """A run's token outlives its time limit by the start before and the clean-up after."""
@@ -47,6 +50,7 @@ class Agent:
         run_tokens: RunTokens,
         accounts: Accounts,
         forwarder: Asgi,
+        outside: Outside,
     ) -> None:
         self._store = store
         self._home = home
@@ -55,6 +59,7 @@ class Agent:
         self._gate = gate
         self._run_tokens = run_tokens
         self._accounts = accounts
+        self._outside = outside
         self._rooms = rooms(forwarder, gate.serve)
         self._assigning = anyio.Lock()
         """One user at a time: the owner of a work folder is the record that its uid is taken."""
@@ -68,6 +73,8 @@ class Agent:
         self._check_config()
         access = plan_access(run, await self._defaults())
         level = self._config.level
+        egress, traffic = egress_of(run.network, level), Traffic()
+        proxy = egress and proxy_of(run, egress, self._outside, traffic)
         folders = make_folders(self._home, run, passable=level is Level.REDUCED)
         api_token, account = self._accounts.open(run.id, run.budget_micro_usd)
         strong = level is Level.STRONG
@@ -76,22 +83,23 @@ class Agent:
             await self._hand_over_servers(run, access, folders, door)
             if run.system_prompt is not None:
                 write_system_prompt(folders, run.system_prompt)
-            env = cli_environment(folders, api_url=door.url, api_token=api_token)
+            env = cli_environment(folders, self._config, api_url=door.url, api_token=api_token)
             options = partial(
                 cli_options,
                 run,
                 access,
                 folders,
                 config=self._config,
-                launch=await self._confine(env, folders),
+                launch=await self._confine(env, folders, proxied=proxy is not None),
                 withheld=self._withheld(access),
             )
-            async with door.serving(self._rooms):
+            async with door.serving(self._rooms, proxy):
                 yield Attempt(
                     run,
                     access,
                     folders,
                     account,
+                    traffic,
                     limits=self._config.limits,
                     options=lambda stderr: options(stderr=stderr),
                     runs=self._store.runs,
@@ -104,13 +112,24 @@ class Agent:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(remove_folders, folders)
 
-    async def _confine(self, env: Mapping[str, str], folders: RunFolders) -> Launch:
+    async def _confine(
+        self, env: Mapping[str, str], folders: RunFolders, *, proxied: bool
+    ) -> Launch:
         """Hand the folders over to the CLI's user and return how the CLI starts."""
         config = self._config
         async with self._assigning:
             uid = assign_uid(folders, config.uid_base)
             await anyio.to_thread.run_sync(hand_over_folders, folders, uid)
-        return confine(config.cli, env, folders, level=config.level, limits=config.limits, uid=uid)
+        return confine(
+            config.cli,
+            env,
+            folders,
+            level=config.level,
+            limits=config.limits,
+            uid=uid,
+            proxied=proxied,
+            readable=config.certificates.values(),
+        )
 
     def _check_config(self) -> None:
         if self._config.api_key is None:

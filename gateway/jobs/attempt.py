@@ -23,6 +23,7 @@ from gateway.jobs.process import ProcessGroup, end_group, read_group
 from gateway.jobs.transcript import Transcript
 from gateway.store import RunTable
 from sandboxes.policy import Limits
+from sandboxes.traffic import Traffic
 
 CONNECT_S = 35.0
 """The CLI gives up on a server after 30 s (CONNECT_TIMEOUT_MS in options.py) and says so."""
@@ -44,6 +45,7 @@ class Attempt:
         access: Access,
         folders: RunFolders,
         account: Account,
+        traffic: Traffic,
         *,
         limits: Limits,
         options: Callable[[Callable[[str], None]], ClaudeAgentOptions],
@@ -54,6 +56,7 @@ class Attempt:
         self._access = access
         self._folders = folders
         self._account = account
+        self._traffic = traffic
         self._limits = limits
         self._runs = runs
         self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
@@ -91,6 +94,7 @@ class Attempt:
             stop=self._stop,
             failure=failure,
             counted_micro_usd=self._account.cost_micro_usd,
+            refused_hosts=self._traffic.refused_hosts,
         )
 
     async def _converse(self) -> str | None:

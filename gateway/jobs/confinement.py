@@ -1,12 +1,12 @@
 """The sandbox of a run's CLI: the same fence as for servers, with a profile of its own."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gateway.jobs.door import PORT
 from gateway.jobs.folders import RunFolders
-from sandboxes import launch, ownership
+from sandboxes import launch, ownership, way_out
 from sandboxes.launch import Launch
 from sandboxes.policy import MIB, Level, Limits, Network, NetworkMode, Policy
 
@@ -55,8 +55,13 @@ def confine(
     level: Level,
     limits: Limits,
     uid: int | None,
+    proxied: bool,
+    readable: Iterable[Path] = (),
 ) -> Launch:
     """Return how the CLI is started at this level; its own arguments are added at the end.
+
+    `proxied`: it gets a second listener, the proxy's, and is told of it. `readable`: files
+    that it may read besides.
 
     Raises:
         SandboxError: the level cannot be had, or the CLI cannot be reached in it.
@@ -67,11 +72,13 @@ def confine(
         level,
         folders.work,
         # What may be read may be executed: an agent runs the programs that it builds.
-        read_only=(cli, folders.handed, *folders_of_its_own),
+        read_only=(cli, folders.handed, *folders_of_its_own, *readable),
         read_write=(folders.home, folders.temporary),
         network=Network(NetworkMode.NONE if strong else NetworkMode.FULL),
         limits=limits,
-        listeners=(PORT,) if strong else (),
+        listeners=((PORT, way_out.PORT) if proxied else (PORT,)) if strong else (),
         uid=uid,
     )
+    if proxied:
+        env = {**env, **way_out.ENVIRONMENT}
     return launch.prepare([str(cli)], env=env, cwd=folders.work, policy=policy)

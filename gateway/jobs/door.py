@@ -1,8 +1,9 @@
-"""A run's only way out: the address at which its CLI reaches the Messages API and its servers.
+"""A run's way out: the address at which its CLI reaches the Messages API and its servers.
 
 Under level strong the launcher opens the listener inside the run's own network and hands it
-over through the wrapper; at other levels it is on this machine's loopback. Nothing but the two
-rooms behind it is served there, and each of them wants its own token of the run.
+over through the wrapper, together with that of the proxy if the run has one; at other levels it
+is on this machine's loopback. Nothing but the two rooms behind it is served there, and each of
+them wants its own token of the run.
 """
 
 import os
@@ -18,6 +19,7 @@ from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
 from gateway.relay.http import Receive, Scope, Send
+from sandboxes.egress import Proxy, receive_listeners
 from sandboxes.handover import LOOPBACK
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -42,10 +44,10 @@ class Door:
         self._waiting = anyio.CancelScope()
 
     @asynccontextmanager
-    async def serving(self, app: Asgi) -> AsyncGenerator[None]:
-        """Answer the CLI by `app` as long as the body runs."""
+    async def serving(self, app: Asgi, proxy: Proxy | None) -> AsyncGenerator[None]:
+        """Answer the CLI by `app`, and by `proxy` if it has one, as long as the body runs."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._serve, app)
+            group.start_soon(self._serve, app, proxy)
             try:
                 yield
             finally:
@@ -56,14 +58,21 @@ class Door:
         """Close what was never served."""
         self._listener.close()
 
-    async def _serve(self, app: Asgi) -> None:
-        listener: socket.socket | None = self._listener
+    async def _serve(self, app: Asgi, proxy: Proxy | None) -> None:
+        listeners = [self._listener]
         if self._handed_over:
-            listener = None
+            listeners = []
             with self._waiting:
-                listener = await _handed_over(self._listener)
-        if listener is None:
+                listeners = await _handed_over(self._listener)
+        if not listeners:
             return
+        async with anyio.create_task_group() as group:
+            if proxy is not None:
+                group.start_soon(proxy.serve, listeners[1])
+            await self._serve_app(listeners[0], app)
+            group.cancel_scope.cancel()
+
+    async def _serve_app(self, listener: socket.socket, app: Asgi) -> None:
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
         config.accesslog = config.errorlog = None
@@ -116,8 +125,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _handed_over(channel: socket.socket) -> socket.socket | None:
-    """Return the listener that the run's launcher opened; None when it ended instead.
+async def _handed_over(channel: socket.socket) -> list[socket.socket]:
+    """Return the listeners that the run's launcher opened; none when it ended instead.
 
     Waits for the wrapper as long as it takes: a run that never starts ends by its own limits.
     """
@@ -128,8 +137,4 @@ async def _handed_over(channel: socket.socket) -> socket.socket | None:
     with wrapper:
         wrapper.settimeout(0)
         await anyio.wait_readable(wrapper)
-        try:
-            _, received, _, _ = socket.recv_fds(wrapper, 1, 1)
-        except ConnectionResetError:
-            return None
-    return socket.socket(fileno=received[0]) if received else None
+        return receive_listeners(wrapper)

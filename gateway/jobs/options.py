@@ -11,6 +11,7 @@ import claude_agent_sdk
 from claude_agent_sdk import ClaudeAgentOptions
 from claude_agent_sdk.types import SystemPromptFile, SystemPromptPreset
 
+from gateway.domain.network import NetworkAccess
 from gateway.domain.run import Run, Trigger
 from gateway.jobs.access import ALL, Access, cli_name
 from gateway.jobs.confinement import LIMITS
@@ -47,8 +48,6 @@ FROM_HOST = (
     "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
 """How the host reaches the network; for a CLI that shares it."""
-OWN_FENCE = json.dumps({"sandbox": {"enabled": False}})
-"""Ours is the fence: the CLI's sandbox around its shell needs rights that it does not have here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,8 @@ class AgentConfig:
     """How the CLI is confined."""
     limits: Limits = LIMITS
     uid_base: int = UID_BASE
+    certificates: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """Variables that name further authorities of this machine, such as a company's."""
 
 
 def cli_options(
@@ -85,7 +86,7 @@ def cli_options(
         cli_path=LAUNCHER,
         cwd=folders.work,
         env=_orders(launch, folders, config.level),
-        settings=OWN_FENCE,
+        settings=_settings(run),
         # A file and no variable: the CLI's Bash inherits variables, and the file is gone before
         # the model's first word.
         mcp_servers=folders.servers_file if access.servers else {},
@@ -106,10 +107,13 @@ def cli_options(
     )
 
 
-def cli_environment(folders: RunFolders, *, api_url: str, api_token: str) -> dict[str, str]:
+def cli_environment(
+    folders: RunFolders, config: AgentConfig, *, api_url: str, api_token: str
+) -> dict[str, str]:
     """Return the CLI's variables; there are no others but those of the SDK, and of the host."""
     return {
         **FIXED_ENVIRONMENT,
+        **{name: str(path) for name, path in config.certificates.items()},
         "HOME": str(folders.home),
         "TMPDIR": str(folders.temporary),
         "CLAUDE_CODE_TMPDIR": str(folders.temporary),
@@ -133,6 +137,19 @@ def _orders(launch: Launch, folders: RunFolders, level: Level) -> dict[str, str]
     if strong:
         orders["RUN_CHANNEL"] = str(folders.private / CHANNEL)
     return {**launch.env, **orders}
+
+
+def _settings(run: Run) -> str:
+    return json.dumps(
+        {
+            # Ours is the fence: the CLI's sandbox around its shell needs rights that it does not
+            # have here.
+            "sandbox": {"enabled": False},
+            # WebFetch asks Anthropic's website about each host first, which a run that was
+            # narrowed to named hosts cannot reach; its owner has judged them.
+            "skipWebFetchPreflight": run.network.access is NetworkAccess.HOSTS,
+        }
+    )
 
 
 def _rule(server: str, tool: str) -> str:

@@ -25,6 +25,7 @@ def conclude(
     stop: Stop | None,
     failure: str | None,
     counted_micro_usd: int | None,
+    refused_hosts: tuple[str, ...],
 ) -> RunResult:
     """Return the result of an attempt.
 
@@ -46,6 +47,7 @@ def conclude(
         output_tokens=tokens[1] if tokens else None,
         turns=message.num_turns if message else None,
         session_id=message.session_id if message else transcript.session_id,
+        refused_hosts=refused_hosts,
     )
 
 

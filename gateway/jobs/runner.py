@@ -30,6 +30,7 @@ from gateway.jobs.outcome import Stop
 from gateway.jobs.process import ProcessGroup, end_leftover
 from gateway.store import Store, StoreError
 from sandboxes.errors import SandboxError
+from sandboxes.outside import Internet, Outside
 from supervisor.errors import SupervisorError
 
 log = logging.getLogger(__name__)
@@ -60,8 +61,12 @@ class Runner:
         run_tokens: RunTokens,
         concurrency: int = DEFAULT_CONCURRENCY,
         begin: Callable[[], Awaitable[object]] = anyio.lowlevel.checkpoint,
+        outside: Outside | None = None,
     ) -> None:
-        """`begin` is awaited before the first claim: runs must not start before their servers."""
+        """`begin` is awaited before the first claim: runs must not start before their servers.
+
+        `outside` is what runs reach besides the model and their servers; None: the internet.
+        """
         self._store = store
         self._home = home
         self._clock = clock
@@ -72,6 +77,7 @@ class Runner:
         self._stack = AsyncExitStack()
         self._concurrency = concurrency
         self._begin = begin
+        self._outside = outside or Internet()
         self._tasks: TaskGroup
         self._wake = anyio.Event()
         self._live: dict[str, _Live] = {}
@@ -115,6 +121,7 @@ class Runner:
             run_tokens=self._run_tokens,
             accounts=accounts,
             forwarder=Forwarder(client, upstream, accounts),
+            outside=self._outside,
         )
 
     async def submit(self, run: Run) -> Run:

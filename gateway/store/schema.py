@@ -8,6 +8,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
+    text,
 )
 
 from gateway.domain.run import RunStatus, Trigger
@@ -21,10 +22,11 @@ from gateway.store.types import (
     Member,
     Members,
     Names,
+    Network,
     Words,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """Newest revision; a database that has it opens without Alembic."""
 
 metadata = MetaData(
@@ -55,6 +57,7 @@ jobs = Table(
     Column("timeout_s", REAL_NUMBER, nullable=False),
     Column("budget_micro_usd", INTEGER),
     Column("next_fire_at", INTEGER),
+    Column("network", Network, nullable=False, server_default=text("'\"public\"'")),
     Index(None, "next_fire_at"),
     sqlite_strict=True,
 )
@@ -90,6 +93,8 @@ runs = Table(
     Column("session_id", Words),
     Column("process_group", INTEGER),
     Column("process_started_at", REAL_NUMBER),
+    Column("network", Network, nullable=False, server_default=text("'\"public\"'")),
+    Column("refused_hosts", Names, nullable=False, server_default=text("'[]'")),
     UniqueConstraint("job_id", "scheduled_for"),
     Index(None, "status", "created_at"),
     Index(None, "job_id", "created_at"),
@@ -138,6 +143,7 @@ webhooks = Table(
     Column("secret_hash", Words, nullable=False, unique=True),
     Column("secret_key_id", Words, ForeignKey("data_keys.id"), nullable=False),
     Column("secret_sealed", BYTES, nullable=False),
+    Column("network", Network, nullable=False, server_default=text("'\"none\"'")),
     sqlite_strict=True,
 )
 

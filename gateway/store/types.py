@@ -12,6 +12,8 @@ from sqlalchemy import REAL, BigInteger, Boolean, Dialect, Double, Integer, Larg
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from gateway.domain.network import NetworkAccess, RunNetwork
+
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 INTEGER = BigInteger().with_variant(Integer(), "sqlite")
@@ -89,6 +91,24 @@ class Names(Json):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[str, ...]:
         return tuple(super().process_result_value(value, dialect))
+
+
+class Network(Json):
+    """The network of runs, kept as the JSON text `public` or `none` or as a list of hosts."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: RunNetwork | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        listed = value.access is NetworkAccess.HOSTS
+        return super().process_bind_param(value.hosts if listed else value.access.value, dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> RunNetwork:
+        found = super().process_result_value(value, dialect)
+        if isinstance(found, str):
+            return RunNetwork(NetworkAccess(found))
+        return RunNetwork(NetworkAccess.HOSTS, tuple(found))
 
 
 E_co = TypeVar("E_co", bound=StrEnum)

@@ -9,6 +9,7 @@ from fastmcp.tools import tool
 from gateway.domain.clock import utc_ms
 from gateway.domain.ids import new_id
 from gateway.domain.job import Job
+from gateway.domain.network import PUBLIC
 from gateway.domain.run import Trigger, run_of_job
 from gateway.jobs.cron import next_times
 from gateway.jobs.errors import RunFinished
@@ -28,6 +29,7 @@ from gateway.tools.arguments import (
 )
 from gateway.tools.hints import ADD, CHANGE, OPEN, READ
 from gateway.tools.names import Normalised, check_tools
+from gateway.tools.run_network import JobNetwork, doubts, read_network
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.server_views import live_tools
 from gateway.tools.services import Services
@@ -81,6 +83,7 @@ class JobTools:
         max_turns: MaxTurns | None = None,
         timeout_s: TimeoutS = 30 * 60,
         budget_usd: BudgetUsd | None = None,
+        network: JobNetwork | None = None,
     ) -> JobAnswer:
         """Schedule a prompt: Claude runs it unattended at the times of the cron expression.
 
@@ -106,6 +109,7 @@ class JobTools:
             max_turns=max_turns or None,
             timeout_s=timeout_s,
             budget_micro_usd=micro_dollars(budget_usd) or None,
+            network=PUBLIC if network is None else read_network(network),
         )
         job = _scheduled(job)
         await self._services.store.jobs.add(job)
@@ -129,6 +133,7 @@ class JobTools:
         max_turns: MaxTurns | None = None,
         timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
+        network: JobNetwork | None = None,
     ) -> JobAnswer:
         """Change parts of a job; what is not given stays. enabled=false pauses it.
 
@@ -152,6 +157,7 @@ class JobTools:
             max_turns=changed(old.max_turns, max_turns),
             timeout_s=timeout_s or old.timeout_s,
             budget_micro_usd=changed(old.budget_micro_usd, micro_dollars(budget_usd)),
+            network=old.network if network is None else read_network(network),
             updated_at=utc_ms(),
         )
         if (job.cron, job.timezone, job.enabled) != (old.cron, old.timezone, old.enabled):
@@ -197,8 +203,9 @@ class JobTools:
 
     def _answer(self, job: Job, checked: Normalised | None = None) -> JobAnswer:
         warnings = (checked or self._check(job.tools, job.servers)).warnings
+        warnings = [*warnings, *doubts(job.network, job.tools)]
         times = next_times(job.cron, job.timezone, utc_ms(), SHOWN_TIMES) if job.enabled else ()
-        return JobAnswer(view_job(job), [iso(at) for at in times], list(warnings))
+        return JobAnswer(view_job(job), [iso(at) for at in times], warnings)
 
 
 def _scheduled(job: Job) -> Job:

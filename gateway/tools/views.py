@@ -7,6 +7,7 @@ from typing import TypeVar
 from gateway.domain.job import Job
 from gateway.domain.run import Run
 from gateway.domain.webhook import Webhook
+from gateway.tools.run_network import show_network
 
 T = TypeVar("T")
 
@@ -30,6 +31,7 @@ class JobView:
     max_turns: int | None
     timeout_s: float
     budget_usd: float | None
+    network: str | list[str]
     next_run_at: str | None
     created_at: str
     updated_at: str
@@ -96,6 +98,9 @@ class RunDetail:
     model: str | None
     tools: list[str]
     servers: list[str]
+    network: str | list[str]
+    refused_hosts: list[str]
+    """The last ones that it asked for and its network does not grant."""
     session_id: str | None
 
 
@@ -124,6 +129,7 @@ class WebhookView:
     max_turns: int | None
     timeout_s: float
     budget_usd: float | None
+    network: str | list[str]
     deliveries: int
     last_delivery_at: str | None
     created_at: str
@@ -187,6 +193,7 @@ def view_job(job: Job) -> JobView:
         max_turns=job.max_turns,
         timeout_s=job.timeout_s,
         budget_usd=dollars(job.budget_micro_usd),
+        network=show_network(job.network),
         next_run_at=iso_or_none(job.next_fire_at),
         created_at=iso(job.created_at),
         updated_at=iso(job.updated_at),
@@ -223,6 +230,8 @@ def view_run_detail(run: Run) -> RunDetail:
         model=run.model,
         tools=list(run.tools),
         servers=list(run.servers),
+        network=show_network(run.network),
+        refused_hosts=list(run.refused_hosts),
         session_id=run.session_id,
     )
 
@@ -241,6 +250,7 @@ def view_webhook(webhook: Webhook, url: str | None) -> WebhookView:
         max_turns=webhook.max_turns,
         timeout_s=webhook.timeout_s,
         budget_usd=dollars(webhook.budget_micro_usd),
+        network=show_network(webhook.network),
         deliveries=webhook.deliveries,
         last_delivery_at=iso_or_none(webhook.last_delivery_at),
         created_at=iso(webhook.created_at),

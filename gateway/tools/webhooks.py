@@ -23,6 +23,7 @@ from gateway.tools.arguments import (
 )
 from gateway.tools.hints import ADD, CHANGE, READ
 from gateway.tools.names import Normalised, normalise
+from gateway.tools.run_network import WebhookNetwork, doubts, network_for, read_network
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.server_views import live_tools
 from gateway.tools.services import Services
@@ -56,6 +57,7 @@ class WebhookTools:
         max_turns: MaxTurns | None = None,
         timeout_s: TimeoutS = 30 * 60,
         budget_usd: BudgetUsd | None = None,
+        network: WebhookNetwork | None = None,
     ) -> WebhookAnswer:
         """Make an address: whatever is posted to it starts a run with prompt_template.
 
@@ -78,6 +80,7 @@ class WebhookTools:
             max_turns=max_turns or None,
             timeout_s=timeout_s,
             budget_micro_usd=micro_dollars(budget_usd) or None,
+            network=network_for(checked.names) if network is None else read_network(network),
         )
         await self._add(webhook)
         return await self._answer(webhook, checked)
@@ -106,6 +109,7 @@ class WebhookTools:
         max_turns: MaxTurns | None = None,
         timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
+        network: WebhookNetwork | None = None,
     ) -> WebhookAnswer:
         """Change parts of a webhook; what is not given stays, and so does the address."""
         webhook = await self._webhook(webhook_id)
@@ -120,6 +124,7 @@ class WebhookTools:
             max_turns=changed(webhook.max_turns, max_turns),
             timeout_s=timeout_s or webhook.timeout_s,
             budget_micro_usd=changed(webhook.budget_micro_usd, micro_dollars(budget_usd)),
+            network=webhook.network if network is None else read_network(network),
             updated_at=utc_ms(),
         )
         if not await self._services.store.webhooks.update(webhook):
@@ -153,7 +158,8 @@ class WebhookTools:
 
     async def _answer(self, webhook: Webhook, checked: Normalised | None = None) -> WebhookAnswer:
         warnings = (checked or self._check(webhook.tools)).warnings
-        return WebhookAnswer(view_webhook(webhook, await self._url(webhook.id)), list(warnings))
+        warnings = [*warnings, *doubts(webhook.network, webhook.tools)]
+        return WebhookAnswer(view_webhook(webhook, await self._url(webhook.id)), warnings)
 
     async def _url(self, webhook_id: str) -> str:
         sealed = await self._services.store.webhooks.sealed_secret(webhook_id)

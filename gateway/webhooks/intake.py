@@ -163,6 +163,7 @@ def _run_of(webhook: Webhook, payload: object, now: int) -> Run:
         max_turns=webhook.max_turns,
         timeout_s=webhook.timeout_s,
         budget_micro_usd=webhook.budget_micro_usd,
+        network=webhook.network,
     )
 
 

@@ -2,25 +2,16 @@
 
 import os
 import socket
-import socketserver
-import ssl
 import sys
-import threading
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from sandboxes import way_out
 from sandboxes.launch import StartKind
@@ -29,6 +20,7 @@ from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.events import Event, HostRefused
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
+from tests.origin import HOST, certify, https_origin
 from tests.outside import PUBLIC, FakeOutside
 from tests.sandboxes.conftest import open_to_all, skip_unless_available
 from tests.toolchain import Toolchain
@@ -37,7 +29,6 @@ pytestmark = pytest.mark.timeout(120)
 
 GUARD_S = 60.0
 REHEARSAL = Path(__file__).resolve().parents[2] / "gateway" / "rehearsal.py"
-HOST = "pages.example.com"
 OTHER = "other.example.com"
 CODE = """
 import os, socket, ssl, urllib.request
@@ -89,48 +80,6 @@ mcp.run()
 """
 
 
-class Page(BaseHTTPRequestHandler):
-    """Answers every GET with the name it was asked under."""
-
-    def do_GET(self) -> None:
-        """Send the page."""
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(f"hello from {self.headers['Host']}".encode())
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Print nothing."""
-
-
-def certify(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate for HOST that is its own authority, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    public, private = folder / "ca.pem", folder / "key.pem"
-    public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return public, private
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate and its key."""
@@ -140,15 +89,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def port(certificate: tuple[Path, Path]) -> Generator[int]:
     """The loopback port of an https server for HOST."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Page) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+    with https_origin(certificate) as port:
+        yield port
 
 
 class Scene:

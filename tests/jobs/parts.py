@@ -23,6 +23,7 @@ from gateway.secret import Secret
 from gateway.standin import StandIn
 from gateway.store import Store
 from sandboxes import probe
+from sandboxes.outside import Outside
 from sandboxes.policy import Level
 from supervisor.errors import ServerUnavailable
 
@@ -96,6 +97,7 @@ class Parts:
     gate: Gate
     run_tokens: RunTokens
     config: AgentConfig
+    outside: Outside | None = None
 
     def runner(self, **changes: Any) -> Runner:
         """Return a runner over these parts."""
@@ -106,6 +108,7 @@ class Parts:
             "agent": self.config,
             "gate": self.gate,
             "run_tokens": self.run_tokens,
+            "outside": self.outside,
         }
         return Runner(**{**parts, **changes})
 

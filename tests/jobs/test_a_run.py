@@ -10,6 +10,7 @@ from gateway.domain.run import RunStatus, Trigger
 from gateway.jobs import cli_wrapper
 from gateway.jobs.options import FIXED_ENVIRONMENT
 from gateway.standin import ModelRequest, Refuse, Reply, Say
+from sandboxes import way_out
 from tests.jobs.parts import API_KEY, CLI_GUARD_S, Parts, a_run, processes_of
 
 pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)
@@ -96,6 +97,7 @@ async def test_cli_starts_from_nothing_and_shows_no_secret(
     allowed = {
         *FIXED_ENVIRONMENT, "HOME", "TMPDIR", "CLAUDE_CODE_TMPDIR", "ANTHROPIC_API_KEY",
         "ANTHROPIC_BASE_URL", "TZ", *cli_wrapper.FROM_SDK,
+        *way_out.ENVIRONMENT, "NO_PROXY", "no_proxy",
     }  # fmt: skip
     assert {"HOME", "ANTHROPIC_API_KEY"} <= variables <= allowed
     assert len(sessions) == 1

@@ -10,8 +10,9 @@ import pytest
 from anyio.abc import SocketStream
 
 from sandboxes import egress
-from sandboxes.egress import Bounds, Proxy, Refusal, Traffic
+from sandboxes.egress import Bounds, Proxy, Refusal
 from sandboxes.hosts import parse_rules
+from sandboxes.traffic import Traffic
 from sandboxes.way_out import Egress
 from tests.outside import PUBLIC, FakeOutside
 

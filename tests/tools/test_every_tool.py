@@ -2,8 +2,8 @@
 
 from tests.tools.conftest import Gateway
 
-JOB_OPTIONS = "servers timezone enabled model system_prompt max_turns timeout_s budget_usd"
-WEBHOOK_OPTIONS = "enabled model max_turns timeout_s budget_usd"
+JOB_OPTIONS = "servers timezone enabled model system_prompt max_turns timeout_s budget_usd network"
+WEBHOOK_OPTIONS = "enabled model max_turns timeout_s budget_usd network"
 
 TOOLS = {
     "list_jobs": "",

@@ -70,6 +70,32 @@ async def test_an_update_changes_what_is_given_and_nothing_else(gateway: Gateway
     assert (after["model"], after["max_turns"], after["budget_usd"]) == (None, None, None)
 
 
+async def test_the_network_of_runs_is_public_unless_it_is_narrowed(gateway: Gateway) -> None:
+    """Issue 3, 7: `public` because WebFetch is a default tool; a list of hosts narrows it."""
+    job = (await gateway.call("create_job", **DAILY))["job"]
+    assert job["network"] == "public"
+    hosts = ["api.example.com", "*.example.org"]
+    narrowed = await gateway.call("update_job", job_id=job["id"], network=hosts)
+    assert narrowed["job"]["network"] == hosts
+    run_id = (await gateway.call("trigger_job", job_id=job["id"]))["run_id"]
+    run = await gateway.call("get_run", run_id=run_id)
+    assert (run["network"], run["refused_hosts"]) == (hosts, [])
+    closed = await gateway.call("update_job", job_id=job["id"], network=[], tools=["WebFetch"])
+    assert closed["job"]["network"] == "none"
+    assert closed["tool_warnings"] == ["WebFetch has nothing to fetch from: the network is 'none'."]
+
+
+async def test_the_network_of_a_webhook_is_closed_unless_it_fetches(gateway: Gateway) -> None:
+    """Ours: strangers write its prompt, so it gets what its author named and no more."""
+    bare = (await gateway.call("create_webhook", **HOOK))["webhook"]
+    fetching = (await gateway.call("create_webhook", **HOOK, tools=["WebFetch"]))["webhook"]
+    assert (bare["network"], fetching["network"]) == ("none", "public")
+    narrowed = await gateway.call(
+        "update_webhook", webhook_id=fetching["id"], network=["api.example.com"]
+    )
+    assert narrowed["webhook"]["network"] == ["api.example.com"]
+
+
 async def test_a_paused_job_has_no_next_run(gateway: Gateway) -> None:
     """Ours: enabled=false pauses, true resumes."""
     job = (await gateway.call("create_job", **DAILY))["job"]

@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from gateway.auth.run_tokens import RunTokens
+from gateway.domain.network import NONE
 from gateway.domain.run import Run, RunStatus, Trigger
 from gateway.domain.secret import DataKey, Sealed
 from gateway.domain.webhook import Webhook
@@ -131,6 +132,7 @@ async def test_delivery_queues_a_run_and_says_which(door: Door):
         max_turns=7,
         timeout_s=60.0,
         budget_micro_usd=5,
+        network=NONE,
     )
     assert ">main</payload-" in run.prompt
     webhook = await door.store.webhooks.get(WEBHOOK.id)
