@@ -41,6 +41,7 @@ from sandboxes.policy import Level
 from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.errors import NotConfigured
 from supervisor.events import Event
+from supervisor.restart import RestartPolicy
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor
 
@@ -182,6 +183,7 @@ def _supervisor(
             code_roots=(settings.fixed_servers_dir, settings.dynamic_servers_dir),
         ),
         uid_base=settings.sandbox_uid_base,
+        restart=RestartPolicy(max_deaths=settings.quarantine_deaths),
         closed_ports=_ports(base_url),
         index=settings.index,
     )

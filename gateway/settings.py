@@ -60,6 +60,7 @@ class Settings:
     dynamic_servers_dir: Path
     master_key_file: Path
     default_timezone: str
+    quarantine_deaths: int
     sandbox: Level
     sandbox_uid_base: int
     index: PackageIndex = field(default_factory=PackageIndex, compare=False)
@@ -97,6 +98,7 @@ def load(
         dynamic_servers_dir=source.read(known.DYNAMIC_SERVERS_DIR),
         master_key_file=source.optional(known.MASTER_KEY_FILE) or Path(f"{home}.key"),
         default_timezone=source.read(known.DEFAULT_TIMEZONE),
+        quarantine_deaths=source.read(known.QUARANTINE_DEATHS),
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),
         index=read_index(environ),

@@ -151,6 +151,9 @@ MASTER_KEY_FILE = Variable("MASTER_KEY_FILE", "a path outside CLAUDE_RUNNER_HOME
 DEFAULT_TIMEZONE = Variable(
     "DEFAULT_TIMEZONE", "an IANA time zone such as Europe/Berlin", _timezone, "UTC"
 )
+QUARANTINE_DEATHS = Variable(
+    "QUARANTINE_DEATHS", "a whole number from 1 to 100000", _whole(1, 100_000), "5"
+)
 SANDBOX = Variable("SANDBOX", "strong, reduced or off", Level, "strong")
 SANDBOX_UID_BASE = Variable(
     "SANDBOX_UID_BASE",
@@ -179,6 +182,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     DYNAMIC_SERVERS_DIR,
     MASTER_KEY_FILE,
     DEFAULT_TIMEZONE,
+    QUARANTINE_DEATHS,
     SANDBOX,
     SANDBOX_UID_BASE,
 )

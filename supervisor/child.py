@@ -19,6 +19,7 @@ from supervisor.errors import ChildDied, NotMcp, RequestRefused, StartFailed
 from supervisor.link import Answer, Call, Link, Notice
 from supervisor.lists import Tool, fetch_tools
 from supervisor.process import ChildProcess, Pipes, exit_in_words
+from supervisor.restart import Life
 from supervisor.spawned import Spawned
 from supervisor.spec import Era, ServerSpec
 from supervisor.stderr_log import StderrLog
@@ -95,6 +96,11 @@ class Child:
         """Seconds since the child became ready; 0 when it never did."""
         return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
 
+    @property
+    def life(self) -> Life:
+        """What it did so far, for the judgement of its death."""
+        return Life(self.ready_for_s, self.link.counters.answered)
+
     async def start(self, launch: Launch) -> None:
         """Spawn, initialise and list; return when calls can be sent.
 
@@ -108,7 +114,7 @@ class Child:
                 await self.refresh_tools()
             self.ready_at = time.monotonic()
             # What the start itself asked is nobody's call.
-            self.link.counters.calls = 0
+            self.link.counters.calls = self.link.counters.answered = 0
         except TimeoutError:
             await self._fail(self._silence())
         except ChildDied as error:

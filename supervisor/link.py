@@ -64,6 +64,8 @@ class LinkCounters:
     """What went over the link so far."""
 
     calls: int = 0
+    answered: int = 0
+    """Also those answered with an error."""
     errors: int = 0
     junk_lines: int = 0
 
@@ -169,6 +171,7 @@ class Link:
         if call is None or (envelope.result is None and envelope.error is None):
             self._junk(line)
         elif not call.future.done():
+            self.counters.answered += 1
             if envelope.error is not None:
                 self.counters.errors += 1
             if self.latencies is not None and call.method == "tools/call":

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from supervisor.events import ServerState
-from supervisor.restart import DeathRecord, RestartPolicy, after_death
+from supervisor.restart import DeathRecord, Life, RestartPolicy, after_death
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class RestartPlan:
         """Begin with a clean record: new code, or somebody's wish."""
         self._deaths = DeathRecord()
 
-    def after(self, reason: str, *, ready_for_s: float) -> Planned:
-        """Return what follows a death; `ready_for_s` is 0 for a child that never was ready."""
+    def after(self, reason: str, life: Life) -> Planned:
+        """Return what follows the end of a life."""
         verdict = after_death(
             self._policy,
             self._deaths,
             now=time.monotonic(),
-            ready_for_s=ready_for_s,
+            life=life,
             luck=random.uniform(-1, 1),  # noqa: S311 - spreads restarts, guards nothing
         )
         self._deaths = verdict.record

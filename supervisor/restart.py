@@ -14,10 +14,22 @@ class RestartPolicy:
     """Share of the delay by which it may vary either way."""
     sustained_s: float = 60.0
     """A child that was ready this long has a clean record."""
+    proving_calls: int = 20
+    """A child that answered this many calls is restarted at once; its death still counts."""
     window_s: float = 60.0
     max_deaths: int = 5
     """More deaths than this within the window mean quarantine."""
     quarantine_retry_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What a child had done when it died."""
+
+    ready_for_s: float = 0.0
+    """0 when it never was ready."""
+    answered: int = 0
+    """Calls, also those it answered with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,7 @@ class Verdict:
 
 
 def after_death(
-    policy: RestartPolicy, record: DeathRecord, *, now: float, ready_for_s: float, luck: float
+    policy: RestartPolicy, record: DeathRecord, *, now: float, life: Life, luck: float
 ) -> Verdict:
     """Return when to start again.
 
@@ -49,11 +61,12 @@ def after_death(
         policy: The slot's patience.
         record: Earlier deaths.
         now: Monotonic seconds.
-        ready_for_s: How long the child had been ready; 0 when it never was.
+        life: What the child had done.
         luck: A number in [-1, 1] that places the delay within its jitter.
     """
-    clean = ready_for_s >= policy.sustained_s
-    consecutive = 1 if clean else record.consecutive + 1
+    clean = life.ready_for_s >= policy.sustained_s
+    proven = clean or life.answered >= policy.proving_calls
+    consecutive = 1 if proven else record.consecutive + 1
     earlier = () if clean else record.recent
     recent = (*(at for at in earlier if now - at < policy.window_s), now)
     quarantined = len(recent) > policy.max_deaths or (record.quarantined and not clean)
@@ -61,7 +74,7 @@ def after_death(
     if quarantined:
         delay = _spread(policy.quarantine_retry_s, policy, luck)
         return Verdict(delay, quarantined=True, record=following)
-    if consecutive == 1 and ready_for_s > 0:
+    if consecutive == 1 and life.ready_for_s > 0:
         return Verdict(0.0, quarantined=False, record=following)
     power = min(max(consecutive - 2, 0), 32)
     delay = min(policy.base_s * policy.factor**power, policy.cap_s)

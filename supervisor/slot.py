@@ -28,6 +28,7 @@ from supervisor.orders import Order, Orders, Want, observed
 from supervisor.outlet import Outlet
 from supervisor.planning import RestartPlan
 from supervisor.reload import REPLACED, may_overlap, reloaded, retire, successor
+from supervisor.restart import Life
 from supervisor.spec import ServerSpec
 from supervisor.states import Standing
 from supervisor.stderr_log import StderrLog
@@ -180,7 +181,7 @@ class Slot:
             raise
         except StartFailed as error:
             self.last_exit = error.reason
-            self._plan_restart(0.0, error.reason)
+            self._plan_restart(Life(), error.reason)
             raise
         if child is None:
             self._standing.to(ServerState.STOPPED, "its start was interrupted")
@@ -251,10 +252,10 @@ class Slot:
         self._child = None
         self.last_exit = child.exit_reason
         self.restarts += 1
-        self._plan_restart(child.ready_for_s, child.exit_reason or "gone")
+        self._plan_restart(child.life, child.exit_reason or "gone")
 
-    def _plan_restart(self, ready_for_s: float, reason: str) -> None:
-        planned = self._plan.after(reason, ready_for_s=ready_for_s)
+    def _plan_restart(self, life: Life, reason: str) -> None:
+        planned = self._plan.after(reason, life)
         self._orders.plan_start(planned.delay_s)
         self._standing.to(planned.state, planned.reason)
 

@@ -30,6 +30,7 @@ UNSET = Settings(
     dynamic_servers_dir=CHECKOUT / "dynamic_servers",
     master_key_file=CHECKOUT / "var.key",
     default_timezone="UTC",
+    quarantine_deaths=5,
     sandbox=Level.STRONG,
     sandbox_uid_base=70_000,
 )
@@ -54,6 +55,7 @@ RIGHT: dict[str, tuple[str, object]] = {
     "DYNAMIC_SERVERS_DIR": ("/srv/dynamic", Path("/srv/dynamic")),
     "MASTER_KEY_FILE": ("/srv/key", Path("/srv/key")),
     "DEFAULT_TIMEZONE": ("Europe/Berlin", "Europe/Berlin"),
+    "QUARANTINE_DEATHS": ("1000", 1000),
     "SANDBOX": ("off", Level.OFF),
     "SANDBOX_UID_BASE": ("70000", 70000),
 }
@@ -75,6 +77,7 @@ WRONG = {
     "CLAUDE_RUNNER_HOME": ["/", "~nobody-of-that-name/x", str(CHECKOUT)],
     "MASTER_KEY_FILE": ["var/key"],
     "DEFAULT_TIMEZONE": ["Mars/Olympus", "America", "../UTC", "CEST5"],
+    "QUARANTINE_DEATHS": ["0", "-1", "many"],
     "SANDBOX": ["none", "STRONG"],
     "SANDBOX_UID_BASE": ["0", "999", "5000000000"],
 }
