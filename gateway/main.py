@@ -30,7 +30,7 @@ from gateway.jobs.scheduler import Scheduler
 from gateway.local_routes import build_local
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
-from gateway.servers import Servers
+from gateway.servers import Follower, Servers
 from gateway.settings import Settings
 from gateway.store import Store, StoreError
 from gateway.tools import Services, build_mcp
@@ -61,6 +61,7 @@ class Gateway:
     scheduler: Scheduler
     guard: Guard
     servers: Servers
+    follower: Follower
     loaded: anyio.Event
     """Set once every server on disk has started or said why not."""
 
@@ -148,6 +149,7 @@ def _gateway(
         scheduler=services.scheduler,
         guard=guard,
         servers=services.servers,
+        follower=seen.follower,
         loaded=loaded,
     )
 
@@ -157,10 +159,12 @@ class _Watchers:
 
     def __init__(self) -> None:
         self.dashboard: Dashboard | None = None
+        self.follower = Follower()
 
     def emit(self, event: Event) -> None:
-        """Log an event and wake the open pages."""
+        """Log an event, have versions written down, and wake the open pages."""
         log_event(event)
+        self.follower.hear(event)
         if self.dashboard is not None:
             self.dashboard.live.mark_changed()
 

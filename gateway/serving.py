@@ -103,6 +103,7 @@ async def _run(
     stop_http = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(_load_servers, gateway)
+        group.start_soon(gateway.follower.run, gateway.servers.look)
         group.start_soon(gateway.scheduler.run)
         group.start_soon(_note_token_uses, gateway.guard)
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
@@ -119,6 +120,9 @@ async def _load_servers(gateway: Gateway) -> None:
     for problem in gateway.servers.problems:
         log.error("%s", problem)
     gateway.loaded.set()
+    for name in gateway.servers.names():
+        # Also what was written while no gateway ran becomes a version.
+        gateway.follower.wake(name)
 
 
 async def _stop(gateway: Gateway, shutdown: Shutdown, stop_http: anyio.Event) -> None:

@@ -77,7 +77,7 @@ def read_catalog(
 def digest(folder: Path) -> str:
     """Return the SHA-256 over names and contents of a server's files; links are not followed."""
     total = hashlib.sha256()
-    for path in sorted(_files(folder)):
+    for path in sorted(code_files(folder)):
         total.update(os.fsencode(path.relative_to(folder)) + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
@@ -91,13 +91,14 @@ def _folders(fixed_dir: Path, dynamic_dir: Path) -> Iterator[tuple[Path, ServerK
                     yield folder, kind
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def code_files(folder: Path) -> Iterator[Path]:
+    """Yield the files that make a server; what is derived from them and links are left out."""
     for path in folder.iterdir():
         if path.is_symlink():
             continue
         if path.is_dir():
             if path.name not in SKIPPED_FOLDERS:
-                yield from _files(path)
+                yield from code_files(path)
         elif path.is_file():
             yield path
 

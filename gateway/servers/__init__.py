@@ -2,6 +2,7 @@
 
 from gateway.servers.draft import Draft
 from gateway.servers.folders import DynamicFolders
+from gateway.servers.follower import Follower
 from gateway.servers.report import CredentialStatus, ServerReport
 from gateway.servers.servers import Servers
 
@@ -9,6 +10,7 @@ __all__ = [
     "CredentialStatus",
     "Draft",
     "DynamicFolders",
+    "Follower",
     "ServerReport",
     "Servers",
 ]

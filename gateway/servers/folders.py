@@ -6,11 +6,13 @@ never in place, ``.previous/<name>`` one whose successor was never confirmed. Bl
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from supervisor.catalog import check_name
+from gateway.servers.content import KeptFile
+from supervisor.catalog import check_name, code_files
 from supervisor.errors import InvalidServer
 
 CODE_FILE = "server.py"
@@ -73,17 +75,28 @@ class DynamicFolders:
 
         Files of the present folder that `source` does not speak of are kept.
         """
-        present, staged = self.path(name), self._root / _NEXT / name
-        shutil.rmtree(staged, ignore_errors=True)
-        if present.is_dir():
-            shutil.copytree(present, staged, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            staged.mkdir(parents=True)
+        staged = self._copy_present(name)
         if source.code is not None:
             _write(staged / CODE_FILE, source.code)
         if source.requirements is not None:
             _write_lines(staged / REQUIREMENTS_FILE, source.requirements)
         _write(staged / METADATA_FILE, json.dumps(source.metadata, indent=2) + "\n")
+        staged.chmod(0o755)
+        return staged
+
+    def stage_files(self, name: str, files: Iterable[KeptFile]) -> Path:
+        """Write a server's next folder with exactly these files, and return its path.
+
+        What is derived from code, such as `node_modules`, is kept.
+        """
+        staged = self._copy_present(name)
+        for path in list(code_files(staged)):
+            path.unlink()
+        for file in files:
+            path = staged / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.content)
+            path.chmod(0o755 if file.executable else 0o644)
         staged.chmod(0o755)
         return staged
 
@@ -124,6 +137,15 @@ class DynamicFolders:
             folder.unlink()
         elif folder.exists():
             shutil.rmtree(folder)
+
+    def _copy_present(self, name: str) -> Path:
+        present, staged = self.path(name), self._root / _NEXT / name
+        shutil.rmtree(staged, ignore_errors=True)
+        if present.is_dir():
+            shutil.copytree(present, staged, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            staged.mkdir(parents=True)
+        return staged
 
     def _set_aside(self, folder: Path) -> None:
         self.discard_staged(folder.name)

@@ -8,7 +8,7 @@ from supervisor.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import DeclaredCredential, ServerSpec
 
-_BROKEN = frozenset({ServerState.BACKOFF, ServerState.QUARANTINED, ServerState.FAILED})
+BROKEN = frozenset({ServerState.BACKOFF, ServerState.QUARANTINED, ServerState.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class ServerReport:
     """Why what was asked for did not come to life."""
     undeclared_hosts: tuple[str, ...] = ()
     """Hosts that code just written names and that the server may not reach."""
+    version: int | None = None
+    """The number under which what was just written is kept."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -60,7 +62,7 @@ class ServerReport:
 
 def failure_of(snapshot: ServerSnapshot) -> Failure | None:
     """Return why a server that should run does not, or None."""
-    if snapshot.state not in _BROKEN:
+    if snapshot.state not in BROKEN:
         return None
     sentence = f"Server {snapshot.name!r} is {snapshot.state}: {snapshot.reason}."
     return Failure(sentence, snapshot.stderr_tail)

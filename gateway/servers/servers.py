@@ -3,19 +3,21 @@
 Above: tools, dashboard, command line. Below: the folders, the store's switches, the supervisor.
 """
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import anyio
 from anyio import CancelScope, to_thread
 
 from gateway.credentials import Credentials
-from gateway.servers.code import parse_code
+from gateway.domain.server_version import Origin, ServerVersion
+from gateway.servers.content import KeptFile, read_content
 from gateway.servers.draft import Draft, apply_draft
 from gateway.servers.folders import DynamicFolders, Source
-from gateway.servers.hosts import undeclared_hosts
+from gateway.servers.history import Change, History, verdict_of
 from gateway.servers.report import (
     CredentialStatus,
     Failure,
@@ -23,6 +25,7 @@ from gateway.servers.report import (
     credential_statuses,
     failure_of,
 )
+from gateway.servers.staging import Staged, write_checked
 from gateway.store import Store
 from sandboxes import tree
 from sandboxes.errors import SandboxError
@@ -61,6 +64,7 @@ class Servers:
         self._store = store
         self._credentials = credentials
         self._folders = DynamicFolders(dynamic_dir)
+        self._history = History(store.server_versions)
         self._fixed_dir = fixed_dir
         self._dynamic_dir = dynamic_dir
         self._state_dir = state_dir
@@ -91,7 +95,7 @@ class Servers:
         # Servers whose folders were removed by hand leave their environments behind.
         await self._supervisor.tidy()
 
-    async def create(self, name: str, draft: Draft, *, enable: bool) -> ServerReport:
+    async def create(self, name: str, draft: Draft, *, enable: bool, author: str) -> ServerReport:
         """Write a new dynamic server, start it unless told otherwise, and report.
 
         A server that does not start is kept, in state failed, and the report says why.
@@ -104,14 +108,15 @@ class Servers:
             raise InvalidServer(f"The server name {name!r} is reserved; choose another.")
         async with self._turn(name):
             self._check_free(name)
-            hosts = await self._stage(name, apply_draft(name, Source(None, {}), draft))
+            staged = await self._stage(name, apply_draft(name, Source(None, {}), draft))
             with _to_the_end():
                 await self._store.servers.set_enabled(name, enable)
                 spec = await to_thread.run_sync(self._put_in_place, name)
                 self._specs[name] = spec
-                return replace(await self._apply(spec), undeclared_hosts=hosts)
+                report = await self._apply(spec)
+                return await self._noted(report, staged, Change(Origin.CREATED, author))
 
-    async def update(self, name: str, draft: Draft) -> ServerReport:
+    async def update(self, name: str, draft: Draft, *, author: str) -> ServerReport:
         """Change a dynamic server as a whole or not at all, and report.
 
         If the new code does not start, the old code keeps serving and is what the folder holds.
@@ -122,9 +127,59 @@ class Servers:
         async with self._turn(name):
             self.spec(name, ServerKind.DYNAMIC)
             before = await to_thread.run_sync(self._folders.read, name)
-            hosts = await self._stage(name, apply_draft(name, before, draft))
+            staged = await self._stage(name, apply_draft(name, before, draft))
             with _to_the_end():
-                return replace(await self._replace(name), undeclared_hosts=hosts)
+                report = await self._replace(name)
+                return await self._noted(report, staged, Change(Origin.UPDATED, author))
+
+    async def roll_back(self, name: str, number: int | None, *, author: str) -> ServerReport:
+        """Bring an earlier version back, as a new version, and report.
+
+        Without a number: the newest one that worked before the present one.
+
+        Raises:
+            UnknownServer, InvalidServer: nothing was changed.
+        """
+        async with self._turn(name):
+            spec = self.spec(name, ServerKind.DYNAMIC)
+            version = await self._history.to_restore(spec, number)
+            files = await self._history.files(version)
+            staged = await self._staged(name, partial(self._folders.stage_files, name, files))
+            with _to_the_end():
+                report = await self._replace(name)
+                change = Change(Origin.ROLLED_BACK, author, restored=version.number)
+                return await self._noted(report, staged, change)
+
+    async def versions(self, name: str) -> tuple[ServerVersion, ...]:
+        """Return what is kept of a dynamic server, newest first.
+
+        Raises:
+            UnknownServer, InvalidServer.
+        """
+        self.spec(name, ServerKind.DYNAMIC)
+        return await self._history.all(name)
+
+    async def version_files(self, name: str, number: int) -> tuple[KeptFile, ...]:
+        """Return the files of one version.
+
+        Raises:
+            UnknownServer, InvalidServer: there is none, or its files are not kept.
+        """
+        self.spec(name, ServerKind.DYNAMIC)
+        return await self._history.files(await self._history.get(name, number))
+
+    async def look(self, name: str, rejected: str) -> None:
+        """Write down what a dynamic server's folder holds, if that is new.
+
+        `rejected` is why it was not taken over; '' when nothing says so.
+        """
+        async with self._turn(name):
+            spec = self._specs.get(name)
+            if spec is None or spec.kind is not ServerKind.DYNAMIC:
+                return
+            content = await to_thread.run_sync(read_content, spec.code_dir)
+            seen = self._supervisor.snapshot(name)
+            await self._history.found(name, content, seen, rejected)
 
     async def delete(self, name: str) -> None:
         """Stop a dynamic server and remove its folder, data, credentials and switch.
@@ -143,6 +198,7 @@ class Servers:
                 await to_thread.run_sync(self._remove_files, name)
                 await self._credentials.delete_server(name)
                 await self._store.servers.delete(name)
+                await self._history.delete(name)
                 if unusable:
                     self._problems = await to_thread.run_sync(self._read_problems)
 
@@ -263,20 +319,17 @@ class Servers:
         switch = await self._store.servers.enabled(spec.name)
         return spec.name not in self._off_by_default if switch is None else switch
 
-    async def _stage(self, name: str, source: Source) -> tuple[str, ...]:
-        """Write the next folder and return the hosts it names without a grant.
+    async def _noted(self, report: ServerReport, staged: Staged, change: Change) -> ServerReport:
+        name, verdict = report.spec.name, verdict_of(report)
+        number = await self._history.add(name, staged.content, change, verdict)
+        return replace(report, undeclared_hosts=staged.hosts, version=number)
 
-        Nothing is left behind if it is no server.
-        """
-        return await to_thread.run_sync(self._stage_checked, name, source)
+    async def _stage(self, name: str, source: Source) -> Staged:
+        return await self._staged(name, partial(self._folders.stage, name, source))
 
-    def _stage_checked(self, name: str, source: Source) -> tuple[str, ...]:
-        try:
-            spec = read_server(self._folders.stage(name, source), ServerKind.DYNAMIC)
-            return undeclared_hosts(parse_code(source.code), spec.network) if source.code else ()
-        except BaseException:
-            self._folders.discard_staged(name)
-            raise
+    async def _staged(self, name: str, write: Callable[[], Path]) -> Staged:
+        """Write the next folder and read it; nothing is left behind if it is no server."""
+        return await to_thread.run_sync(write_checked, self._folders, name, write)
 
     def _put_in_place(self, name: str) -> ServerSpec:
         return read_server(self._folders.put_in_place(name), ServerKind.DYNAMIC)

@@ -13,6 +13,7 @@ from gateway.store.errors import (
 )
 from gateway.store.jobs import JobTable
 from gateway.store.runs import RunTable
+from gateway.store.server_versions import ServerVersionTable
 from gateway.store.servers import ServerTable
 from gateway.store.settings import DEFAULT_WEBHOOK_BASE_URL, SettingTable
 from gateway.store.store import Store
@@ -28,6 +29,7 @@ __all__ = [
     "RunTable",
     "SchemaTooNew",
     "ServerTable",
+    "ServerVersionTable",
     "SettingRefused",
     "SettingTable",
     "Store",

@@ -12,6 +12,7 @@ from sqlalchemy import (
 )
 
 from gateway.domain.run import RunStatus, Trigger
+from gateway.domain.server_version import Origin, VersionResult
 from gateway.domain.token import Scope
 from gateway.store.types import (
     BYTES,
@@ -23,10 +24,11 @@ from gateway.store.types import (
     Members,
     Names,
     Network,
+    VersionFiles,
     Words,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """Newest revision; a database that has it opens without Alembic."""
 
 metadata = MetaData(
@@ -231,5 +233,32 @@ servers = Table(
     metadata,
     Column("name", Words, primary_key=True),
     Column("enabled", Flag, nullable=False),
+    sqlite_strict=True,
+)
+
+server_versions = Table(
+    "server_versions",
+    metadata,
+    Column("server", Words, nullable=False),
+    Column("number", INTEGER, nullable=False),
+    Column("origin", Member(Origin), nullable=False),
+    Column("author", Words, nullable=False),
+    Column("made_at", INTEGER, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("result", Member(VersionResult), nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("files", VersionFiles),
+    Column("restored", INTEGER),
+    PrimaryKeyConstraint("server", "number"),
+    sqlite_strict=True,
+)
+
+server_files = Table(
+    "server_files",
+    metadata,
+    Column("server", Words, nullable=False),
+    Column("sha256", Words, nullable=False),
+    Column("content", BYTES, nullable=False),
+    PrimaryKeyConstraint("server", "sha256"),
     sqlite_strict=True,
 )

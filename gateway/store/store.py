@@ -23,6 +23,7 @@ from gateway.store.engines import (
 from gateway.store.jobs import JobTable
 from gateway.store.migrate import SHIPPED, Migrations, is_current, migrate
 from gateway.store.runs import RunTable
+from gateway.store.server_versions import ServerVersionTable
 from gateway.store.servers import ServerTable
 from gateway.store.settings import SettingTable
 from gateway.store.tokens import TokenTable
@@ -44,6 +45,7 @@ class Store:
         self.credentials = CredentialTable(database)
         self.data_keys = DataKeyTable(database)
         self.servers = ServerTable(database)
+        self.server_versions = ServerVersionTable(database)
 
     @classmethod
     @asynccontextmanager

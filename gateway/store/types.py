@@ -5,6 +5,7 @@ the output of programs, so every text column replaces them instead of losing the
 """
 
 import json
+from dataclasses import astuple
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, cast
 
@@ -13,6 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from gateway.domain.network import NetworkAccess, RunNetwork
+from gateway.domain.server_version import VersionFile
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -109,6 +111,22 @@ class Network(Json):
         if isinstance(found, str):
             return RunNetwork(NetworkAccess(found))
         return RunNetwork(NetworkAccess.HOSTS, tuple(found))
+
+
+class VersionFiles(Json):
+    """A tuple of the files of a server's version, kept as a JSON list of lists."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        return super().process_bind_param([astuple(file) for file in value], dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[VersionFile, ...] | None:
+        if value is None:
+            return None
+        return tuple(VersionFile(*row) for row in super().process_result_value(value, dialect))
 
 
 E_co = TypeVar("E_co", bound=StrEnum)

@@ -19,6 +19,7 @@ from gateway.tools.runs import RunTools
 from gateway.tools.scopes import ScopeGate
 from gateway.tools.sentences import OneSentence, refusing
 from gateway.tools.services import Services
+from gateway.tools.versions import VersionTools
 from gateway.tools.webhooks import WebhookTools
 from gateway.version import read_version
 
@@ -54,7 +55,7 @@ def build_mcp(services: Services) -> FastMCP[Any]:
 def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ...]:
     jobs, runs, webhooks = JobTools(services), RunTools(services), WebhookTools(services)
     dynamic, fixed = DynamicServerTools(services), FixedServerTools(services)
-    credentials = CredentialTools(services)
+    credentials, versions = CredentialTools(services), VersionTools(services)
     return (
         jobs.list_jobs,
         jobs.get_job,
@@ -77,6 +78,9 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         dynamic.delete_mcp_server,
         dynamic.enable_mcp_server,
         dynamic.disable_mcp_server,
+        versions.list_server_versions,
+        versions.diff_server_versions,
+        versions.rollback_mcp_server,
         fixed.list_fixed_mcp_servers,
         fixed.enable_fixed_server,
         fixed.disable_fixed_server,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from gateway.servers import Draft, ServerReport
 from gateway.servers.code import parse_code, read_refused
 from gateway.tools.arguments import CredentialKey, ServerName
+from gateway.tools.authors import author
 from gateway.tools.hints import CHANGE, OPEN, READ, SWITCH
 from gateway.tools.metric_views import view_histories
 from gateway.tools.server_views import (
@@ -119,7 +120,7 @@ class DynamicServerTools:
         be installed: the state is starting until then.
         """
         draft = _draft(code, description, credentials, network, dependencies)
-        report = await self._services.servers.create(name, draft, enable=enable)
+        report = await self._services.servers.create(name, draft, enable=enable, author=author())
         done = f"Server {name!r} is created and {report.snapshot.state}."
         return view_change(report, f"{done}{_remarks(report, code)}")
 
@@ -162,7 +163,7 @@ class DynamicServerTools:
         answer has the reason.
         """
         draft = _draft(code, description, credentials, network, dependencies)
-        report = await self._services.servers.update(name, draft)
+        report = await self._services.servers.update(name, draft, author=author())
         done = (
             f"Server {name!r} is {report.snapshot.state}, generation {report.snapshot.generation}."
         )

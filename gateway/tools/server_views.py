@@ -101,6 +101,8 @@ class ServerAnswer:
     undeclared_hosts: list[str]
     """Hosts that the code names and that the server may not reach."""
     stderr_tail: list[str]
+    version: int | None
+    """The number of what was written; see list_server_versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,7 @@ def view_change(report: ServerReport, done: str) -> ServerAnswer:
         credentials=view_credentials(report.credentials),
         undeclared_hosts=list(report.undeclared_hosts),
         stderr_tail=list(failure.stderr_tail) if failure else [],
+        version=report.version,
     )
 
 

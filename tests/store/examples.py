@@ -6,6 +6,7 @@ from typing import Any
 from gateway.domain.ids import new_id
 from gateway.domain.job import Job
 from gateway.domain.run import Run, RunMessage, RunStatus, Trigger
+from gateway.domain.server_version import Origin, ServerVersion, VersionFile, VersionResult
 from gateway.domain.token import Scope, Token
 from gateway.domain.webhook import Webhook
 
@@ -71,3 +72,19 @@ def token(**changes: Any) -> Token:
 def message(run: Run, seq: int = 0, body: str = "{}") -> RunMessage:
     """Return one message of the transcript of `run`."""
     return RunMessage(run_id=run.id, seq=seq, kind="assistant", body=body, at=50 + seq)
+
+
+def server_version(number: int = 1, **changes: Any) -> ServerVersion:
+    """Return a version of `email` with one file, whose hash is "a"."""
+    example = ServerVersion(
+        server="email",
+        number=number,
+        origin=Origin.CREATED,
+        author="command line",
+        made_at=60,
+        digest=f"digest {number}",
+        result=VersionResult.UNTRIED,
+        reason="disabled",
+        files=(VersionFile("server.py", "a", 3, executable=False),),
+    )
+    return replace(example, **changes)

@@ -297,7 +297,8 @@ async def test_the_tables_are_the_ones_that_were_promised(empty: Address) -> Non
     promised = {"jobs", "runs", "settings", "webhooks"}
     promised |= {"oauth_clients", "oauth_codes", "oauth_refresh_tokens"}
     ours = {"run_messages", "tokens", "credentials", "data_keys", "servers", "alembic_version"}
-    assert await tables(empty) == promised | ours
+    versions = {"server_versions", "server_files"}
+    assert await tables(empty) == promised | ours | versions
 
 
 def test_no_domain_field_lacks_a_column() -> None:
@@ -307,5 +308,6 @@ def test_no_domain_field_lacks_a_column() -> None:
         ("runs", examples.run()),
         ("webhooks", examples.webhook()),
         ("tokens", examples.token()),
+        ("server_versions", examples.server_version()),
     ):
         assert {field.name for field in fields(item)} <= set(metadata.tables[table].columns.keys())

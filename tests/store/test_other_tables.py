@@ -6,6 +6,7 @@ import anyio
 
 from gateway.domain.ids import new_id
 from gateway.domain.secret import DataKey, Sealed
+from gateway.domain.server_version import VersionFile, VersionResult
 from gateway.domain.token import Scope
 from gateway.store import Store
 from tests.store import examples
@@ -121,3 +122,42 @@ async def test_data_keys_come_back_oldest_first(store: Store) -> None:
     for key in reversed(keys):
         await store.data_keys.add(key)
     assert await store.data_keys.all() == tuple(keys)
+
+
+async def test_versions_keep_equal_files_once_and_come_newest_first(store: Store) -> None:
+    """Issue 4: every version is kept, content-addressed."""
+    table = store.server_versions
+    other = VersionFile("lib/x.bin", "b", 2, executable=True)
+    first = examples.server_version()
+    second = examples.server_version(2, files=(*(first.files or ()), other), restored=1)
+    lost = examples.server_version(3, files=None)
+    await table.add(first, {"a": b"one"})
+    await table.add(second, {"a": b"never written again", "b": b"\x00\xff"})
+    await table.add(lost, {})
+    await table.add(replace(first, server="news"), {"a": b"of news"})
+    assert await table.all("email") == (lost, second, first)
+    assert await table.contents("email", ["a", "b", "c"]) == {"a": b"one", "b": b"\x00\xff"}
+    assert await table.all("nobody") == ()
+
+
+async def test_a_version_that_became_ready_is_noted_by_its_digest(store: Store) -> None:
+    """Ours: one that waited for a credential worked in the end."""
+    table = store.server_versions
+    await table.add(examples.server_version(), {})
+    await table.add(examples.server_version(2), {})
+    await table.note_worked("email", "digest 2")
+    results = [(version.number, version.result) for version in await table.all("email")]
+    assert results == [(2, VersionResult.WORKED), (1, VersionResult.UNTRIED)]
+
+
+async def test_forgotten_versions_take_their_files_along(store: Store) -> None:
+    """Ours: the number of versions is bounded, and a deleted server leaves none."""
+    table = store.server_versions
+    for number in (1, 2, 3):
+        await table.add(examples.server_version(number), {str(number): b"x"})
+    await table.forget("email", numbers=[1, 2], hashes=["1"])
+    assert [version.number for version in await table.all("email")] == [3]
+    assert set(await table.contents("email", ["1", "2", "3"])) == {"2", "3"}
+    await table.delete_server("email")
+    assert await table.all("email") == ()
+    assert await table.contents("email", ["2", "3"]) == {}

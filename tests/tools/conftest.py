@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from fastmcp import Client, FastMCP
 from mcp_types import CallToolResult, TextContent
@@ -22,7 +23,7 @@ from gateway.jobs.gate import McpHttpEntry
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
-from gateway.servers import Servers
+from gateway.servers import Follower, Servers
 from gateway.settings import load
 from gateway.store import Store
 from gateway.tools import Services, build_mcp
@@ -144,7 +145,13 @@ async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gat
             run_tokens=RunTokens(),
             concurrency=0,
         )
-        supervisor = Supervisor(config=config, credentials=values, emit=events.append)
+        follower = Follower()
+
+        def emit(event: Event) -> None:
+            events.append(event)
+            follower.hear(event)
+
+        supervisor = Supervisor(config=config, credentials=values, emit=emit)
         async with supervisor, runner:
             servers = Servers(
                 supervisor=supervisor,
@@ -155,6 +162,8 @@ async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gat
                 state_dir=settings.home / "servers",
             )
             await servers.load_all()
+            for name in servers.names():
+                follower.wake(name)
             services = Services(
                 store=store,
                 supervisor=supervisor,
@@ -167,8 +176,11 @@ async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gat
                 base_url="http://127.0.0.1:8080",
             )
             mcp = build_mcp(services)
-            async with Client(mcp, mode=mode) as client:
-                yield Gateway(services, mcp, client, folder, events)
+            async with anyio.create_task_group() as group:
+                group.start_soon(follower.run, servers.look)
+                async with Client(mcp, mode=mode) as client:
+                    yield Gateway(services, mcp, client, folder, events)
+                group.cancel_scope.cancel()
 
 
 @pytest.fixture

@@ -27,6 +27,9 @@ TOOLS = {
     "delete_mcp_server": "name!",
     "enable_mcp_server": "name!",
     "disable_mcp_server": "name!",
+    "list_server_versions": "name! limit",
+    "diff_server_versions": "name! old new",
+    "rollback_mcp_server": "name! version",
     "list_fixed_mcp_servers": "",
     "enable_fixed_server": "name!",
     "disable_fixed_server": "name!",
@@ -42,10 +45,11 @@ TOOLS = {
 DESTRUCTIVE = {
     "update_job", "delete_job", "trigger_job", "kill_run", "update_webhook", "delete_webhook",
     "create_mcp_server", "update_mcp_server", "delete_mcp_server", "invoke_internal_mcp_tool",
-    "set_server_credential", "delete_server_credential",
+    "set_server_credential", "delete_server_credential", "rollback_mcp_server",
 }  # fmt: skip
 OPEN_WORLD = {
-    "trigger_job", "create_mcp_server", "update_mcp_server", "invoke_internal_mcp_tool"
+    "trigger_job", "create_mcp_server", "update_mcp_server", "rollback_mcp_server",
+    "invoke_internal_mcp_tool",
 }  # fmt: skip
 
 
@@ -77,7 +81,7 @@ async def test_every_tool_says_what_it_does_and_to_whom(untouched: Gateway) -> N
         assert hints is not None
         assert tool.title
         assert tool.description
-        reads = tool.name.startswith(("list_", "get_"))
+        reads = tool.name.startswith(("list_", "get_", "diff_"))
         assert hints.read_only_hint is reads
         assert bool(hints.destructive_hint) is (tool.name in DESTRUCTIVE)
         assert hints.open_world_hint is (tool.name in OPEN_WORLD)

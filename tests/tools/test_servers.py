@@ -253,7 +253,7 @@ async def test_a_caller_who_leaves_does_not_leave_half_a_change(gateway: Gateway
     await gateway.call("create_mcp_server", name="email", code=SEND)
     slow = server_code({"send": ANY}, before="import time; time.sleep(0.3)")
     with anyio.move_on_after(0.1):
-        await gateway.services.servers.update("email", Draft(code=slow))
+        await gateway.services.servers.update("email", Draft(code=slow), author="x")
     digest = gateway.services.servers.spec("email").digest
     assert gateway.services.supervisor.snapshot("email").digest == digest
     assert (gateway.dynamic / "email" / "server.py").read_text() in (SEND, slow)

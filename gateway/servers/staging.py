@@ -1,0 +1,39 @@
+"""A folder that may become a server's: written beside the present one, and read as a server."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.servers.code import parse_code
+from gateway.servers.content import FolderContent, read_content
+from gateway.servers.folders import CODE_FILE, DynamicFolders
+from gateway.servers.hosts import undeclared_hosts
+from supervisor.catalog import read_server
+from supervisor.spec import ServerKind
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What is in such a folder."""
+
+    content: FolderContent
+    hosts: tuple[str, ...]
+    """Hosts that its code names and that it is not granted."""
+
+
+def write_checked(folders: DynamicFolders, name: str, write: Callable[[], Path]) -> Staged:
+    """Let `write` make the folder, and return what is in it. Blocking.
+
+    Raises:
+        InvalidServer: it is no server, and is gone again.
+    """
+    try:
+        folder = write()
+        spec = read_server(folder, ServerKind.DYNAMIC)
+        code = folder / CODE_FILE
+        tree = parse_code(code.read_text("utf-8")) if code.is_file() else None
+        hosts = undeclared_hosts(tree, spec.network) if tree else ()
+        return Staged(read_content(folder), hosts)
+    except BaseException:
+        folders.discard_staged(name)
+        raise
