@@ -20,7 +20,7 @@ from sandboxes.errors import InvalidHost
 from sandboxes.hosts import Target
 from sandboxes.outside import Outside
 from sandboxes.traffic import Traffic
-from sandboxes.way_out import Egress
+from sandboxes.way_out import Egress, WayOut
 
 log = logging.getLogger("claude_runner.sandboxes")
 
@@ -62,15 +62,6 @@ class Bounds:
     """For a whole request, however slowly it drips."""
     idle_s: float = 300.0
     """A tunnel in which nothing moved for this long, either way, is closed."""
-
-
-@dataclass(frozen=True, slots=True)
-class WayOut:
-    """A child that was just started: what it may reach, and where its listener will come."""
-
-    egress: Egress
-    ours: socket.socket
-    """Closed by `serve_handed_over`."""
 
 
 class Refusal(Exception):

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandboxes import bubblewrap, interpreter, launch, system, warm_child
-from sandboxes.egress import WayOut
 from sandboxes.errors import SandboxError
 from sandboxes.policy import Level, Network, NetworkMode, Policy
+from sandboxes.way_out import WayOut
 
 SCRIPT = interpreter.SANDBOXES / "warm_process.py"
 MAX_MESSAGE_BYTES = 65536

@@ -1,5 +1,6 @@
 """What a child with a way out is held to, and what it is told. Standard library only."""
 
+import socket
 from dataclasses import dataclass
 
 from sandboxes import handover
@@ -36,3 +37,12 @@ class Egress:
         if self.public and target.port in WEB_PORTS:
             return True
         return any(rule.allows(target) for rule in self.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """A child that was just started: what it may reach, and where its listener will come."""
+
+    egress: Egress
+    ours: socket.socket
+    """Closed by `egress.serve_handed_over`."""

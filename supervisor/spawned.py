@@ -10,8 +10,8 @@ import subprocess
 from contextlib import ExitStack, suppress
 from typing import Protocol
 
-from sandboxes.egress import WayOut
 from sandboxes.launch import Launch, StartKind
+from sandboxes.way_out import WayOut
 
 
 class Spawned(Protocol):

@@ -1,5 +1,6 @@
 """Real children that attack, a healthy neighbour, and all that there is to aim at."""
 
+import hashlib
 import json
 import shutil
 import socket
@@ -10,13 +11,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import anyio
 import psutil
 import pytest
 
+from gateway.main import REHEARSAL
 from sandboxes import interpreter
+from sandboxes.launch import StartKind
 from sandboxes.policy import MIB, Level, Limits
-from supervisor.config import SupervisorConfig
-from supervisor.events import Event
+from supervisor.config import SupervisorConfig, WarmStarts
+from supervisor.events import Event, WarmLost, WarmStarted, WentCold
 from supervisor.restart import RestartPolicy
 from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
@@ -25,19 +29,30 @@ from tests.demonstrations import Demonstrations
 from tests.sandboxes.conftest import open_to_all, python_for, skip_unless_available
 
 ATTACKER = Path(__file__).parent / "attacker"
-SECRET = "canary-5ae1c6"
+SECRET = "canary-5ae1c6d09b47e3"
 GUARD_S = 30.0
 SMALL = Limits(
     memory_bytes=192 * MIB,
-    address_space_bytes=320 * MIB,
+    address_space_bytes=768 * MIB,
     processes=40,
     open_files=64,
     file_size_bytes=16 * MIB,
     data_dir_bytes=64 * MIB,
     data_dir_files=2000,
 )
-START_METHODS = ("cold",)
-"""How a child comes to life; a command of its own is always started cold."""
+Way = tuple[Level, StartKind]
+WAYS: tuple[Way, ...] = (
+    (Level.STRONG, StartKind.COLD),
+    (Level.STRONG, StartKind.WARM),
+    (Level.REDUCED, StartKind.COLD),
+)
+"""Every way into a sandbox: there are forks at level strong alone."""
+
+
+def name_of(way: Way) -> str:
+    """Return how tests and tables call a way."""
+    level, start = way
+    return level.value if start is StartKind.COLD else f"{level.value}, {start.value}"
 
 
 @dataclass
@@ -45,24 +60,19 @@ class Arena:
     """A supervisor with an attacker, and what it says."""
 
     supervisor: Supervisor
-    level: Level
-    start_method: str
+    way: Way
     home: Path
     code: Path
-    python: Path
     targets: dict[str, object]
     events: list[Event] = field(default_factory=list)
 
     def spec(self, name: str, limits: Limits = SMALL, *, secret: bool = False) -> ServerSpec:
-        """Return a server with the attacker's code."""
-        script = self.code / "server.py"
+        """Return a server with the attacker's code, and no command of its own: it may be forked."""
         return ServerSpec(
             name=name,
             kind=ServerKind.DYNAMIC,
             code_dir=self.code,
             digest="1",
-            command=interpreter.python_command(self.python, script),
-            read_only=interpreter.folders(self.python),
             credentials=(DeclaredCredential("SECRET"),) if secret else (),
             limits=limits,
             start_timeout_s=GUARD_S,
@@ -73,7 +83,9 @@ class Arena:
         """Start a server, and return when it can be called."""
         await self.supervisor.apply(spec, enabled=True)
         seen = await self.supervisor.wait_settled(spec.name, GUARD_S)
-        assert seen.state.value == "ready", (seen.reason, seen.stderr_tail)
+        assert seen.state.value == "ready", "\n".join((seen.reason, *seen.stderr_tail))
+        why = [event for event in self.events if isinstance(event, WarmLost | WentCold)]
+        assert seen.start is self.way[1], why
 
     async def call(
         self, name: str, tool: str, arguments: Mapping[str, object] | None = None
@@ -83,27 +95,10 @@ class Arena:
         result = await self.supervisor.request(name, "tools/call", params)
         return json.loads(result["content"][0]["text"])
 
-    def alive(self) -> list[psutil.Process]:
-        """Return every process that runs the attacker's code, wherever it went."""
-        return running(self.code)
-
-
-def running(code: Path) -> list[psutil.Process]:
-    """Return every process, started or forked, that runs the code of a folder."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        try:
-            ended = process.status() == psutil.STATUS_ZOMBIE
-            if not ended and str(code / "server.py") in process.cmdline():
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
 
 def copy_code(folder: Path) -> Path:
-    """Put the attacker's code where a child may read it."""
-    code = folder / "code"
+    """Put the attacker's code where a child may read it, below the folder of all servers' code."""
+    code = folder / "code" / "attacker"
     shutil.copytree(ATTACKER, code, ignore=shutil.ignore_patterns("__pycache__"))
     return code
 
@@ -144,8 +139,9 @@ def listeners(folder: Path) -> Generator[dict[str, object]]:
 
 
 @asynccontextmanager
-async def open_arena(folder: Path, level: Level, start_method: str) -> AsyncGenerator[Arena]:
+async def open_arena(folder: Path, way: Way) -> AsyncGenerator[Arena]:
     """Enter a supervisor with a neighbour that holds secrets."""
+    level, start = way
     open_to_all(folder)
     home = folder / "home"
     home.mkdir()
@@ -161,14 +157,23 @@ async def open_arena(folder: Path, level: Level, start_method: str) -> AsyncGene
         python=python_for(level),
         level=level,
         restart=RestartPolicy(base_s=0.02, cap_s=0.1, max_deaths=1000),
+        warm=WarmStarts(REHEARSAL, (code.parent,)) if start is StartKind.WARM else None,
     )
-    supervisor = Supervisor(
-        config=config, credentials=values, emit=lambda event: arena.events.append(event)
-    )
+    warm = anyio.Event()
+
+    def emit(event: Event) -> None:
+        arena.events.append(event)
+        if isinstance(event, WarmStarted):
+            warm.set()
+
+    supervisor = Supervisor(config=config, credentials=values, emit=emit)
     targets = make_gateway_files(home)
-    arena = Arena(supervisor, level, start_method, home, code, config.python, targets)
+    arena = Arena(supervisor, way, home, code, targets)
     with listeners(folder) as open_ports:
         async with supervisor:
+            if start is StartKind.WARM:
+                with anyio.fail_after(GUARD_S):
+                    await warm.wait()
             await arena.start(arena.spec("neighbour", secret=True))
             targets |= open_ports | aim_at_neighbour(arena)
             yield arena
@@ -192,14 +197,21 @@ def aim_at_neighbour(arena: Arena) -> dict[str, object]:
         "neighbour_pid": child,
         "gateway_pid": psutil.Process().pid,
         "sandboxes": str(interpreter.SANDBOXES),
-        "secret": SECRET,
+        "hint": hint(SECRET),
     }
+
+
+def hint(secret: str) -> dict[str, object]:
+    """Return what an attacker is told of a secret: enough to know it when it finds it."""
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    return {"begins": secret[:6], "length": len(secret), "digest": digest}
 
 
 def names_in_registry(registry: str) -> tuple[str, ...]:
     """Return the names that the attacker registers, without running any of it."""
     names: list[str] = []
-    for path in sorted(ATTACKER.glob("*.py")):
+    # First what looks for secrets in memory, where the attacks themselves leave things.
+    for path in sorted(ATTACKER.glob("*.py"), key=lambda path: (path.stem != "forks", path.stem)):
         lines = path.read_text("utf-8").splitlines()
         for mark, line in pairwise(lines):
             if mark == f"@{registry}":
@@ -211,29 +223,20 @@ ATTACKS = names_in_registry("attack")
 BOMBS = names_in_registry("bomb")
 
 
-@pytest.fixture(scope="session", params=START_METHODS)
-def start_method(request: pytest.FixtureRequest) -> str:
-    """Each way in which a child comes to life."""
+@pytest.fixture(scope="session", params=WAYS, ids=name_of)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Each way into a sandbox."""
+    skip_unless_available(request.param[0])
     return request.param
 
 
-@pytest.fixture
-async def arena(
-    confined_level: Level, start_method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncGenerator[Arena]:
-    """An arena at each level that confines."""
-    monkeypatch.setenv("OAUTH_SECRET_KEY", SECRET)
-    async with open_arena(tmp_path, confined_level, start_method) as opened:
-        yield opened
-
-
-@pytest.fixture(
-    scope="session", params=[Level.STRONG, Level.REDUCED], ids=lambda level: level.value
-)
-def confined_level(request: pytest.FixtureRequest) -> Level:
-    """Each level that confines."""
-    skip_unless_available(request.param)
-    return request.param
+@pytest.fixture(scope="session")
+async def arena(way: Way, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Arena]:
+    """An arena for each way, shared by all tests: each starts attackers of its own in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OAUTH_SECRET_KEY", SECRET)
+        async with open_arena(tmp_path_factory.mktemp("arena"), way) as opened:
+            yield opened
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,12 @@ from pathlib import Path
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sandbox.md"
 BEGIN = "<!-- written by `./claude-runner test --full`: attacks -->\n"
 END = "<!-- end of attacks -->\n"
-COLUMNS = ("strong", "reduced", "strong, plain user", "reduced, plain user")
-HEAD = "| Attack | " + " | ".join(f"`{name}`" for name in COLUMNS) + " |\n" + "| --- " * 5 + "|\n"
+WAYS = ("strong", "strong, warm", "reduced")
+COLUMNS = (*WAYS, *(f"{name}, plain user" for name in WAYS))
+HEAD = (
+    f"| Attack | {' | '.join(f'`{name}`' for name in COLUMNS)} |\n"
+    f"{'| --- ' * (len(COLUMNS) + 1)}|\n"
+)
 
 Outcomes = Mapping[str, tuple[str, str]]
 
@@ -18,13 +22,13 @@ class Table:
     def __init__(self) -> None:
         self._columns: dict[str, dict[str, str]] = {name: {} for name in COLUMNS}
 
-    def record(self, level: str, outcomes: Outcomes) -> None:
+    def record(self, way: str, outcomes: Outcomes) -> None:
         """Take a run of a gateway that is root."""
-        self._columns[level] |= _cells(outcomes)
+        self._columns[way] |= _cells(outcomes)
 
-    def record_user(self, level: str, outcomes: Outcomes) -> None:
+    def record_user(self, way: str, outcomes: Outcomes) -> None:
         """Take a run of a gateway that is a plain user."""
-        self._columns[f"{level}, plain user"] |= _cells(outcomes)
+        self._columns[f"{way}, plain user"] |= _cells(outcomes)
 
     def write(self) -> None:
         """Put the table into the document; columns that did not run are empty."""

@@ -1,4 +1,4 @@
-"""No attack gets anything: through a supervisor at both levels, and without root."""
+"""No attack gets anything: through a supervisor in every way, and without root."""
 
 import json
 import os
@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from sandboxes.launch import StartKind
 from sandboxes.policy import Level
 from tests.attacks.conftest import (
     ATTACKS,
     GUARD_S,
     SECRET,
+    WAYS,
     Arena,
+    Way,
     copy_code,
+    hint,
     listeners,
     make_gateway_files,
+    name_of,
     open_arena,
 )
 from tests.attacks.table import Table
@@ -34,7 +39,7 @@ HARMLESS = tuple(
 )
 KNOWN_GAPS = {
     # Landlock has no right for that, and without root both files are of one user.
-    ("reduced", "user"): {"change_mode_of_neighbour"},
+    (Level.REDUCED, StartKind.COLD): {"change_mode_of_neighbour"},
 }
 
 
@@ -56,10 +61,11 @@ def escaped(outcomes: dict[str, tuple[str, str]]) -> dict[str, str]:
 async def test_no_attack_escapes(arena: Arena, table: Table) -> None:
     """Issue 3: zero escapes; the attacker is alive and has died of nothing in the end."""
     outcomes = await attack(arena)
-    table.record(arena.level, outcomes)
+    table.record(name_of(arena.way), outcomes)
     assert escaped(outcomes) == {}
     assert arena.supervisor.snapshot("attacker").restarts == 0
     assert await arena.call("neighbour", "healthy") == "well"
+    await arena.supervisor.remove("attacker")
 
 
 def test_there_are_enough_attacks() -> None:
@@ -69,7 +75,7 @@ def test_there_are_enough_attacks() -> None:
 
 async def test_attacks_hit_where_there_is_no_sandbox(tmp_path: Path) -> None:
     """Ours: an attack that cannot succeed would prove nothing."""
-    async with open_arena(tmp_path, Level.OFF, "cold") as arena:
+    async with open_arena(tmp_path, (Level.OFF, StartKind.COLD)) as arena:
         await arena.start(arena.spec("attacker"))
         for name in HARMLESS:
             verdict, detail = await arena.call("attacker", name, arena.targets)
@@ -77,8 +83,8 @@ async def test_attacks_hit_where_there_is_no_sandbox(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test runs as a plain user already")
-@pytest.mark.parametrize("level", ["strong", "reduced"])
-def test_no_attack_escapes_without_root(level: str, tmp_path: Path, table: Table) -> None:
+@pytest.mark.parametrize("way", WAYS, ids=name_of)
+def test_no_attack_escapes_without_root(way: Way, tmp_path: Path, table: Table) -> None:
     """Issue 3: the same where the gateway is a plain user."""
     if not SYSTEM_PYTHON.exists() or not can_be_used_by_all(CHECKOUT):
         pytest.skip("another user cannot run the system's Python over this checkout")
@@ -91,8 +97,8 @@ def test_no_attack_escapes_without_root(level: str, tmp_path: Path, table: Table
         os.chown(path, PLAIN_UID, PLAIN_UID)
     with listeners(tmp_path) as open_ports:
         done = subprocess.run(
-            [SYSTEM_PYTHON, "-B", str(Path(__file__).with_name("without_root.py")), level],
-            input=json.dumps({**targets, **open_ports, "secret": SECRET, "names": ATTACKS}),
+            [SYSTEM_PYTHON, "-B", str(Path(__file__).with_name("without_root.py")), *way],
+            input=json.dumps({**targets, **open_ports, "hint": hint(SECRET), "names": ATTACKS}),
             user=PLAIN_UID,
             group=PLAIN_UID,
             extra_groups=[],
@@ -108,5 +114,5 @@ def test_no_attack_escapes_without_root(level: str, tmp_path: Path, table: Table
     assert done.returncode == 0, done.stderr
     outcomes: dict[str, tuple[str, str]] = json.loads(done.stdout)
     assert set(outcomes) == set(ATTACKS)
-    table.record_user(level, outcomes)
-    assert set(escaped(outcomes)) == KNOWN_GAPS.get((level, "user"), set()), escaped(outcomes)
+    table.record_user(name_of(way), outcomes)
+    assert set(escaped(outcomes)) == KNOWN_GAPS.get(way, set()), escaped(outcomes)

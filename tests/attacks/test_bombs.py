@@ -14,7 +14,7 @@ from sandboxes import tree
 from sandboxes.policy import MIB
 from supervisor.errors import ChildDied, SupervisorError
 from supervisor.events import LimitExceeded
-from tests.attacks.conftest import BOMBS, SMALL, Arena
+from tests.attacks.conftest import BOMBS, SMALL, Arena, name_of
 from tests.demonstrations import Demonstrations
 
 pytestmark = pytest.mark.timeout(180)
@@ -100,7 +100,9 @@ async def test_bombs_hurt_nobody_else(arena: Arena, demonstrations: Demonstratio
     print(*(f"{name}: {what}" for name, what in outcomes.items()), sep="\n")
     result = f"worst answer {neighbour.worst_s * 1000:.0f} ms, gateway grew {growth / MIB:.0f} MiB"
     print(result)
-    demonstrations.record(f"Bombs beside a healthy server, {arena.level}", len(BOMBS), result)
+    demonstrations.record(
+        f"Bombs beside a healthy server, {name_of(arena.way)}", len(BOMBS), result
+    )
     assert {name: what for name, what in outcomes.items() if what[0] == "escaped"} == {}
     for name, words in WATCHED.items():
         assert outcomes[name][1].startswith(words), (name, outcomes[name])

@@ -8,7 +8,7 @@ import pytest
 
 from sandboxes import tree
 from supervisor.errors import ChildDied
-from tests.attacks.conftest import Arena
+from tests.attacks.conftest import Arena, name_of
 from tests.demonstrations import Demonstrations
 
 GONE_GUARD_S = 5.0
@@ -37,10 +37,12 @@ async def gone(processes: list[psutil.Process]) -> float:
 
 async def with_daemons(arena: Arena) -> list[psutil.Process]:
     """Start an attacker that leaves daemons; return all processes of it."""
-    others = arena.alive()
     await arena.start(arena.spec("attacker"))
     assert await arena.call("attacker", "daemonise", {"count": DAEMONS}) == DAEMONS
-    found = [process for process in arena.alive() if process not in others]
+    child = arena.supervisor.snapshot("attacker").pid
+    assert child is not None
+    # Forks show the warm process's command line, so the tree by parents tells whose they are.
+    found = [psutil.Process(child), *psutil.Process(child).children(recursive=True)]
     assert len(found) > DAEMONS
     return found
 
@@ -66,8 +68,10 @@ async def test_daemons_end_with_their_server(
         case order:
             await getattr(supervisor, order)("attacker")
     took = await gone(processes)
+    if "attacker" in supervisor.names:
+        await supervisor.remove("attacker")
     demonstrations.record(
-        f"Daemons of a server after its {ending}, {arena.level}",
+        f"Daemons of a server after its {ending}, {name_of(arena.way)}",
         DAEMONS,
         f"gone after {took:.2f} s",
     )
@@ -75,7 +79,7 @@ async def test_daemons_end_with_their_server(
 
 async def test_planted_links_bite_no_host_code(arena: Arena) -> None:
     """Issue 3, point 8: measured, handed over again, and removed."""
-    precious = arena.home / "precious"
+    precious = arena.home / f"precious-{name_of(arena.way)}"
     precious.mkdir()
     (precious / "file").write_bytes(b"x" * 200_000_000)
     owner = precious.stat().st_uid

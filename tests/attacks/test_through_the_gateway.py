@@ -13,7 +13,7 @@ import pytest
 from gateway.local import LiveGateway
 from sandboxes import interpreter
 from sandboxes.policy import Level
-from tests.attacks.conftest import ATTACKER, ATTACKS, SECRET, listeners
+from tests.attacks.conftest import ATTACKER, ATTACKS, SECRET, hint, listeners
 from tests.cli.gateways import Place, make_place
 from tests.demonstrations import Demonstrations
 from tests.e2e.conftest import wait_ready
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.timeout(180)
 
 GUARD_S = 30.0
 GONE_GUARD_S = 5.0
+STARTS = {"attacker": "warm", "cold-attacker": "cold", "neighbour": "warm"}
 
 
 @pytest.fixture
@@ -32,12 +33,15 @@ def place(tmp_path: Path) -> Place:
     skip_unless_available(Level.STRONG)
     open_to_all(tmp_path)
     place = make_place(tmp_path)
-    for name in ("attacker", "neighbour"):
+    for name in STARTS:
         shutil.copytree(
             ATTACKER,
             tmp_path / "fixed" / name,
             ignore=shutil.ignore_patterns("__pycache__"),
         )
+    # Read by libraries when they are imported, so this server needs an interpreter of its own.
+    metadata = json.dumps({"environment": {"FASTMCP_LOG_LEVEL": "ERROR"}})
+    (tmp_path / "fixed" / "cold-attacker" / "metadata.json").write_text(metadata, "utf-8")
     return place
 
 
@@ -51,6 +55,7 @@ def ask(http: httpx2.Client, server: str, tool: str, arguments: object) -> Any:
 def aim(place: Place, live: LiveGateway) -> dict[str, object]:
     """Return where everything worth having is."""
     servers = {s["name"]: s for s in place.json("call", "list_fixed_mcp_servers", "{}")["servers"]}
+    assert {name: server["start"] for name, server in servers.items()} == STARTS
     data = place.home / "servers" / "neighbour" / "data"
     env_file = place.folder / ".env"
     kept = (data / "kept", data.parent / "private" / "kept", env_file)
@@ -69,7 +74,7 @@ def aim(place: Place, live: LiveGateway) -> dict[str, object]:
         "neighbour_pid": servers["neighbour"]["pid"],
         "gateway_pid": live.pid,
         "sandboxes": str(interpreter.SANDBOXES),
-        "secret": live.token,
+        "hint": hint(live.token),
         "port": int(live.url.rpartition(":")[2]),
     }
 
@@ -90,8 +95,9 @@ def test_no_attack_escapes_and_no_daemon_survives(
     ):
         wait_ready(live)
         targets = {**open_ports, **aim(place, live)}
-        outcomes = {name: ask(http, "attacker", name, targets) for name in ATTACKS}
-        assert {name: what for name, what in outcomes.items() if what[0] == "escaped"} == {}
+        for attacker in ("attacker", "cold-attacker"):
+            outcomes = {name: ask(http, attacker, name, targets) for name in ATTACKS}
+            assert {name: what for name, what in outcomes.items() if what[0] == "escaped"} == {}
         assert ask(http, "neighbour", "healthy", {}) == "well"
         assert ask(http, "attacker", "daemonise", {"count": 3}) == 3
         # Forks of the warm process show its command line, so everything of the gateway counts.

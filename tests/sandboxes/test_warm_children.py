@@ -251,6 +251,24 @@ def test_code_beside_the_gateway_s_own_files_is_refused(tmp_path: Path) -> None:
             replace(config, code_roots=(root,)).view()
 
 
+DRAW = """
+import os, random, secrets, ssl, tempfile, uuid
+drawn = (random.random(), random.Random().random(), secrets.token_hex(), uuid.uuid4(), uuid.uuid1(),
+         ssl.RAND_bytes(8), os.path.basename(tempfile.mktemp()))
+"""
+
+
+def test_generators_that_the_warm_process_used_give_each_fork_other_numbers(tmp_path: Path) -> None:
+    """Issue: nothing that was drawn before the fork is drawn again after it."""
+    skip_unless_available(Level.STRONG)
+    code = DRAW + "for each in drawn: print(each)"
+    with warm_process(warm_config(tmp_path, DRAW)) as process:
+        rooms = [build_warm_room(process, tmp_path, f"own-{number}") for number in range(3)]
+        drawn = [room.output(code).splitlines() for room in rooms]
+    for numbers in zip(*drawn, strict=True):
+        assert len(set(numbers)) == len(rooms)
+
+
 @pytest.mark.parametrize(
     ("code", "status"),
     [

@@ -2,7 +2,9 @@
 
 import ctypes
 import errno
+import hashlib
 import os
+import re
 
 ATTACKS = {}
 BOMBS = {}
@@ -70,6 +72,14 @@ def read(path):
         return os.read(descriptor, 64)
     finally:
         os.close(descriptor)
+
+
+def recognised(text, hint):
+    """Whether a secret is in there; the attacker knows its beginning, its length and its hash."""
+    rest = hint["length"] - len(hint["begins"])
+    pattern = re.escape(hint["begins"].encode()) + b"[A-Za-z0-9_-]{%d}" % rest
+    found = {hashlib.sha256(match).hexdigest() for match in re.findall(pattern, text)}
+    return hint["digest"] in found
 
 
 def plant(path):

@@ -5,7 +5,7 @@ import errno
 import os
 import signal
 
-from arsenal import LIBC, Blocked, attack, call, first, in_child, read
+from arsenal import LIBC, Blocked, attack, call, first, in_child, read, recognised
 
 INHERITED = sorted(
     int(name)
@@ -193,7 +193,7 @@ def use_inherited_descriptors(t):
 
 @attack
 def find_secrets_in_environment(t):
-    found = [key for key, value in os.environ.items() if t["secret"] in value]
+    found = [key for key, value in os.environ.items() if recognised(value.encode(), t["hint"])]
     if not found:
         raise Blocked("not there")
     return found
@@ -201,7 +201,7 @@ def find_secrets_in_environment(t):
 
 @attack
 def find_secrets_in_first_environment(t):
-    if t["secret"].encode() in open("/proc/self/environ", "rb").read():
+    if recognised(open("/proc/self/environ", "rb").read(), t["hint"]):
         return "there"
     raise Blocked("not there")
 

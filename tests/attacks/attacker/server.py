@@ -8,12 +8,13 @@ import sys
 import bombs
 import daemons
 import files
+import forks
 import kernel_surface
 import network
 import processes
 from arsenal import ATTACKS, BOMBS, judge
 
-FAMILIES = (files, processes, network, kernel_surface, bombs)
+FAMILIES = (forks, files, processes, network, kernel_surface, bombs)
 
 
 def healthy(_):
@@ -23,6 +24,7 @@ def healthy(_):
 
 TOOLS = {
     "healthy": healthy,
+    "draw": forks.draw,
     "daemonise": daemons.daemonise,
     "plant_links": daemons.plant_links,
     "crash": daemons.crash,
