@@ -7,7 +7,7 @@ variable and what it accepts. Secrets leave the environment, so that no child ca
 import difflib
 import os
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from gateway.package_index import CERTIFICATES, read_index
 from gateway.secret import Secret
 from gateway.variables import CHECKOUT, VARIABLES, Transport, Variable
 from sandboxes.build import PackageIndex
+from sandboxes.hosts import Target
 from sandboxes.policy import Level
 
 ENV_FILE = CHECKOUT / ".env"
@@ -63,6 +64,7 @@ class Settings:
     quarantine_deaths: int
     sandbox: Level
     sandbox_uid_base: int
+    package_hosts: tuple[Target, ...] = ()
     index: PackageIndex = field(default_factory=PackageIndex, compare=False)
     """Where packages of servers come from: the machine's settings of uv, pip and npm."""
     certificates: Mapping[str, Path] = field(default_factory=dict[str, Path], compare=False)
@@ -78,6 +80,7 @@ def load(
     """
     source = _Source(dict(environ), _read_env_file(env_file) if env_file else {})
     home = source.read(known.CLAUDE_RUNNER_HOME)
+    package_hosts = source.optional(known.PACKAGE_HOSTS) or ()
     settings = Settings(
         anthropic_api_key=source.optional(known.ANTHROPIC_API_KEY),
         anthropic_base_url=source.optional(known.ANTHROPIC_BASE_URL),
@@ -101,7 +104,8 @@ def load(
         quarantine_deaths=source.read(known.QUARANTINE_DEATHS),
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),
-        index=read_index(environ),
+        package_hosts=package_hosts,
+        index=replace(read_index(environ), further_hosts=package_hosts),
         certificates=_certificates(environ),
     )
     _check_together(settings)

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.secret import Secret
+from sandboxes.errors import InvalidHost
+from sandboxes.hosts import HTTPS_PORT, Target, parse_target
 from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level
 
@@ -125,6 +127,16 @@ def _timezone(raw: str) -> str:
         raise ValueError from error
 
 
+def _targets(raw: str) -> tuple[Target, ...]:
+    words = [word.strip() for word in raw.split(",")]
+    try:
+        return tuple(
+            parse_target(word if ":" in word else f"{word}:{HTTPS_PORT}") for word in words
+        )
+    except InvalidHost as error:
+        raise ValueError from error
+
+
 _FOLDER = "a path; a relative one counts from the checkout"
 _WORD = "text without spaces"
 
@@ -161,6 +173,9 @@ SANDBOX_UID_BASE = Variable(
     _whole(1000, 4_000_000_000),
     str(UID_BASE),
 )
+PACKAGE_HOSTS = Variable(
+    "PACKAGE_HOSTS", "host names with commas between them, each perhaps with a :port", _targets
+)
 
 VARIABLES: tuple[Variable[object], ...] = (
     ANTHROPIC_API_KEY,
@@ -185,4 +200,5 @@ VARIABLES: tuple[Variable[object], ...] = (
     QUARANTINE_DEATHS,
     SANDBOX,
     SANDBOX_UID_BASE,
+    PACKAGE_HOSTS,
 )

@@ -11,14 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandboxes import interpreter
+from sandboxes import interpreter, way_out
 from sandboxes.environment import SYSTEM_PATH
 from sandboxes.errors import SandboxError
+from sandboxes.hosts import Target
+from sandboxes.index_hosts import node_hosts, python_hosts
 from sandboxes.launch import Launch, prepare
 from sandboxes.ownership import UID_BASE, UID_SPAN, give, make_folders
 from sandboxes.policy import MIB, Level, Limits, Network, NetworkMode, Policy
 from sandboxes.recipe import NodeRecipe, PythonRecipe, Recipe, declared_packages
+from sandboxes.way_out import Egress
 
+MAX_BYTES = 4 * 1024**3
+"""An environment that is larger is refused, and a download cache that is larger is emptied."""
 FINISH = interpreter.SANDBOXES / "finish.py"
 LIMITS = Limits(
     memory_bytes=2048 * MIB,
@@ -43,6 +48,8 @@ class PackageIndex:
     """The machine's `uv.toml`."""
     readable: tuple[Path, ...] = ()
     """Certificate files that the variables name."""
+    further_hosts: tuple[Target, ...] = ()
+    """Where packages are kept besides, as far as the indexes themselves do not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class Tools:
     index: PackageIndex = field(default_factory=PackageIndex)
     closed_ports: tuple[int, ...] = ()
     """Ports of this machine, such as the gateway's own, that a download cannot connect to."""
+    max_bytes: int = MAX_BYTES
 
     @property
     def uid(self) -> int | None:
@@ -108,7 +116,7 @@ class Step:
     label: str
     command: tuple[str, ...]
     fetches: bool = False
-    """Whether it gets the network and the cache."""
+    """Whether it gets the cache, and the package index by network."""
 
 
 def steps(recipe: Recipe, site: Site, tools: Tools) -> tuple[Step, ...]:
@@ -178,18 +186,47 @@ def launch(step: Step, recipe: Recipe, site: Site, tools: Tools) -> Launch:
     read_only = [*interpreter.folders(python)]
     if isinstance(recipe, PythonRecipe):
         read_only += [tools.uv, site.requirements]
+    proxied = egress_of(step, recipe, tools) is not None
+    shared_network = step.fetches and not proxied
     policy = Policy(
         level=tools.level,
         data_dir=site.files,
         read_only=(*read_only, *(tools.index.readable if step.fetches else ())),
         read_write=(site.home, cache) if shared else (site.home,),
-        network=Network(NetworkMode.FULL if step.fetches else NetworkMode.NONE),
+        network=Network(NetworkMode.FULL if shared_network else NetworkMode.NONE),
         limits=LIMITS,
+        listeners=(way_out.PORT,) if proxied else (),
         closed_ports=tools.closed_ports,
         uid=tools.uid,
     )
-    env = _environment(site, cache) | (dict(tools.index.variables) if step.fetches else {})
+    env = _environment(site, cache) | _told_of_index(step, tools.index, proxied=proxied)
     return prepare(step.command, env=env, cwd=site.files, policy=policy)
+
+
+def egress_of(step: Step, recipe: Recipe, tools: Tools) -> Egress | None:
+    """Return what a program reaches by a proxy of its own: the index; None: it has no proxy."""
+    if not step.fetches or tools.level is not Level.STRONG:
+        return None
+    index = tools.index
+    if isinstance(recipe, NodeRecipe):
+        hosts = node_hosts(index.variables, step.command[0])
+    else:
+        hosts = python_hosts(index.variables, index.uv_config)
+    return Egress(listed=(*hosts, *index.further_hosts), holder="build")
+
+
+def _told_of_index(step: Step, index: PackageIndex, *, proxied: bool) -> dict[str, str]:
+    if not step.fetches:
+        return {}
+    if not proxied:
+        return dict(index.variables)
+    # The machine's own proxy is asked by ours, which alone knows its password.
+    told = {
+        name: value
+        for name, value in index.variables.items()
+        if not name.upper().endswith("_PROXY")
+    }
+    return told | way_out.ENVIRONMENT
 
 
 def write_stamp(recipe: Recipe, site: Site) -> None:

@@ -1,12 +1,12 @@
 """The proxy through which a child with granted hosts reaches them, and nothing else.
 
 One per child, served on a listener inside that child's own network namespace, so that nobody
-else can use it and no token is needed. It speaks CONNECT alone (RFC 9110, section 9.3.6). What
-arrives is hostile: everything read is bounded in size and time. Below: `hosts`, `addresses`.
+else can use it and no token is needed. What
+arrives is hostile: everything read is bounded in size and time. Below: `proxy_request`,
+`addresses`.
 """
 
 import logging
-import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from anyio.abc import ByteStream, SocketListener
 
 from sandboxes import addresses, handover, hosts
-from sandboxes.errors import InvalidHost
 from sandboxes.hosts import Target
 from sandboxes.outside import Outside
+from sandboxes.proxy_request import END, MAX_HEAD_BYTES, Asked, Refusal, read_request
 from sandboxes.traffic import Traffic
 from sandboxes.way_out import Egress, WayOut
 
@@ -32,7 +32,6 @@ ACCEPT_PAUSE_S = 0.005
 """A child that does nothing but connect gets 200 connections a second."""
 ACCEPT_TROUBLE_S = 1.0
 """The gateway is out of descriptors, most likely; they come back when others end."""
-MAX_HEAD_BYTES = 8192
 RESOLVE_S = 10.0
 DIAL_S = 5.0
 """For one address; an address that does not answer must not use up the caller's patience."""
@@ -46,11 +45,6 @@ CHUNK_BYTES = 64 * 1024
 BAD_GATEWAY = 502
 """From here on the fault lies outside, and nothing was forbidden."""
 
-_END = b"\r\n\r\n"
-_REQUEST = re.compile(r"([A-Z]{1,20}) ([!-~]+) HTTP/1\.[01]")
-_PLAIN_URL = re.compile(r"http://([^/?#@]*)", re.IGNORECASE)
-_ODD = re.compile(rb"[^\t\r\n\x20-\xff]|\r(?!\n)|(?<!\r)\n|\x7f")
-
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -62,16 +56,6 @@ class Bounds:
     """For a whole request, however slowly it drips."""
     idle_s: float = 300.0
     """A tunnel in which nothing moved for this long, either way, is closed."""
-
-
-class Refusal(Exception):
-    """A request that gets an answer instead of a tunnel; the message is one sentence."""
-
-    def __init__(self, status: int, asked: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.asked = asked
-        """The host and port, as far as they can be told; safe to print."""
 
 
 class Proxy:
@@ -125,8 +109,8 @@ class Proxy:
 
     async def _answer(self, near: ByteStream) -> None:
         try:
-            target = await self._asked(near)
-            far = await self._reach(target)
+            asked = await self._asked(near)
+            far = await self._reach(asked.target)
         except Refusal as refusal:
             self.traffic.refused += 1
             refused = refusal.asked and refusal.status < BAD_GATEWAY
@@ -136,25 +120,30 @@ class Proxy:
             return
         async with far:
             self.traffic.tunnels += 1
-            await near.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            if asked.plain is None:
+                await near.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                await far.send(asked.plain)
             await self._relay(near, far)
 
-    async def _asked(self, near: ByteStream) -> Target:
-        """Return the target of the request that comes in."""
+    async def _asked(self, near: ByteStream) -> Asked:
+        """Return the request that comes in."""
         most = self._bounds.connections
         if self._open > most:
             sentence = f"This server has {most} connections open; close some first."
             raise Refusal(503, "", sentence)
         head = b""
         with anyio.move_on_after(self._bounds.head_s) as waiting:
-            while _END not in head and len(head) <= MAX_HEAD_BYTES:
+            while END not in head and len(head) <= MAX_HEAD_BYTES:
                 head += await near.receive(MAX_HEAD_BYTES)
         if waiting.cancelled_caught:
             raise Refusal(408, "", f"The request was not complete in {self._bounds.head_s:g} s.")
-        return read_request(head)
+        return read_request(head, self._egress.listed)
 
     async def _reach(self, target: Target) -> ByteStream:
         """Return a connection to an address of the target that was checked."""
+        if target in self._egress.listed:
+            return await self._connect(target)
         if not self._egress.grants(target):
             wanted = target.name if target.port == hosts.HTTPS_PORT else str(target)
             raise Refusal(
@@ -175,9 +164,14 @@ class Proxy:
             far = await self._dial(address, target.port)
             if far is not None:
                 return far
-        raise Refusal(
-            BAD_GATEWAY, str(target), f"{target} does not take connections now; try later."
-        )
+        raise _unreachable(target)
+
+    async def _connect(self, target: Target) -> ByteStream:
+        try:
+            with anyio.fail_after(RESOLVE_S + DIAL_S):
+                return await self._outside.connect(target.name.strip("[]"), target.port)
+        except OSError:
+            raise _unreachable(target) from None
 
     async def _resolve(self, target: Target) -> list[str]:
         try:
@@ -241,36 +235,9 @@ def receive_listeners(ours: socket.socket) -> list[socket.socket]:
     return listeners
 
 
-def read_request(head: bytes) -> Target:
-    """Return the target of a CONNECT request with all its headers, which are not looked at.
-
-    Raises:
-        Refusal: it is anything else.
-    """
-    request, end, early = head.partition(_END)
-    if not end:
-        raise Refusal(431, "", f"The request is longer than {MAX_HEAD_BYTES} bytes.")
-    line = request.partition(b"\r\n")[0].decode("latin-1")
-    match = _REQUEST.fullmatch(line)
-    if match is None or _ODD.search(request):
-        raise Refusal(400, hosts.shown(line), f"{hosts.shown(line)} is not an HTTP request.")
-    method, asked = match.groups()
-    if method != "CONNECT":
-        raise _not_connect(asked)
-    try:
-        target = hosts.parse_target(asked)
-    except InvalidHost as error:
-        raise Refusal(400, hosts.shown(asked), str(error)) from None
-    if early:
-        sentence = f"The request for {target} was followed by data before it was answered."
-        raise Refusal(400, str(target), sentence)
-    return target
-
-
-def _not_connect(asked: str) -> Refusal:
-    url = _PLAIN_URL.match(asked)
-    host = hosts.shown(url[1] if url else asked)
-    return Refusal(405, host, f"Plain http to {host} is not carried; use an https address.")
+def _unreachable(target: Target) -> Refusal:
+    sentence = f"{target} does not take connections now; try later."
+    return Refusal(BAD_GATEWAY, str(target), sentence)
 
 
 async def _accept(accepting: SocketListener) -> ByteStream:

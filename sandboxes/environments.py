@@ -4,52 +4,28 @@ One folder per recipe below `root`, named by its key. A build that was interrupt
 and is done again. Above: the supervisor. Below: `build`.
 """
 
-import os
 import shutil
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from signal import SIGKILL
-from subprocess import DEVNULL, STDOUT
 from types import TracebackType
 from typing import Self
 
 import anyio
 from anyio import to_thread
-from anyio.abc import Process, TaskGroup
-from anyio.streams.text import TextReceiveStream
+from anyio.abc import TaskGroup
 
-from sandboxes import build
-from sandboxes.build import Site, Step, Tools
+from sandboxes import build, tree
+from sandboxes.build import Site, Tools
+from sandboxes.build_step import MAX_FILES, BuildFailed, Progress, excess, run_step
 from sandboxes.errors import SandboxError
-from sandboxes.recipe import PythonRecipe, Recipe, key_of
+from sandboxes.recipe import Recipe, key_of
 
 BUILD_S = 900.0
 """Large wheels over a slow line take minutes; a resolver that takes longer has lost its way."""
 BUILDS_AT_ONCE = 2
 CACHE = "cache"
-TAIL_LINES = 30
-MAX_LINE = 500
-MAX_BYTES = 4 * 1024**3
-"""An environment that is larger is refused, and a download cache that is larger is emptied."""
-NO_SOLUTION = 1
-"""uv's exit code for requirements that cannot be met; others are faults of network or disk."""
-
-Progress = Callable[[str], None]
-"""Called with each line that says how far a build is."""
-
-
-class BuildFailed(SandboxError):
-    """An environment could not be built."""
-
-    def __init__(self, reason: str, tail: tuple[str, ...], *, lasting: bool) -> None:
-        super().__init__(reason)
-        self.tail = tail
-        self.lasting = lasting
-        """True: the same declaration will fail again."""
 
 
 @dataclass(eq=False, slots=True)
@@ -157,6 +133,7 @@ class Environments:
                     await to_thread.run_sync(
                         partial(shutil.rmtree, site.folder, ignore_errors=True)
                     )
+                await self._trim(site.cache)
             del self._builds[key]
             running.done.set()
 
@@ -166,93 +143,25 @@ class Environments:
             with anyio.fail_after(BUILD_S):
                 for step in build.steps(recipe, site, self._tools):
                     say(step.label)
-                    await self._run(step, recipe, site, say)
+                    await run_step(step, recipe, site, self._tools, say)
         except TimeoutError:
             raise BuildFailed(f"it took longer than {BUILD_S:g} s", (), lasting=False) from None
-        size = await to_thread.run_sync(_bytes_below, site.files)
-        if size > MAX_BYTES:
-            text = f"it has {size / 1024**3:.1f} GiB; at most {MAX_BYTES / 1024**3:.0f} are allowed"
-            raise BuildFailed(text, (), lasting=True)
+        over = await to_thread.run_sync(excess, site, self._tools.max_bytes)
+        if over is not None:
+            raise BuildFailed(over, (), lasting=True)
         await to_thread.run_sync(build.write_stamp, recipe, site)
-        if await to_thread.run_sync(_bytes_below, site.cache) > MAX_BYTES and not self._others():
-            await to_thread.run_sync(partial(shutil.rmtree, site.cache, ignore_errors=True))
 
-    def _others(self) -> bool:
-        return len(self._builds) > 1
-
-    async def _run(self, step: Step, recipe: Recipe, site: Site, say: Progress) -> None:
-        ready = await to_thread.run_sync(build.launch, step, recipe, site, self._tools)
-        tail: deque[str] = deque(maxlen=TAIL_LINES)
-        async with _started(ready.argv, dict(ready.env), ready.cwd) as process:
-            async for line in _lines(process):
-                tail.append(line)
-                say(line)
-            code = await process.wait()
-        if code != 0:
-            lasting = isinstance(recipe, PythonRecipe) and code == NO_SOLUTION
-            raise BuildFailed(_gist(tuple(tail), step, code), tuple(tail), lasting=lasting)
+    async def _trim(self, cache: Path) -> None:
+        """Empty a download cache that is larger than an environment may be, if nobody uses it."""
+        held = await to_thread.run_sync(partial(tree.measure, (cache,), max_entries=MAX_FILES))
+        if len(self._builds) == 1 and held.bytes > self._tools.max_bytes:
+            await to_thread.run_sync(partial(shutil.rmtree, cache, ignore_errors=True))
 
     def _site(self, key: str) -> Site:
         return Site(self._root / key, self._root / CACHE)
-
-
-@asynccontextmanager
-async def _started(
-    argv: tuple[str, ...], env: dict[str, str], cwd: Path
-) -> AsyncGenerator[Process]:
-    """Start a program in a session of its own and leave nothing of it behind."""
-    process = await anyio.open_process(
-        argv, stdin=DEVNULL, stderr=STDOUT, env=env, cwd=cwd, start_new_session=True
-    )
-    try:
-        yield process
-    finally:
-        with anyio.CancelScope(shield=True):
-            if process.returncode is None:
-                os.killpg(process.pid, SIGKILL)
-            await process.aclose()
-
-
-async def _lines(process: Process) -> AsyncGenerator[str]:
-    assert process.stdout is not None
-    rest = ""
-    async for text in TextReceiveStream(process.stdout, errors="replace"):
-        *lines, rest = (rest + text).split("\n")
-        rest = rest[-MAX_LINE:]
-        for line in lines:
-            if line.strip():
-                yield line.strip()[:MAX_LINE]
-    if rest.strip():
-        yield rest.strip()
-
-
-def _gist(tail: tuple[str, ...], step: Step, code: int) -> str:
-    """Return what a tool said of its failure, as part of one sentence."""
-    faults = [number for number, line in enumerate(tail) if line.startswith(("error", "npm err"))]
-    if not faults:
-        said = tail[-1] if tail else "it said nothing"
-        return f"{step.label} ended with code {code} ({said})"
-    words = ("error: ", "cause: ", "npm error ")
-    said = [_without(line, words) for line in tail[faults[0] :]]
-    return ": ".join(said)[: MAX_LINE * 2].rstrip(".")
-
-
-def _without(line: str, words: tuple[str, ...]) -> str:
-    for word in words:
-        line = line.removeprefix(word)
-    return line
 
 
 def _told(error: SandboxError | OSError) -> SandboxError:
     if isinstance(error, SandboxError):
         return error
     return BuildFailed(f"its folder cannot be written ({error.strerror})", (), lasting=False)
-
-
-def _bytes_below(folder: Path) -> int:
-    """Return how much a folder holds; links are not followed."""
-    total = 0
-    for _, _, files, descriptor in os.fwalk(folder, follow_symlinks=False):
-        for name in files:
-            total += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_size
-    return total

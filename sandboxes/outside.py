@@ -15,7 +15,7 @@ MAX_LOOKUPS = 64
 
 
 class Outside(Protocol):
-    """What lies beyond the proxy. Both methods may take any time; the caller bounds them."""
+    """What lies beyond the proxy. Its methods may take any time; the caller bounds them."""
 
     async def resolve(self, name: str, port: int) -> Sequence[str]:
         """Return the addresses of a name, best first. Raises OSError."""
@@ -23,6 +23,10 @@ class Outside(Protocol):
 
     async def dial(self, address: str, port: int) -> ByteStream:
         """Return a connection to exactly this address. Raises OSError."""
+        ...
+
+    async def connect(self, name: str, port: int) -> ByteStream:
+        """Return a connection to a host that the owner named. Raises OSError."""
         ...
 
 
@@ -44,6 +48,10 @@ class Internet:
         if _is_own(address, port):
             raise PermissionError(f"{address} is an address of this machine")
         return await anyio.connect_tcp(address, port)
+
+    async def connect(self, name: str, port: int) -> ByteStream:
+        """Connect wherever the name leads, also to this machine."""
+        return await anyio.connect_tcp(name, port)
 
 
 def _is_own(address: str, port: int) -> bool:

@@ -29,6 +29,8 @@ class Egress:
     """True: granted names may lead to private addresses."""
     public: bool = False
     """True: every name is granted, on the ports of the web."""
+    listed: tuple[Target, ...] = ()
+    """Hosts that the owner named, wherever they are: also addresses, and in plain http."""
     holder: str = "server"
     """What the child is called when it is told of a refusal."""
 

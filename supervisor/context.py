@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sandboxes.environments import Progress
+from sandboxes.build_step import Progress
 from sandboxes.launch import Launch
 from sandboxes.outside import Outside
 from supervisor.child import Child, Spawn

@@ -9,8 +9,9 @@ import anyio
 import anyio.to_thread
 
 from sandboxes import probe
+from sandboxes.build_step import BuildFailed, Progress
 from sandboxes.environment import child_environment
-from sandboxes.environments import BuildFailed, Environments, Progress
+from sandboxes.environments import Environments
 from sandboxes.launch import Launch, prepare
 from sandboxes.ownership import assign_uid, make_folders
 from sandboxes.policy import Level, Limits, Policy

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import anyio
 
-from sandboxes.egress import Proxy, Refusal, serve_handed_over
+from sandboxes.egress import Proxy, serve_handed_over
 from sandboxes.outside import Outside
+from sandboxes.proxy_request import Refusal
 from sandboxes.traffic import Traffic
 from supervisor.events import Event, HostRefused
 from supervisor.process import ChildProcess

@@ -19,6 +19,10 @@ class Index:
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     open: threading.Event = field(default_factory=threading.Event)
+    holds: str = ""
+    """Requests that contain this wait for `open`."""
+    passes: int = 0
+    """How many of them do not wait."""
 
     def add_wheel(self, name: str, version: str, modules: Mapping[str, str]) -> None:
         """Publish a wheel with these files."""
@@ -49,7 +53,10 @@ class Index:
     def answer(self, request: str) -> bytes | None:
         """Return what stands at the path of a request."""
         self.asked.append(request)
-        self.open.wait()
+        if self.holds in request:
+            self.passes -= 1
+            if self.passes < 0:
+                self.open.wait()
         path = request.partition(" ")[2]
         *_, folder, name = ("", *path.strip("/").split("/"))
         if folder == "files":

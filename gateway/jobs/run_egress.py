@@ -5,10 +5,11 @@ import logging
 from gateway.domain.network import NetworkAccess, RunNetwork
 from gateway.domain.run import Run
 from gateway.jobs.errors import RunRefused
-from sandboxes.egress import Proxy, Refusal
+from sandboxes.egress import Proxy
 from sandboxes.hosts import parse_rules
 from sandboxes.outside import Outside
 from sandboxes.policy import Level
+from sandboxes.proxy_request import Refusal
 from sandboxes.traffic import Traffic
 from sandboxes.way_out import Egress
 

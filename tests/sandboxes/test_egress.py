@@ -10,8 +10,9 @@ import pytest
 from anyio.abc import SocketStream
 
 from sandboxes import egress
-from sandboxes.egress import Bounds, Proxy, Refusal
+from sandboxes.egress import Bounds, Proxy
 from sandboxes.hosts import parse_rules
+from sandboxes.proxy_request import Refusal
 from sandboxes.traffic import Traffic
 from sandboxes.way_out import Egress
 from tests.outside import PUBLIC, FakeOutside

@@ -7,14 +7,16 @@ import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
 
 from sandboxes import build
 from sandboxes.build import PackageIndex, Tools
-from sandboxes.environments import BuildFailed, Environments
-from sandboxes.policy import Level
+from sandboxes.build_step import BuildFailed
+from sandboxes.environments import Environments
+from sandboxes.policy import MIB, Level
 from sandboxes.recipe import NodeRecipe, PythonRecipe
 from tests.package_index import Index, serve_index
 from tests.sandboxes.conftest import open_to_all, skip_unless_available
@@ -24,7 +26,7 @@ UV = Path(sys.executable).with_name("uv")
 TOY = PythonRecipe(("toy==1.0",))
 
 BACKEND = """
-import json, os, zipfile
+import json, os, socket, urllib.parse, zipfile
 from pathlib import Path
 
 def seen(path):
@@ -40,12 +42,27 @@ def written(path):
     except OSError as error:
         return type(error).__name__
 
+def told(target):
+    proxy = urllib.parse.urlsplit(os.environ["HTTPS_PROXY"])
+    with socket.create_connection((proxy.hostname, proxy.port), 10) as near:
+        near.sendall(f"CONNECT {target} HTTP/1.1\\r\\n\\r\\n".encode())
+        return near.recv(100).split(b" ")[1].decode()
+
+def connected(*place):
+    try:
+        socket.create_connection(place, 5).close()
+        return "connected"
+    except OSError as error:
+        return type(error).__name__
+
 def build_wheel(folder, settings=None, metadata=None):
     facts = {
         "secret": seen(SECRET),
         "cache": written(CACHE + "/planted"),
         "variables": sorted(os.environ),
         "root": os.getuid() == 0,
+        "asked": {target: told(target) for target in ASKED},
+        "past the proxy": connected("127.0.0.1", PORT),
     }
     name = "probe-1.0-py3-none-any.whl"
     with zipfile.ZipFile(Path(folder, name), "w") as archive:
@@ -84,10 +101,13 @@ def home(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def opened(home: Path, index: Index) -> AsyncGenerator[Environments]:
+async def opened(
+    home: Path, index: Index, *, max_bytes: int = build.MAX_BYTES
+) -> AsyncGenerator[Environments]:
     """Enter environments that are built at level strong, from the test's index."""
     variables = {"UV_DEFAULT_INDEX": index.url, "UV_HTTP_RETRIES": "0"}
-    tools = Tools(Path(sys.executable), UV, Level.STRONG, index=PackageIndex(variables))
+    source = PackageIndex(variables)
+    tools = Tools(Path(sys.executable), UV, Level.STRONG, index=source, max_bytes=max_bytes)
     with anyio.fail_after(GUARD_S):
         async with Environments(home, tools) as environments:
             yield environments
@@ -232,9 +252,10 @@ async def test_a_package_without_a_wheel_is_refused_and_its_code_does_not_run(
         "probe", "1.0", {"pyproject.toml": PYPROJECT, "backend.py": "raise SystemExit"}
     )
     async with opened(home, index) as environments:
-        with pytest.raises(BuildFailed, match="no usable wheels") as failed:
+        with pytest.raises(BuildFailed, match="package 'probe' has no wheel for") as failed:
             await environments.ensure(PythonRecipe(("probe",)), ignore)
     assert failed.value.lasting
+    assert '"allow_source_builds": true' in str(failed.value)
 
 
 async def test_a_source_build_that_the_owner_allowed_sees_nothing_of_the_gateway(
@@ -244,7 +265,15 @@ async def test_a_source_build_that_the_owner_allowed_sees_nothing_of_the_gateway
     secret = tmp_path / "gateway.env"
     secret.write_text("OAUTH_SECRET_KEY=very-secret", "utf-8")
     secret.chmod(0o644)
-    constants = f"SECRET = {str(secret)!r}\nCACHE = {str(home / 'cache')!r}\nINFO = {INFO!r}\n"
+    port = urlsplit(index.url).port
+    asked = (
+        f"127.0.0.1:{port}",
+        "127.0.0.1:22",
+        "index.example.com:443",
+        "registry.example.com:443",
+    )
+    constants = f"ASKED = {asked!r}\nPORT = {port}\nINFO = {INFO!r}\n"
+    constants += f"SECRET = {str(secret)!r}\nCACHE = {str(home / 'cache')!r}\n"
     index.add_source(
         "probe", "1.0", {"pyproject.toml": PYPROJECT, "backend.py": constants + BACKEND}
     )
@@ -256,7 +285,35 @@ async def test_a_source_build_that_the_owner_allowed_sees_nothing_of_the_gateway
     assert facts["secret"] == "FileNotFoundError"
     assert facts["cache"] == "FileNotFoundError"
     assert facts["root"] is False
+    assert list(facts["asked"].values()) == ["200", "400", "403", "403"]
+    assert facts["past the proxy"] == "ConnectionRefusedError"
     assert not {name for name in facts["variables"] if "SECRET" in name or "KEY" in name}
+
+
+async def test_a_build_that_grows_too_large_is_stopped_while_it_installs(
+    home: Path, index: Index
+) -> None:
+    """Issue: the ceiling holds during installation, and the reason is named."""
+    index.add_wheel("large", "1.0", {"large.py": "", "zeros": "0" * 24 * MIB})
+    index.add_wheel("slow", "1.0", {"slow.py": ""})
+    # Its first download tells the resolver what it is, the second one is for the installation.
+    index.holds, index.passes = "GET /files/slow", 1
+    index.open.clear()
+    recipe = PythonRecipe(("large", "slow"))
+    async with opened(home, index, max_bytes=8 * MIB) as environments:
+        with pytest.raises(BuildFailed, match="its downloads take more than"):
+            await environments.ensure(recipe, ignore)
+        assert not any(home.iterdir())
+
+
+async def test_a_password_of_the_index_is_in_no_line_of_a_build(home: Path, index: Index) -> None:
+    """Issue: the index's own credentials are handled safely."""
+    index.url = index.url.replace("://", "://me:very-secret@")
+    said: list[str] = []
+    async with opened(home, index) as environments:
+        with pytest.raises(BuildFailed) as failed:
+            await environments.ensure(PythonRecipe(("absent",)), said.append)
+    assert "very-secret" not in " ".join((str(failed.value), *failed.value.tail, *said))
 
 
 async def test_code_that_a_wheel_hides_in_a_path_file_does_not_run_in_the_build(

@@ -8,6 +8,7 @@ import pytest
 from gateway.secret import Secret
 from gateway.settings import CHECKOUT, Settings, SettingsError, load
 from gateway.variables import VARIABLES, Transport
+from sandboxes.hosts import Target
 from sandboxes.policy import Level
 
 UNSET = Settings(
@@ -58,6 +59,10 @@ RIGHT: dict[str, tuple[str, object]] = {
     "QUARANTINE_DEATHS": ("1000", 1000),
     "SANDBOX": ("off", Level.OFF),
     "SANDBOX_UID_BASE": ("70000", 70000),
+    "PACKAGE_HOSTS": (
+        "files.example.com, cache.example.com:8443",
+        (Target("files.example.com", 443), Target("cache.example.com", 8443)),
+    ),
 }
 
 WRONG = {
@@ -80,6 +85,7 @@ WRONG = {
     "QUARANTINE_DEATHS": ["0", "-1", "many"],
     "SANDBOX": ["none", "STRONG"],
     "SANDBOX_UID_BASE": ["0", "999", "5000000000"],
+    "PACKAGE_HOSTS": ["10.0.0.1", "https://files.example.com", "a.example,", "*.example.com"],
 }
 COMPANIONS = {
     "OAUTH_CLIENT_SECRET": {"OAUTH_CLIENT_ID": "claude"},
