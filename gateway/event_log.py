@@ -18,6 +18,7 @@ from supervisor.events import (
     StateChanged,
     WarmLost,
     WarmStarted,
+    WatchingSlowly,
     WentCold,
 )
 
@@ -62,6 +63,12 @@ def log_event(event: Event) -> None:
             log.warning("%s: ended pid %d, left by an earlier run", event.server, event.pid)
         case HostRefused():
             log.warning("%s: %s", event.server, event.sentence)
+        case WatchingSlowly():
+            log.warning(
+                "Changed files are found every %g s only (%s); raise fs.inotify.max_user_watches",
+                event.every_s,
+                event.reason,
+            )
         case _:
             _log_preparation(event)
 

@@ -44,6 +44,7 @@ from supervisor.events import Event
 from supervisor.restart import RestartPolicy
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor
+from supervisor.watcher import Watcher
 
 RECENT_RUNS = 20
 REHEARSAL = Path(__file__).resolve().with_name("rehearsal.py")
@@ -62,6 +63,7 @@ class Gateway:
     guard: Guard
     servers: Servers
     follower: Follower
+    watcher: Watcher
     loaded: anyio.Event
     """Set once every server on disk has started or said why not."""
 
@@ -150,8 +152,20 @@ def _gateway(
         guard=guard,
         servers=services.servers,
         follower=seen.follower,
+        watcher=_watcher(settings, services.servers, seen, loaded),
         loaded=loaded,
     )
+
+
+def _watcher(
+    settings: Settings, servers: Servers, seen: "_Watchers", loaded: anyio.Event
+) -> Watcher:
+    async def reread(name: str) -> None:
+        await loaded.wait()
+        await servers.reread(name)
+
+    roots = (settings.fixed_servers_dir, settings.dynamic_servers_dir)
+    return Watcher(roots, reread, seen.emit)
 
 
 class _Watchers:

@@ -102,6 +102,8 @@ async def _run(
 ) -> None:
     stop_http = anyio.Event()
     async with anyio.create_task_group() as group:
+        # Before the folders are read: a change in between is not missed.
+        group.start_soon(gateway.watcher.run)
         group.start_soon(_load_servers, gateway)
         group.start_soon(gateway.follower.run, gateway.servers.look)
         group.start_soon(gateway.scheduler.run)

@@ -18,6 +18,8 @@ from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", ".venv", ".git"})
 """Derived content: it changes by itself and is no change of code."""
+NOISE = re.compile(r".*\.py[co]|.*~|.*\.sw[a-z]|.*\.tmp|\.#.*|#.*#|4913|\.DS_Store")
+"""Files that interpreters and editors keep beside the code."""
 
 
 def check_name(name: str) -> None:
@@ -83,6 +85,12 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
+def is_noise(path: Path) -> bool:
+    """Return whether a path, relative to the folder of all servers, can be no change of code."""
+    hidden = bool(path.parts) and path.parts[0].startswith((".", "_"))
+    return hidden or not SKIPPED_FOLDERS.isdisjoint(path.parts) or bool(NOISE.fullmatch(path.name))
+
+
 def _folders(fixed_dir: Path, dynamic_dir: Path) -> Iterator[tuple[Path, ServerKind]]:
     for root, kind in ((fixed_dir, ServerKind.FIXED), (dynamic_dir, ServerKind.DYNAMIC)):
         if root.is_dir():
@@ -94,7 +102,7 @@ def _folders(fixed_dir: Path, dynamic_dir: Path) -> Iterator[tuple[Path, ServerK
 def code_files(folder: Path) -> Iterator[Path]:
     """Yield the files that make a server; what is derived from them and links are left out."""
     for path in folder.iterdir():
-        if path.is_symlink():
+        if path.is_symlink() or NOISE.fullmatch(path.name):
             continue
         if path.is_dir():
             if path.name not in SKIPPED_FOLDERS:

@@ -55,8 +55,16 @@ class StartFailed(SupervisorError):
         self.stderr_tail = stderr_tail
 
 
-class EnvironmentFailed(StartFailed):
+class CannotStart(StartFailed):
+    """It makes no sense to try again before something is changed; the reason says what."""
+
+
+class EnvironmentFailed(CannotStart):
     """A server's packages cannot be had until its declaration, or this machine, is changed."""
+
+
+class InvalidCode(CannotStart):
+    """The server's code is no Python; the reason has the line and what stands there."""
 
 
 class ChildDied(SupervisorError):

@@ -149,6 +149,14 @@ class HostRefused:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class WatchingSlowly:
+    """The kernel has no watches left: changes on disk are looked for every so many seconds."""
+
+    reason: str
+    every_s: float
+
+
 Event = (
     StateChanged
     | ChildSpawned
@@ -164,4 +172,5 @@ Event = (
     | WarmLost
     | WentCold
     | HostRefused
+    | WatchingSlowly
 )

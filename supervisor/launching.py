@@ -20,6 +20,7 @@ from supervisor.errors import EnvironmentFailed, NotConfigured, StartFailed
 from supervisor.leftovers import MARKER
 from supervisor.spec import ServerSpec
 from supervisor.surroundings import surroundings
+from supervisor.syntax import check_code
 
 QUIET = {"FASTMCP_SHOW_SERVER_BANNER": "false", "FASTMCP_CHECK_FOR_UPDATES": "off"}
 """Keeps FastMCP's banner out of the logs, and its servers from asking for newer versions."""
@@ -75,10 +76,12 @@ class Launcher:
         """Return how to start a server now, once the environment that it declares is there.
 
         Raises:
+            InvalidCode: its code is no Python.
             NotConfigured: a required credential is not set, or its folders cannot be made.
             EnvironmentFailed, StartFailed: its environment cannot be built, or not this time.
             SandboxError: the level or the network that it needs cannot be had.
         """
+        await anyio.to_thread.run_sync(check_code, spec)
         secrets = await self._credentials(spec)
         _require(spec, secrets)
         # Folders and the probe of the level touch the disk and may run a program.

@@ -2,10 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
-from sandboxes.errors import SandboxError
 from supervisor.child import Child
-from supervisor.errors import StartFailed, SupervisorError
-from supervisor.events import Event, Reloaded, ReloadRejected
+from supervisor.errors import StartFailed
+from supervisor.events import Reloaded
 from supervisor.lists import Tool, compare
 from supervisor.spec import ReloadStrategy, ServerSpec
 
@@ -21,21 +20,15 @@ def may_overlap(old: ServerSpec, new: ServerSpec) -> bool:
     return ReloadStrategy.STOP_FIRST not in (old.reload, new.reload)
 
 
-async def successor(spec: ServerSpec, start: NewChild, emit: Callable[[Event], None]) -> Child:
+async def successor(spec: ServerSpec, start: NewChild) -> Child:
     """Return a child of new code that is ready; the old one serves meanwhile.
 
     Raises:
-        StartFailed, NotConfigured, SandboxError: there is none, and it was told.
+        StartFailed, NotConfigured, SandboxError: there is none.
     """
-    try:
-        child = await start(spec)
-    except (SupervisorError, SandboxError) as error:
-        emit(ReloadRejected(spec.name, str(error)))
-        raise
+    child = await start(spec)
     if child is None:
-        reason = "superseded by a newer change"
-        emit(ReloadRejected(spec.name, reason))
-        raise StartFailed(spec.name, reason)
+        raise StartFailed(spec.name, "superseded by a newer change")
     return child
 
 

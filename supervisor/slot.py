@@ -15,13 +15,13 @@ from supervisor.births import Births
 from supervisor.child import Child, Reports
 from supervisor.context import SlotContext
 from supervisor.errors import (
-    EnvironmentFailed,
+    CannotStart,
     NotConfigured,
     ServerUnavailable,
     StartFailed,
     SupervisorError,
 )
-from supervisor.events import EnvironmentProgressed, ServerState, StateChanged
+from supervisor.events import EnvironmentProgressed, ReloadRejected, ServerState, StateChanged
 from supervisor.link import Notice
 from supervisor.lists import Tool
 from supervisor.orders import Order, Orders, Want, observed
@@ -43,6 +43,8 @@ class Slot:
         self.spec = spec
         self.restarts = 0
         self.last_exit: str | None = None
+        self.rejected: str | None = None
+        """Why newer code than that of the present child is not running."""
         self.tools: tuple[Tool, ...] = ()
         self.calls_before = 0
         self.errors_before = 0
@@ -117,6 +119,11 @@ class Slot:
             self._births.interrupt()
         await done
 
+    def reject(self, reason: str) -> None:
+        """Note and tell why newer code is not running; whatever ran goes on."""
+        self.rejected = reason.rstrip(".")
+        self._context.emit(ReloadRejected(self.spec.name, self.rejected))
+
     def start_soon(self) -> None:
         """Order a start without waiting for it."""
         self._standing.to(ServerState.STARTING, "being started")
@@ -175,8 +182,8 @@ class Slot:
         self._standing.to(ServerState.STARTING, "being started")
         try:
             child = await self._new_child(self.spec)
-        except (NotConfigured, EnvironmentFailed, SandboxError) as error:
-            reason = error.reason if isinstance(error, EnvironmentFailed) else str(error)
+        except (NotConfigured, CannotStart, SandboxError) as error:
+            reason = error.reason if isinstance(error, CannotStart) else str(error)
             self._standing.to(ServerState.FAILED, reason.rstrip("."))
             raise
         except StartFailed as error:
@@ -192,14 +199,16 @@ class Slot:
         """Bring in new code: beside the old child, or after it where two cannot overlap."""
         old = self.current
         self._plan.forget()
+        self.rejected = None
         if old is None or not may_overlap(self.spec, spec):
             await self._stop_child(REPLACED)
             self.spec = spec
             await self._start()
             return
         try:
-            child = await successor(spec, self._new_child, self._context.emit)
-        except (SupervisorError, SandboxError):
+            child = await successor(spec, self._new_child)
+        except (SupervisorError, SandboxError) as error:
+            self.reject(error.reason if isinstance(error, StartFailed) else str(error))
             # The old one may have died meanwhile.
             self._after_exit()
             raise

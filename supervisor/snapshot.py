@@ -44,6 +44,8 @@ class ServerSnapshot:
     bytes_out: int = 0
     """Through the proxy for granted hosts, since the supervisor began."""
     bytes_in: int = 0
+    rejected: str | None = None
+    """Why newer code than that of the present child is not running."""
 
 
 def take(slot: Slot, level: Level) -> ServerSnapshot:
@@ -74,4 +76,5 @@ def take(slot: Slot, level: Level) -> ServerSnapshot:
         refused_hosts=slot.outlet.traffic.refused_hosts,
         bytes_out=slot.outlet.traffic.bytes_out,
         bytes_in=slot.outlet.traffic.bytes_in,
+        rejected=slot.rejected,
     )

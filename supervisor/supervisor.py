@@ -129,6 +129,22 @@ class Supervisor:
                 slot.spec = spec
                 await slot.order(Want.STOP)
 
+    def reject(self, name: str, reason: str) -> None:
+        """Note that a server's newer code cannot even be read; what runs goes on.
+
+        Raises:
+            UnknownServer.
+        """
+        self.slot(name).reject(reason)
+
+    def forget_rejection(self, name: str) -> None:
+        """Note that what a server runs is its newest code again.
+
+        Raises:
+            UnknownServer.
+        """
+        self.slot(name).rejected = None
+
     async def enable(self, name: str) -> None:
         """Start a server and return when it can be called.
 

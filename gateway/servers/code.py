@@ -7,9 +7,9 @@ from sandboxes.environment import GIVEN, check_name
 from sandboxes.errors import RefusedName
 from supervisor.errors import InvalidServer
 from supervisor.spec import DeclaredCredential
+from supervisor.syntax import parse
 
 MAX_CODE_CHARACTERS = 1_000_000
-MAX_LINE_SHOWN = 200
 
 
 def parse_code(code: str) -> ast.Module:
@@ -24,17 +24,7 @@ def parse_code(code: str) -> ast.Module:
         raise InvalidServer(
             f"The code has {len(code)} characters; at most {MAX_CODE_CHARACTERS} are allowed."
         )
-    try:
-        tree = ast.parse(code, filename="server.py")
-        # Finds what no grammar does, such as a `return` outside of a function.
-        compile(tree, "server.py", "exec", dont_inherit=True)
-        return tree
-    except SyntaxError as error:
-        text = _line(code, error.lineno)
-        place = f" at line {error.lineno}: `{text}`" if error.lineno else ""
-        raise InvalidServer(f"server.py is not valid Python: {error.msg}{place}.") from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise InvalidServer(f"server.py is not valid Python: {error}.") from error
+    return parse(code)
 
 
 def read_credentials(tree: ast.Module) -> tuple[DeclaredCredential, ...]:
@@ -58,11 +48,6 @@ def read_refused(tree: ast.Module) -> tuple[str, ...]:
     keys = dict.fromkeys(key for key, _ in environment_reads(tree) if key not in GIVEN)
     refusals = [refusal for key in keys if (refusal := _refusal(key)) is not None]
     return tuple(map(str, refusals))
-
-
-def _line(code: str, number: int | None) -> str:
-    lines = code.split("\n")
-    return lines[number - 1].strip()[:MAX_LINE_SHOWN] if number and number <= len(lines) else ""
 
 
 def _refusal(key: str) -> RefusedName | None:

@@ -25,13 +25,13 @@ from gateway.servers.report import (
     credential_statuses,
     failure_of,
 )
+from gateway.servers.shelf import Shelf
 from gateway.servers.staging import Staged, write_checked
 from gateway.store import Store
 from sandboxes import tree
 from sandboxes.errors import SandboxError
-from supervisor.catalog import check_name, read_catalog, read_server
+from supervisor.catalog import check_name, read_server
 from supervisor.errors import InvalidServer, NotConfigured, StartFailed, UnknownServer
-from supervisor.metadata import read_metadata
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
 
@@ -40,6 +40,9 @@ RESERVED = frozenset({"all", "claude-in-chrome", "claude-runner", "computer-use"
 
 LOADED_AT_ONCE = 8
 """Starts under way when all servers are loaded; more would only make each miss its time-out."""
+
+GONE_S = 0.5
+"""A folder that is away for this long is gone; an editor or a checkout needs far less."""
 
 SEAT_S = 8.0
 """A start takes two or three seconds; on a busy machine, eight at a time, longer."""
@@ -65,18 +68,16 @@ class Servers:
         self._credentials = credentials
         self._folders = DynamicFolders(dynamic_dir)
         self._history = History(store.server_versions)
-        self._fixed_dir = fixed_dir
-        self._dynamic_dir = dynamic_dir
+        self._shelf = Shelf(fixed_dir, dynamic_dir)
         self._state_dir = state_dir
         self._specs: dict[str, ServerSpec] = {}
-        self._off_by_default: frozenset[str] = frozenset()
-        self._problems: tuple[str, ...] = ()
+        self._tried: dict[str, str] = {}
         self._turns: dict[str, anyio.Lock] = {}
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """One sentence for each folder that `load_all` could not read."""
-        return self._problems
+        """One sentence for each folder that could not be read."""
+        return self._shelf.problems
 
     async def load_all(self) -> None:
         """Hand every server on disk to the supervisor; return when all had time to settle."""
@@ -94,6 +95,23 @@ class Servers:
                 group.start_soon(load, spec)
         # Servers whose folders were removed by hand leave their environments behind.
         await self._supervisor.tidy()
+
+    async def reread(self, name: str) -> None:
+        """Take over what a server's folder holds now, if that is anything new.
+
+        The newest content wins, also over a start that is under way. A folder that is gone takes
+        its server along; its credentials, data and switch stay.
+        """
+        async with self._turn(name):
+            spec = await self._news(name)
+            if spec is None:
+                return
+            enabled = await self._is_enabled(spec)
+            self._specs[name], self._tried[name] = spec, spec.digest
+        # Out of turn, so that a later change need not wait for this start. Nobody asked for it;
+        # why it failed is told by an event and stands in the server's state.
+        with suppress(StartFailed, NotConfigured, SandboxError):
+            await self._supervisor.apply(spec, enabled=enabled)
 
     async def create(self, name: str, draft: Draft, *, enable: bool, author: str) -> ServerReport:
         """Write a new dynamic server, start it unless told otherwise, and report.
@@ -193,14 +211,13 @@ class Servers:
             if not unusable:
                 self.spec(name, ServerKind.DYNAMIC)
             with _to_the_end():
-                if self._specs.pop(name, None):
-                    await self._supervisor.remove(name)
+                await self._forget(name)
                 await to_thread.run_sync(self._remove_files, name)
                 await self._credentials.delete_server(name)
                 await self._store.servers.delete(name)
                 await self._history.delete(name)
                 if unusable:
-                    self._problems = await to_thread.run_sync(self._read_problems)
+                    await to_thread.run_sync(self._shelf.read_problems)
 
     async def enable(self, name: str, kind: ServerKind) -> ServerReport:
         """Switch a server on, start it and report. Raises UnknownServer, InvalidServer."""
@@ -223,6 +240,11 @@ class Servers:
             if not await self._is_enabled(spec):
                 return await self._report(spec)
             return await self._settle(spec, self._supervisor.apply(spec, enabled=True))
+
+    async def renew_or_stop(self, name: str) -> ServerReport:
+        """Bring in a child with the present credentials; one with the former ones does not stay."""
+        report = await self.renew(name)
+        return report if report.failure is None else await self.restart(name)
 
     async def restart(self, name: str) -> ServerReport:
         """Stop a server's child and start another, if the server is on, and report."""
@@ -277,6 +299,50 @@ class Servers:
             )
         return spec
 
+    async def _news(self, name: str) -> ServerSpec | None:
+        """Return a server whose folder holds something that was not tried yet."""
+        try:
+            spec = await to_thread.run_sync(self._shelf.read, name)
+            if spec is None:
+                # A folder that is being replaced is away for a moment.
+                await anyio.sleep(GONE_S)
+                spec = await to_thread.run_sync(self._shelf.read, name)
+        except InvalidServer as error:
+            await self._cannot_use(name, error)
+            return None
+        if spec is None:
+            await self._forget(name)
+        if self._shelf.problems:
+            await to_thread.run_sync(self._shelf.read_problems)
+        if spec is None or spec.digest == self._tried.get(name):
+            return None
+        return None if self._runs(spec) else spec
+
+    async def _forget(self, name: str) -> None:
+        self._tried.pop(name, None)
+        if self._specs.pop(name, None):
+            await self._supervisor.remove(name)
+
+    def _runs(self, spec: ServerSpec) -> bool:
+        """Return whether a child of just this content runs, such as after a broken edit undone."""
+        try:
+            seen = self._supervisor.snapshot(spec.name)
+        except UnknownServer:
+            return False
+        if seen.digest != spec.digest or seen.pid is None:
+            return False
+        self._specs[spec.name], self._tried[spec.name] = spec, spec.digest
+        self._supervisor.forget_rejection(spec.name)
+        return True
+
+    async def _cannot_use(self, name: str, error: InvalidServer) -> None:
+        """Tell of a folder on disk that cannot be read as a server; what runs goes on."""
+        self._tried.pop(name, None)
+        if name in self._specs:
+            self._supervisor.reject(name, str(error))
+        else:
+            await to_thread.run_sync(self._shelf.read_problems)
+
     async def _replace(self, name: str) -> ServerReport:
         spec, kept = self._specs[name], False
         try:
@@ -293,6 +359,7 @@ class Servers:
 
     async def _apply(self, spec: ServerSpec) -> ServerReport:
         enabled = await self._is_enabled(spec)
+        self._tried[spec.name] = spec.digest
         return await self._settle(spec, self._supervisor.apply(spec, enabled=enabled))
 
     async def _settle(self, spec: ServerSpec, change: Awaitable[None]) -> ServerReport:
@@ -317,7 +384,7 @@ class Servers:
 
     async def _is_enabled(self, spec: ServerSpec) -> bool:
         switch = await self._store.servers.enabled(spec.name)
-        return spec.name not in self._off_by_default if switch is None else switch
+        return not self._shelf.is_off(spec.name) if switch is None else switch
 
     async def _noted(self, report: ServerReport, staged: Staged, change: Change) -> ServerReport:
         name, verdict = report.spec.name, verdict_of(report)
@@ -341,16 +408,9 @@ class Servers:
 
     def _read_disk(self) -> tuple[ServerSpec, ...]:
         self._folders.recover()
-        specs, problems = read_catalog(self._fixed_dir, self._dynamic_dir)
-        off = [spec.name for spec in specs if not read_metadata(spec.code_dir).enabled]
+        specs = self._shelf.read_all()
         self._specs = {spec.name: spec for spec in specs}
-        self._off_by_default = frozenset(off)
-        self._problems = tuple(map(str, problems))
         return specs
-
-    def _read_problems(self) -> tuple[str, ...]:
-        _, problems = read_catalog(self._fixed_dir, self._dynamic_dir)
-        return tuple(map(str, problems))
 
     def _check_free(self, name: str) -> None:
         if name in self._specs:

@@ -76,7 +76,7 @@ class CredentialTools:
         self._services.servers.spec(server)
         if not await self._services.credentials.delete(server, key):
             raise Refused(f"Server {server!r} has no credential {shown(key)}.")
-        report = await self._services.servers.restart(server)
+        report = await self._services.servers.renew_or_stop(server)
         return _answer(report, f"{key} of server {server!r} is deleted.")
 
 
