@@ -17,6 +17,7 @@ READ_ONLY = (
 )
 LINKS = ("/bin", "/sbin", "/lib", "/lib64", "/lib32")
 RESOLVER = ("/etc/resolv.conf", "/etc/hosts")
+_COVERED = tuple(f"{name}/" for name in (*READ_ONLY, *LINKS))
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 PROC = tuple(
     f"/proc/{name}"
@@ -26,7 +27,8 @@ PROC = tuple(
 
 def covers(path: Path) -> bool:
     """Return whether a child sees this path without any grant."""
-    return any(path.is_relative_to(known) for known in (*READ_ONLY, *LINKS))
+    # Asked some hundred times per start, for which `Path.is_relative_to` is too slow.
+    return f"{path}/".startswith(_COVERED)
 
 
 def resolver(mode: NetworkMode) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +54,11 @@ class WarmConfig:
     closed_ports: tuple[int, ...] = ()
     """With FULL, TCP ports that neither it nor any of its children connects to."""
 
-    def sees(self, path: Path) -> bool:
-        """Return whether a child can be given this path."""
-        roots = (self.data_root, *self.code_roots, interpreter.SANDBOXES)
-        roots += interpreter.folders(self.python)
-        return system.covers(path) or any(path.is_relative_to(root) for root in roots)
+    def sees(self, paths: Iterable[Path]) -> bool:
+        """Return whether a child can be given all these paths."""
+        own = (self.data_root, *self.code_roots, interpreter.SANDBOXES)
+        roots = tuple(f"{root}/" for root in (*own, *interpreter.folders(self.python)))
+        return all(system.covers(path) or f"{path}/".startswith(roots) for path in paths)
 
     def view(self) -> list[str]:
         """Return the options of its own mount tree and namespaces.

@@ -26,7 +26,15 @@ from typing import NoReturn
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from sandboxes import kernel, landlock, launcher, mount_tree, python_server, warm_child
+from sandboxes import (
+    kernel,
+    landlock,
+    launcher,
+    memory_gaps,
+    mount_tree,
+    python_server,
+    warm_child,
+)
 
 OWN_PACKAGE = "sandboxes"
 MAX_MESSAGE_BYTES = 65536
@@ -75,7 +83,7 @@ def main() -> None:
     """Serve forks; in a fork, run its server."""
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
-        closed = warm_up(control)
+        closed, _filling = warm_up(control)
     except BaseException as error:  # noqa: BLE001 - all ends here, and the gateway must learn why
         say(control, {"failed": f"{type(error).__name__}: {error}"})
         os._exit(ENDED)
@@ -85,10 +93,11 @@ def main() -> None:
     python_server.run(Path(arguments[1]))
 
 
-def warm_up(control: socket.socket) -> list[int]:
+def warm_up(control: socket.socket) -> tuple[list[int], list[object]]:
     """Go into the outer layer and rehearse; returns in the warm process only.
 
-    What comes back are the TCP ports to which nothing that is forked can connect any more.
+    What comes back are the TCP ports to which nothing that is forked can connect any more, and
+    objects to be kept.
     """
     config = json.loads(control.recv(MAX_MESSAGE_BYTES))
     view = mount_tree.parse(config["tree"])
@@ -111,10 +120,11 @@ def warm_up(control: socket.socket) -> list[int]:
     runpy.run_path(config["rehearsal"], run_name="rehearsal")
     wait_for_threads()
     gc.collect()
+    filling = memory_gaps.fill()
     gc.freeze()
     kernel.free_unused_memory()
     say(control, {"ready": True})
-    return config["closed ports"]
+    return config["closed ports"], filling
 
 
 def follow_parent() -> None:

@@ -148,7 +148,7 @@ class Launcher:
             and not spec.unix_sockets
             and policy.limits.shared_memory_bytes == Limits().shared_memory_bytes
             and not any(name.startswith(READ_AT_IMPORT) for name in names)
-            and all(map(warm.sees, (policy.data_dir, *policy.read_only, *policy.read_write)))
+            and warm.sees((policy.data_dir, *policy.read_only, *policy.read_write))
         )
 
     def _check_level(self) -> None:
