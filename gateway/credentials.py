@@ -35,13 +35,20 @@ class Credentials:
         self._table = table
         self._vault = vault
 
-    async def set(self, server: str, key: str, value: str) -> None:
-        """Seal and store a value, in place of an older one.
+    def check(self, server: str, key: str, value: str) -> None:
+        """Accept a value that `set` would store.
 
         Raises CredentialRefused for the value and RefusedName for the key.
         """
         check_name(key)
         _check_value(server, key, value)
+
+    async def set(self, server: str, key: str, value: str) -> None:
+        """Seal and store a value, in place of an older one.
+
+        Raises CredentialRefused for the value and RefusedName for the key.
+        """
+        self.check(server, key, value)
         await self._table.put(server, key, self._vault.seal(server, key, value), utc_ms())
 
     async def keys(self, server: str) -> frozenset[str]:

@@ -1,9 +1,10 @@
 """What an author asks of a dynamic server, and the metadata that this becomes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from gateway.servers.code import parse_code, read_credentials
+from gateway.servers.edit import Edit, apply_edit
 from gateway.servers.folders import Source
 from sandboxes.policy import Network, NetworkMode
 from supervisor.dependencies import check_requirements
@@ -19,10 +20,14 @@ class Draft:
     """A server to be made or changed; None leaves what is there, or takes the default."""
 
     code: str | None = None
+    edit: Edit | None = None
+    """A change of the present code, in place of all of it."""
     description: str | None = None
     credentials: tuple[DeclaredCredential, ...] | None = None
     """Credentials that the author declares; what the code reads is added to them."""
     network: Network | None = None
+    values: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Secrets to be stored for a new server, by key; shown nowhere."""
     dependencies: tuple[str, ...] | None = None
     """Python packages as pip names them; an empty one takes the declaration back."""
 
@@ -31,18 +36,27 @@ def apply_draft(name: str, source: Source, draft: Draft) -> Source:
     """Return `source` with the changes of `draft`.
 
     Raises:
-        InvalidServer: the code is not Python, or a dependency no package by name.
+        InvalidServer: the code is not Python, the edit fits no place or several, or a dependency
+            is no package by name.
     """
     check_requirements(name, draft.dependencies or ())
-    code = source.code if draft.code is None else draft.code
+    code = _code(name, source, draft)
     metadata = dict(source.metadata)
     if draft.description is not None:
         metadata["description"] = draft.description
     if draft.network is not None:
         metadata["network"] = _network(draft.network)
-    if draft.code is not None or draft.credentials is not None:
+    if draft.code is not None or draft.edit is not None or draft.credentials is not None:
         metadata["credentials"] = _credentials(source, code or "", draft)
     return Source(code, metadata, draft.dependencies)
+
+
+def _code(name: str, source: Source, draft: Draft) -> str | None:
+    if draft.edit is None:
+        return source.code if draft.code is None else draft.code
+    if source.code is None:
+        raise InvalidServer(f"Server {name!r} has no server.py that could be edited.")
+    return apply_edit(source.code, draft.edit)
 
 
 def _credentials(source: Source, code: str, draft: Draft) -> list[Declaration]:

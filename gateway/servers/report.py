@@ -51,6 +51,8 @@ class ServerReport:
     """Why what was asked for did not come to life."""
     undeclared_hosts: tuple[str, ...] = ()
     """Hosts that code just written names and that the server may not reach."""
+    refused_reads: tuple[str, ...] = ()
+    """A sentence for each variable that the code reads and that no server is ever given."""
     version: int | None = None
     """The number under which what was just written is kept."""
 

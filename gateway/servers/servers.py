@@ -120,15 +120,20 @@ class Servers:
 
         Raises:
             InvalidServer: the name is bad or taken, or the code or a setting is wrong.
+            CredentialRefused, RefusedName: a secret cannot be stored.
         """
         check_name(name)
         if name in RESERVED:
             raise InvalidServer(f"The server name {name!r} is reserved; choose another.")
         async with self._turn(name):
             self._check_free(name)
+            for key, value in draft.values:
+                self._credentials.check(name, key, value)
             staged = await self._stage(name, apply_draft(name, Source(None, {}), draft))
             with _to_the_end():
                 await self._store.servers.set_enabled(name, enable)
+                for key, value in draft.values:
+                    await self._credentials.set(name, key, value)
                 spec = await to_thread.run_sync(self._put_in_place, name)
                 self._specs[name] = spec
                 report = await self._apply(spec)
@@ -275,7 +280,7 @@ class Servers:
 
     async def credentials(self, name: str) -> tuple[CredentialStatus, ...]:
         """Return what a server declares and what is set. Raises UnknownServer."""
-        return credential_statuses(self.spec(name), tuple(await self._credentials.masked(name)))
+        return await self._statuses(self.spec(name))
 
     def names(self) -> tuple[str, ...]:
         """Return every server's name."""
@@ -378,9 +383,13 @@ class Servers:
             snapshot=self._supervisor.snapshot(spec.name),
             metrics=self._supervisor.metrics(spec.name),
             enabled=await self._is_enabled(spec),
-            credentials=await self.credentials(spec.name),
+            # Of this description, which new code that was refused does not leave behind.
+            credentials=await self._statuses(spec),
             failure=failure,
         )
+
+    async def _statuses(self, spec: ServerSpec) -> tuple[CredentialStatus, ...]:
+        return credential_statuses(spec, tuple(await self._credentials.masked(spec.name)))
 
     async def _is_enabled(self, spec: ServerSpec) -> bool:
         switch = await self._store.servers.enabled(spec.name)
@@ -389,7 +398,12 @@ class Servers:
     async def _noted(self, report: ServerReport, staged: Staged, change: Change) -> ServerReport:
         name, verdict = report.spec.name, verdict_of(report)
         number = await self._history.add(name, staged.content, change, verdict)
-        return replace(report, undeclared_hosts=staged.hosts, version=number)
+        return replace(
+            report,
+            undeclared_hosts=staged.hosts,
+            refused_reads=staged.refused_reads,
+            version=number,
+        )
 
     async def _stage(self, name: str, source: Source) -> Staged:
         return await self._staged(name, partial(self._folders.stage, name, source))

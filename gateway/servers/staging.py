@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.servers.code import parse_code
+from gateway.servers.code import parse_code, read_refused
 from gateway.servers.content import FolderContent, read_content
 from gateway.servers.folders import CODE_FILE, DynamicFolders
 from gateway.servers.hosts import undeclared_hosts
@@ -19,6 +19,8 @@ class Staged:
     content: FolderContent
     hosts: tuple[str, ...]
     """Hosts that its code names and that it is not granted."""
+    refused_reads: tuple[str, ...]
+    """A sentence for each variable that its code reads and that no server is given."""
 
 
 def write_checked(folders: DynamicFolders, name: str, write: Callable[[], Path]) -> Staged:
@@ -33,7 +35,7 @@ def write_checked(folders: DynamicFolders, name: str, write: Callable[[], Path])
         code = folder / CODE_FILE
         tree = parse_code(code.read_text("utf-8")) if code.is_file() else None
         hosts = undeclared_hosts(tree, spec.network) if tree else ()
-        return Staged(read_content(folder), hosts)
+        return Staged(read_content(folder), hosts, read_refused(tree) if tree else ())
     except BaseException:
         folders.discard_staged(name)
         raise

@@ -1,16 +1,26 @@
 """Tools for dynamic servers: MCP servers that Claude writes, changes and removes."""
 
-from typing import Annotated
+from dataclasses import replace
 
 from fastmcp.tools import tool
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from gateway.servers import Draft, ServerReport
-from gateway.servers.code import parse_code, read_refused
-from gateway.tools.arguments import CredentialKey, ServerName
+from gateway.servers import ServerReport
+from gateway.tools.arguments import ServerName
 from gateway.tools.authors import author
 from gateway.tools.hints import CHANGE, OPEN, READ, SWITCH
 from gateway.tools.metric_views import view_histories
+from gateway.tools.sentences import Refused
+from gateway.tools.server_arguments import (
+    Code,
+    CredentialArguments,
+    Dependencies,
+    Description,
+    Hosts,
+    NewText,
+    OldText,
+    to_draft,
+    to_edit,
+)
 from gateway.tools.server_views import (
     ServerAnswer,
     ServerDetail,
@@ -22,75 +32,9 @@ from gateway.tools.server_views import (
 )
 from gateway.tools.services import Services
 from gateway.tools.views import Deleted
-from sandboxes.policy import Network, NetworkMode
 from sandboxes.recipe import PythonRecipe
 from supervisor.events import ServerState
-from supervisor.spec import DeclaredCredential, ServerKind
-
-
-class CredentialArgument(BaseModel):
-    """A credential that the server reads from its environment."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    key: CredentialKey
-    required: bool = True
-    description: Annotated[str, Field(max_length=1000)] = ""
-
-
-def _named(credential: object) -> object:
-    """Return a credential that was given by its name alone as the object it stands for."""
-    return {"key": credential} if isinstance(credential, str) else credential
-
-
-Code = Annotated[
-    str,
-    Field(
-        max_length=1_000_000,
-        description=(
-            "The whole text of server.py. Functions decorated with `@mcp.tool` are enough: `mcp` is"
-            " a FastMCP that is provided and run. A whole server (`mcp = FastMCP('name')`, with or"
-            " without `mcp.run()`) will do too. Type hints and docstrings become the schemas."
-            " DATA_DIR is a global Path of the only folder it may write. Print to standard error,"
-            " never to standard output."
-        ),
-    ),
-]
-Description = Annotated[str, Field(max_length=2000, description="What the server is for.")]
-CredentialArguments = Annotated[
-    list[Annotated[CredentialArgument, BeforeValidator(_named)]],
-    Field(
-        max_length=50,
-        description=(
-            "Secrets that the server reads from its environment, as names or objects. What the "
-            "code reads with os.environ or os.getenv is found without this."
-        ),
-    ),
-]
-Hosts = Annotated[
-    list[str],
-    Field(
-        max_length=100,
-        description=(
-            "Every host the server may reach over https, such as 'api.example.com', "
-            "'*.example.com' for all names below it, or 'example.com:8443'; replaces what was "
-            "granted before. Without any it has no network."
-        ),
-    ),
-]
-
-
-Dependencies = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=1000)]],
-    Field(
-        max_length=200,
-        description=(
-            "Python packages the server imports, such as 'httpx>=0.28': it gets an environment of "
-            "its own, built from wheels before it starts. A script block (PEP 723) in the code "
-            "says the same. Without any it has fastmcp and mcp. An empty list takes them back."
-        ),
-    ),
-]
+from supervisor.spec import ServerKind
 
 
 class DynamicServerTools:
@@ -119,10 +63,10 @@ class DynamicServerTools:
         that does not start is kept: mend it with update_mcp_server. Packages may take a while to
         be installed: the state is starting until then.
         """
-        draft = _draft(code, description, credentials, network, dependencies)
+        draft = to_draft(code, description, credentials, network, dependencies)
         report = await self._services.servers.create(name, draft, enable=enable, author=author())
         done = f"Server {name!r} is created and {report.snapshot.state}."
-        return view_change(report, f"{done}{_remarks(report, code)}")
+        return view_change(report, f"{done}{_remarks(report)}")
 
     @tool(title="List dynamic MCP servers", annotations=READ)
     async def list_dynamic_mcp_servers(self) -> ServerList:
@@ -151,23 +95,29 @@ class DynamicServerTools:
         name: ServerName,
         code: Code | None = None,
         *,
+        old_text: OldText | None = None,
+        new_text: NewText | None = None,
         description: Description | None = None,
         credentials: CredentialArguments | None = None,
         network: Hosts | None = None,
         dependencies: Dependencies | None = None,
     ) -> ServerAnswer:
-        """Replace the code of a dynamic server, or change its description, grants or packages.
+        """Change a dynamic server: its code, description, grants or packages; the rest stays.
 
-        The new code is started beside the old; calls move over once it is ready and none is lost.
-        If it does not start, ok is false, the old code keeps serving and stays on disk, and the
-        answer has the reason.
+        Give the whole new `code`, or `old_text` and `new_text` for one exact replacement in the
+        present code. The new code is started beside the old; calls move over once it is ready and
+        none is lost. If it does not start, ok is false, the old code keeps serving and stays on
+        disk, and the answer has the reason, with the line of the code that failed.
         """
-        draft = _draft(code, description, credentials, network, dependencies)
+        edit = to_edit(code, old_text, new_text)
+        if any(credential.value is not None for credential in credentials or ()):
+            raise Refused("update_mcp_server stores no secrets; use set_server_credential.")
+        draft = replace(to_draft(code, description, credentials, network, dependencies), edit=edit)
         report = await self._services.servers.update(name, draft, author=author())
         done = (
             f"Server {name!r} is {report.snapshot.state}, generation {report.snapshot.generation}."
         )
-        return view_change(report, f"{done}{_remarks(report, code)}")
+        return view_change(report, f"{done}{_remarks(report)}")
 
     @tool(title="Delete an MCP server", annotations=CHANGE)
     async def delete_mcp_server(self, name: ServerName) -> Deleted:
@@ -190,31 +140,7 @@ class DynamicServerTools:
         return view_change(report, f"Server {name!r} is disabled.")
 
 
-def _draft(
-    code: str | None,
-    description: str | None,
-    credentials: list[CredentialArgument] | None,
-    hosts: list[str] | None,
-    dependencies: list[str] | None,
-) -> Draft:
-    return Draft(
-        code=code,
-        description=description,
-        credentials=None if credentials is None else tuple(map(_declared, credentials)),
-        network=None if hosts is None else _network(hosts),
-        dependencies=None if dependencies is None else tuple(dependencies),
-    )
-
-
-def _declared(credential: CredentialArgument) -> DeclaredCredential:
-    return DeclaredCredential(credential.key, credential.required, credential.description)
-
-
-def _network(hosts: list[str]) -> Network:
-    return Network(NetworkMode.HOSTS, tuple(hosts)) if hosts else Network(NetworkMode.NONE)
-
-
-def _remarks(report: ServerReport, code: str | None) -> str:
+def _remarks(report: ServerReport) -> str:
     """Return what else the author should know of the server that was just written."""
     said: list[str] = []
     if report.missing:
@@ -229,9 +155,6 @@ def _remarks(report: ServerReport, code: str | None) -> str:
         said.append(f"{', '.join(recipe.added)} was added to its packages: the code imports it.")
     if report.snapshot.state is ServerState.STARTING:
         said.append(f"It is {report.snapshot.reason}.")
-    said += [f"The code reads a variable that no server is given: {r}" for r in _refused(code)]
+    refused = report.refused_reads
+    said += [f"The code reads a variable that no server is given: {each}" for each in refused]
     return "".join(f" {sentence}" for sentence in said)
-
-
-def _refused(code: str | None) -> tuple[str, ...]:
-    return read_refused(parse_code(code)) if code else ()

@@ -43,7 +43,7 @@ DOMAIN_ERRORS: tuple[type[Exception], ...] = (
 )
 """Errors whose message is one sentence for a person."""
 
-_SECRET_ARGUMENTS = frozenset({"value"})
+_SECRET_ARGUMENTS = frozenset({"credentials", "value"})
 _SHOWN_LENGTH = 60
 _SHOWN_PROBLEMS = 3
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.servers import CredentialStatus, ServerReport
+from gateway.servers.fault import Fault, read_fault
 from gateway.tools.metric_views import HistoryView, MetricsView, view_metrics
 from gateway.tools.names import Live, exposed_names
 from gateway.tools.views import iso_or_none
@@ -90,6 +91,16 @@ class ServerDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultView:
+    """The innermost line of the server's own code in the traceback that ended it."""
+
+    error: str
+    file: str
+    line: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerAnswer:
     """What became of a change: `ok` is false when the server does not run as asked."""
 
@@ -100,6 +111,8 @@ class ServerAnswer:
     credentials: list[CredentialView]
     undeclared_hosts: list[str]
     """Hosts that the code names and that the server may not reach."""
+    fault: FaultView | None
+    """Where the code failed, if a traceback says so."""
     stderr_tail: list[str]
     version: int | None
     """The number of what was written; see list_server_versions."""
@@ -204,16 +217,30 @@ def view_credentials(statuses: tuple[CredentialStatus, ...]) -> list[CredentialV
 def view_change(report: ServerReport, done: str) -> ServerAnswer:
     """Return the answer to a change that should have led to `done`, one sentence."""
     failure = report.failure
+    fault = read_fault(failure.stderr_tail, report.spec.code_dir) if failure else None
     return ServerAnswer(
         ok=failure is None,
-        message=done if failure is None else failure.sentence,
+        message=done if failure is None else f"{failure.sentence}{fault_in_words(fault)}",
         server=view_server(report),
         tools=view_tools(report.snapshot),
         credentials=view_credentials(report.credentials),
         undeclared_hosts=list(report.undeclared_hosts),
+        fault=view_fault(fault),
         stderr_tail=list(failure.stderr_tail) if failure else [],
         version=report.version,
     )
+
+
+def view_fault(fault: Fault | None) -> FaultView | None:
+    """Return a fault as tools show it."""
+    return fault and FaultView(fault.error, fault.file, fault.line, fault.source)
+
+
+def fault_in_words(fault: Fault | None) -> str:
+    """Return a sentence to go after another one; '' without a fault."""
+    if fault is None:
+        return ""
+    return f" {fault.error} ({fault.file}, line {fault.line}: `{fault.source}`)."
 
 
 def _view_tool(name: str, tool: Mapping[str, Any]) -> ToolView:

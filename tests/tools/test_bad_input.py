@@ -47,13 +47,19 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("create_mcp_server", {**SERVER, "code": " "}, "The code is empty"),
     ("create_mcp_server", {**SERVER, "code": "a\0b"}, "server.py is not valid Python"),
     ("create_mcp_server", {**SERVER, "code": 5}, 'the argument "code" should be a valid string'),
-    ("create_mcp_server", {**SERVER, "network": "full"}, 'the argument "network" should be a'),
     (
         "create_mcp_server",
         {**SERVER, "credentials": [{"ky": 1}]},
         'the argument "credentials.0.key" is required',
     ),
     ("create_mcp_server", {**SERVER, "credentials": ["PATH"]}, "PATH"),
+    ("create_mcp_server", {**SERVER, "credentials": {"PATH": "s3cret"}}, "PATH"),
+    ("create_mcp_server", {**SERVER, "credentials": {"KEY": ""}}, "is empty"),
+    ("create_mcp_server", {**SERVER, "credentials": {"KEY": ["s3cret"]}}, "credentials.0.value"),
+    ("create_mcp_server", {**SERVER, "credentials": "s3cret"}, 'argument "credentials" should'),
+    ("create_mcp_server", {**SERVER, "network": "full"}, "full network is the owner's to grant"),
+    ("create_mcp_server", {**SERVER, "network": {"hosts": ["10.0.0.1"]}}, "10.0.0.1"),
+    ("create_mcp_server", {**SERVER, "network": {"hosts": [], "x": 1}}, 'argument "network"'),
     ("invoke_internal_mcp_tool", {"tool": "x:y", "payload": "{}"}, 'the argument "payload" should'),
     ("invoke_internal_mcp_tool", {"tool": "x" * 300}, "The tool name"),
     ("get_jobb", {}, "There is no tool named \"get_jobb\". Did you mean 'get_job'"),
@@ -72,6 +78,7 @@ async def test_bad_input_gets_one_sentence_and_changes_nothing(
     assert sentence.endswith((".", "?"))
     assert len(sentence) < 600
     assert "pydantic" not in sentence
+    assert "s3cret" not in sentence
     assert await untouched.services.store.jobs.all() == ()
     assert await untouched.services.store.webhooks.all() == ()
     assert untouched.services.servers.names() == ()

@@ -23,7 +23,9 @@ TOOLS = {
     "create_mcp_server": "name! code! description credentials network dependencies enable",
     "list_dynamic_mcp_servers": "",
     "get_dynamic_mcp_server": "name!",
-    "update_mcp_server": "name! code description credentials network dependencies",
+    "update_mcp_server": (
+        "name! code old_text new_text description credentials network dependencies"
+    ),
     "delete_mcp_server": "name!",
     "enable_mcp_server": "name!",
     "disable_mcp_server": "name!",

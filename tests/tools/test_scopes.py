@@ -15,7 +15,7 @@ from gateway.tools.scopes import RUN_TOOLS
 from tests.tools.conftest import Gateway
 from tests.tools.test_every_tool import TOOLS
 
-READ_TOOLS = {name for name in TOOLS if name.startswith(("list_", "get_"))} - RUN_TOOLS
+READ_TOOLS = {name for name in TOOLS if name.startswith(("list_", "get_", "diff_"))} - RUN_TOOLS
 MODERN = "2026-07-28"
 ERAS = ["2025-11-25", MODERN]
 META = {
