@@ -9,9 +9,11 @@ from supervisor.events import (
     EnvironmentProgressed,
     EnvironmentRemoved,
     Event,
+    GroupRefused,
     HostRefused,
     LeftoverKilled,
     LimitExceeded,
+    PriorityLowered,
     Reloaded,
     ReloadRejected,
     ServerState,
@@ -53,10 +55,8 @@ def log_event(event: Event) -> None:
             )
         case ChildExited():
             _log_exit(event)
-        case LimitExceeded():
-            log.warning(
-                "%s: killed generation %d: %s", event.server, event.generation, event.reason
-            )
+        case LimitExceeded() | PriorityLowered() | GroupRefused():
+            _log_limit(event)
         case Reloaded() | ReloadRejected():
             _log_reload(event)
         case LeftoverKilled():
@@ -71,6 +71,23 @@ def log_event(event: Event) -> None:
             )
         case _:
             _log_preparation(event)
+
+
+def _log_limit(event: LimitExceeded | PriorityLowered | GroupRefused) -> None:
+    match event:
+        case LimitExceeded():
+            log.warning(
+                "%s: killed generation %d: %s", event.server, event.generation, event.reason
+            )
+        case PriorityLowered():
+            log.warning(
+                "%s: lowered the priority of generation %d, which used %.1f processors",
+                event.server,
+                event.generation,
+                event.cores,
+            )
+        case GroupRefused():
+            log.warning("%s: held without a cgroup: %s", event.server, event.reason)
 
 
 def _log_reload(event: Reloaded | ReloadRejected) -> None:

@@ -37,6 +37,7 @@ from gateway.tools import Services, build_mcp
 from gateway.variables import Transport
 from gateway.vault import SealBroken, Vault
 from gateway.webhooks import build_intake
+from sandboxes.cgroup import open_delegated
 from sandboxes.policy import Level
 from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.errors import NotConfigured
@@ -204,6 +205,7 @@ def _supervisor(
         restart=RestartPolicy(max_deaths=settings.quarantine_deaths),
         closed_ports=_ports(base_url),
         index=settings.index,
+        cgroups=None if settings.sandbox is Level.OFF else open_delegated(),
     )
     return Supervisor(config=config, credentials=values, emit=seen.emit)
 

@@ -47,6 +47,8 @@ class Limits:
     address_space_bytes: int | None = 2048 * MIB
     """None for programs that reserve far more than they use (Node, Chromium)."""
     processes: int = 128
+    cpu: float | None = None
+    """Processors, such as 1.5; None: no ceiling, only a smaller share than the gateway's."""
     open_files: int = 256
     file_size_bytes: int = 256 * MIB
     data_dir_bytes: int = 512 * MIB

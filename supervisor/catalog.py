@@ -217,6 +217,7 @@ def _limits(metadata: Metadata) -> Limits:
         memory_bytes=given.memory_mb * MIB,
         address_space_bytes=given.address_space_mb and given.address_space_mb * MIB,
         processes=given.processes,
+        cpu=given.cpu,
         open_files=given.open_files,
         file_size_bytes=given.file_size_mb * MIB,
         data_dir_bytes=given.data_dir_mb * MIB,

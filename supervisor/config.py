@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandboxes.build import PackageIndex, Tools
+from sandboxes.cgroup import Cgroups
 from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level
 from sandboxes.warm import WarmConfig
@@ -38,6 +39,8 @@ class SupervisorConfig:
     """None: every start is cold. Of use at level strong alone."""
     closed_ports: tuple[int, ...] = ()
     """Ports, such as the gateway's own, that children with network `full` cannot connect to."""
+    cgroups: Cgroups | None = None
+    """Where the kernel holds limits too; None: no part of the cgroup v2 tree is ours."""
     index: PackageIndex = field(default_factory=PackageIndex)
     """Where the packages come from that servers declare."""
 

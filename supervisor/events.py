@@ -76,6 +76,25 @@ class LimitExceeded:
 
 
 @dataclass(frozen=True, slots=True)
+class PriorityLowered:
+    """A child used more processors than its limit and gets what others leave from now on."""
+
+    server: str
+    generation: int
+    pid: int
+    cores: float
+    """What it used on average."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRefused:
+    """The kernel did not take a child into a group of its own; the watch alone holds it."""
+
+    server: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reloaded:
     """New code took over from old without losing a call."""
 
@@ -163,6 +182,8 @@ Event = (
     | ChildReady
     | ChildExited
     | LimitExceeded
+    | PriorityLowered
+    | GroupRefused
     | Reloaded
     | ReloadRejected
     | EnvironmentProgressed

@@ -19,6 +19,7 @@ from sandboxes.warm import WarmConfig
 from supervisor.errors import EnvironmentFailed, NotConfigured, StartFailed
 from supervisor.leftovers import MARKER
 from supervisor.spec import ServerSpec
+from supervisor.staging import stage
 from supervisor.surroundings import surroundings
 from supervisor.syntax import check_code
 
@@ -50,6 +51,10 @@ class Workplace:
     def private_dir(self, name: str) -> Path:
         """Return the folder that is a server's HOME."""
         return self.servers / name / "private"
+
+    def copies(self, name: str) -> Path:
+        """Return the folder for copies of a server's code."""
+        return self.servers / name / "code"
 
     def writable(self, name: str) -> tuple[Path, ...]:
         """Return the folders that count against a server's limits."""
@@ -106,7 +111,15 @@ class Launcher:
 
     def _build(self, spec: ServerSpec, secrets: Mapping[str, str], own: Path | None) -> Launch:
         place = self._workplace
-        runs_in = surroundings(spec, python=place.python, own=own, level=place.level)
+        runs_in = surroundings(
+            spec,
+            python=place.python,
+            own=own,
+            level=place.level,
+            copies=place.copies(spec.name),
+        )
+        if runs_in.staged is not None:
+            stage(runs_in.staged)
         data_dir, private = place.data_dir(spec.name), place.private_dir(spec.name)
         uid = self._uid(data_dir)
         make_folders(data_dir, private, uid)

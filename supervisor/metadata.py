@@ -35,6 +35,7 @@ class _Limits(_Strict):
     memory_mb: Annotated[int, Field(gt=0)] = 512
     address_space_mb: Annotated[int, Field(gt=0)] | None = None
     processes: Annotated[int, Field(gt=0)] = 128
+    cpu: Annotated[float, Field(ge=0.05, le=1024)] | None = None
     open_files: Annotated[int, Field(gt=0)] = 256
     file_size_mb: Annotated[int, Field(gt=0)] = 256
     data_dir_mb: Annotated[int, Field(gt=0)] = 512

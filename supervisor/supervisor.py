@@ -70,7 +70,7 @@ class Supervisor:
             warm,
             config.closed_ports,
         )
-        self._watch = Watch(emit, workplace.writable)
+        self._watch = Watch(emit, workplace.writable, config.cgroups)
         self._metrics = Metrics(self._watch.observed, self._counted)
         self._warm = WarmPath(warm, emit=emit, pids=self._pids)
         self._environments = Environments(config.home / "environments", build_tools(config))

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandboxes import interpreter
-from sandboxes.errors import SandboxError
 from sandboxes.policy import Level, Shown
 from sandboxes.recipe import NodeRecipe
 from supervisor.dependencies import NODE_MODULES
 from supervisor.spec import ServerSpec
+from supervisor.staging import Staged
+
+DIGEST_CHARACTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +22,23 @@ class Surroundings:
     programs: Path | None = None
     """The folder that comes first on its PATH."""
     shown: tuple[Shown, ...] = ()
+    staged: Staged | None = None
+    """A copy of its code to make first."""
 
 
-def surroundings(spec: ServerSpec, *, python: Path, own: Path | None, level: Level) -> Surroundings:
+def surroundings(
+    spec: ServerSpec, *, python: Path, own: Path | None, level: Level, copies: Path
+) -> Surroundings:
     """Return what a server runs in. `own` is its environment, `python` the shipped interpreter.
 
-    Raises:
-        SandboxError: the level cannot show the environment to the server's own code.
+    `copies`: where copies of its code may be made.
     """
     if own is None:
         if spec.command is not None:
             return Surroundings(spec.command)
         return _python(spec, python)
     if isinstance(spec.recipe, NodeRecipe):
-        return _node(spec, own, level)
+        return _node(spec, own, level, copies)
     return _python(spec, own / "bin" / "python", own / "bin")
 
 
@@ -42,20 +47,25 @@ def _python(spec: ServerSpec, python: Path, programs: Path | None = None) -> Sur
     return Surroundings(command, interpreter.folders(python), programs)
 
 
-def _node(spec: ServerSpec, own: Path, level: Level) -> Surroundings:
+def _node(spec: ServerSpec, own: Path, level: Level, copies: Path) -> Surroundings:
     assert spec.command is not None
     modules = own / "node_modules"
     command = tuple(
         str(modules / word.removeprefix(NODE_MODULES)) if word.startswith(NODE_MODULES) else word
         for word in spec.command
     )
-    # Node looks for packages beside a program and in every folder above it.
-    shown = (Shown(modules, spec.code_dir.parent / "node_modules"),)
-    if level is not Level.STRONG:
-        if command == spec.command:
-            raise SandboxError(
-                f"The code of server {spec.name!r} finds its node_modules under SANDBOX=strong "
-                f"alone; name a program of a package as {NODE_MODULES}... in its command."
-            )
-        shown = ()
-    return Surroundings(command, (own,), modules / ".bin", shown)
+    if level is Level.STRONG:
+        # Node looks for packages beside a program and in every folder above it.
+        shown = (Shown(modules, spec.code_dir.parent / "node_modules"),)
+        return Surroundings(command, (own,), modules / ".bin", shown)
+    if command != spec.command:
+        return Surroundings(command, (own,), modules / ".bin")
+    staged = Staged(spec.code_dir, copies / spec.digest[:DIGEST_CHARACTERS], modules)
+    command = tuple(_moved(word, staged) for word in command)
+    return Surroundings(command, (own, staged.at), modules / ".bin", staged=staged)
+
+
+def _moved(word: str, staged: Staged) -> str:
+    path = Path(word)
+    inside = path.is_absolute() and path.is_relative_to(staged.code)
+    return str(staged.at / path.relative_to(staged.code)) if inside else word

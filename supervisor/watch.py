@@ -13,9 +13,11 @@ import anyio
 import anyio.to_thread
 
 from sandboxes import tree, watchdog
+from sandboxes.cgroup import Cgroups
 from sandboxes.policy import MIB, Limits
 from supervisor.child import Child
-from supervisor.events import Event, LimitExceeded
+from supervisor.cpu_share import CpuWindow
+from supervisor.events import Event, GroupRefused, LimitExceeded, PriorityLowered
 
 MEMORY_EVERY_S = 0.25
 """A breach of memory or processes must end within 0.5 s."""
@@ -37,6 +39,11 @@ class _Watched:
     measured_at_ticks: int = -1
     disk_bytes: int | None = None
     rest_until: float = field(default=0.0)
+    cpu: CpuWindow = field(default_factory=CpuWindow)
+    group: str | None = None
+    """Name of its cgroup; None: it has none."""
+    enclosed: frozenset[int] = frozenset()
+    """Processes that are in it; what they start is in it as well."""
 
     @property
     def pid(self) -> int:
@@ -67,20 +74,34 @@ class Watch:
     """Watches the children that it is told of while `run` runs."""
 
     def __init__(
-        self, emit: Callable[[Event], None], folders: Callable[[str], tuple[Path, ...]]
+        self,
+        emit: Callable[[Event], None],
+        folders: Callable[[str], tuple[Path, ...]],
+        cgroups: Cgroups | None = None,
     ) -> None:
+        """`cgroups`: where the kernel holds the limits too; None: it does not."""
         self._emit = emit
+        self._cgroups = cgroups
         self._folders = folders
         self._watched: dict[int, _Watched] = {}
         self._table = watchdog.ProcessTable()
 
     def add(self, child: Child) -> None:
         """Watch a child from its spawn on."""
-        self._watched[child.process.pid] = _Watched(child, self._folders(child.spec.name))
+        one = _Watched(child, self._folders(child.spec.name))
+        self._watched[child.process.pid] = one
+        if self._cgroups is not None:
+            self._enclose(one, self._cgroups)
 
     def remove(self, child: Child) -> None:
         """Forget a child that is gone."""
-        self._watched.pop(child.process.pid, None)
+        one = self._watched.pop(child.process.pid, None)
+        if self._cgroups is None or one is None or one.group is None:
+            return
+        if self._cgroups.ended_for_memory(one.group):
+            reason = f"memory limit of {_mib(one.limits.memory_bytes)} exceeded (by the kernel)"
+            self._emit(LimitExceeded(child.spec.name, child.generation, one.pid, reason))
+        self._cgroups.sweep(each.group for each in self._watched.values() if each.group)
 
     def observed(self) -> tuple[Observed, ...]:
         """Return the children that have been looked at."""
@@ -108,6 +129,8 @@ class Watch:
             if watched := tuple(self._watched.values()):
                 for child, reason in await anyio.to_thread.run_sync(check, watched):
                     self._end(child, reason)
+                for one in watched:
+                    self._tell_of_processors(one)
 
     def check_processes(self, watched: Iterable[_Watched]) -> list[Breach]:
         """Return who is over its memory or processes."""
@@ -116,6 +139,11 @@ class Watch:
         for pid, found in self._table.trees(by_pid).items():
             one = by_pid[pid]
             one.latest = found
+            if self._cgroups is not None and one.group is not None:
+                self._cgroups.move(one.group, set(found.pids) - one.enclosed)
+                one.enclosed = frozenset(found.pids)
+            else:
+                one.cpu.look(found, one.limits.cpu, time.monotonic())
             reason = over_memory(found, one.limits) or over_processes(found, one.limits)
             if reason:
                 breaches.append((one.child, reason))
@@ -135,6 +163,23 @@ class Watch:
             if reason:
                 breaches.append((one.child, reason))
         return breaches
+
+    def _enclose(self, one: _Watched, cgroups: Cgroups) -> None:
+        child = one.child
+        name = f"{child.spec.name}.{child.generation}.{one.pid}"
+        try:
+            cgroups.add(name, one.limits)
+            cgroups.move(name, (one.pid,))
+        except OSError as error:
+            self._emit(GroupRefused(child.spec.name, error.strerror or str(error)))
+        else:
+            one.group = name
+
+    def _tell_of_processors(self, one: _Watched) -> None:
+        cores = one.cpu.take_lowered()
+        if cores is not None:
+            child = one.child
+            self._emit(PriorityLowered(child.spec.name, child.generation, one.pid, cores))
 
     def _end(self, child: Child, reason: str) -> None:
         if child.condemn(reason):
