@@ -11,6 +11,7 @@ from fastmcp.decorators import get_fastmcp_meta
 from fastmcp.tools.function_tool import FunctionTool, ToolMeta
 
 from gateway.tools.credentials import CredentialTools
+from gateway.tools.discovery import DiscoveryTools
 from gateway.tools.dynamic_servers import DynamicServerTools
 from gateway.tools.fixed_servers import FixedServerTools
 from gateway.tools.invoke import InvokeTools
@@ -29,9 +30,10 @@ NAME = "claude-runner"
 INSTRUCTIONS = """\
 Claude Runner is a gateway on the user's own machine. It runs MCP servers that are installed there
 (fixed) or that you write (dynamic), prompts on a schedule (jobs) and prompts that a POST starts
-(webhooks). Call any server's tool with invoke_internal_mcp_tool. To make a new tool, write a server
-with create_mcp_server and call it in the same conversation. Jobs and webhooks run unattended
-without this conversation's context."""
+(webhooks). Servers' tools are not in your own tool list: find them with search_tools, see their
+arguments with describe_tool, call them with invoke_internal_mcp_tool. To make a new tool, write a
+server with create_mcp_server and call it the same way in the same conversation. Jobs and webhooks
+run unattended without this conversation's context."""
 
 
 def build_mcp(services: Services) -> FastMCP[Any]:
@@ -56,6 +58,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
     jobs, runs, webhooks = JobTools(services), RunTools(services), WebhookTools(services)
     dynamic, fixed = DynamicServerTools(services), FixedServerTools(services)
     credentials, versions = CredentialTools(services), VersionTools(services)
+    discovery = DiscoveryTools(services)
     return (
         jobs.list_jobs,
         jobs.get_job,
@@ -84,6 +87,8 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         fixed.list_fixed_mcp_servers,
         fixed.enable_fixed_server,
         fixed.disable_fixed_server,
+        discovery.search_tools,
+        discovery.describe_tool,
         InvokeTools(services).invoke_internal_mcp_tool,
         credentials.set_server_credential,
         credentials.get_server_credentials,

@@ -7,16 +7,19 @@ from fastmcp.tools import ToolResult, tool
 from mcp_types import CallToolResult
 from pydantic import Field, ValidationError
 
+from gateway.tools.finding import Finder, ToolText
 from gateway.tools.hints import OPEN
-from gateway.tools.names import ToolName, check_text, did_you_mean, doubt_about, resolve
-from gateway.tools.payload import expectation_of, fault_of
-from gateway.tools.sentences import Refused, shown
-from gateway.tools.server_views import live_tools
+from gateway.tools.mending import faults_in, mended, sentence_of_faults
+from gateway.tools.names import ToolName
+from gateway.tools.payload import Checker, NotAnObject, Unfollowable, read_payload
+from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
-from supervisor.events import ServerState
 
-ToolText = Annotated[
-    str, Field(description="'mcp__server__tool'; 'server:tool' and 'server.tool' mean the same.")
+Payload = Annotated[
+    dict[str, Any] | str,
+    Field(
+        description="The tool's arguments as an object; the text of one JSON object is read as it."
+    ),
 ]
 
 
@@ -25,63 +28,47 @@ class InvokeTools:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._finder = Finder(services)
 
     @tool(title="Call a tool of a server", annotations=OPEN, output_schema=None)
-    async def invoke_internal_mcp_tool(
-        self,
-        tool: ToolText,
-        payload: Annotated[dict[str, Any], Field(description="The tool's arguments.")] = {},  # noqa: B006 - never changed
-    ) -> ToolResult:
+    async def invoke_internal_mcp_tool(self, tool: ToolText, payload: Payload = {}) -> ToolResult:  # noqa: B006 - never changed
         """Call a tool of any server behind this gateway, also of one that was made just now.
 
-        list_dynamic_mcp_servers and list_fixed_mcp_servers show the names; a payload that does
-        not fit the tool's schema is answered with the schema. The answer is the tool's own.
+        search_tools finds tools, describe_tool shows their arguments. A payload that does not fit
+        is not sent: the answer says what was expected and shows one that fits. Otherwise the answer
+        is the tool's own.
         """
-        name = await self._find(tool)
-        self._check_payload(name, payload)
+        name, definition = await self._finder.find(tool)
+        self._finder.check_enabled(name.server)
+        arguments = check_payload(name, payload, definition.get("inputSchema"))
         result = await self._services.supervisor.request(
-            name.server, "tools/call", {"name": name.tool, "arguments": payload}
+            name.server, "tools/call", {"name": name.tool, "arguments": arguments}
         )
-        return _read_result(name, result)
-
-    async def _find(self, text: str) -> ToolName:
-        """Return the tool, waiting for its server if that is being started."""
-        written = check_text(text)
-        live = live_tools(self._services.supervisor.snapshots())
-        name = resolve(written, live)
-        if name is None or name.tool == "*":
-            names = [ToolName(server, tool).canonical for server in live for tool in live[server]]
-            raise Refused(
-                f"{shown(written)} names no tool of a server; write 'mcp__server__tool'."
-                f"{did_you_mean(written, names)}"
-            )
-        if name.server in live:
-            await self._settled(name.server)
-            live = live_tools(self._services.supervisor.snapshots())
-        if doubt := doubt_about(name, live):
-            raise Refused(doubt)
-        return name
-
-    async def _settled(self, server: str) -> None:
-        supervisor, servers = self._services.supervisor, self._services.servers
-        if supervisor.snapshot(server).state is ServerState.STARTING:
-            await supervisor.wait_settled(server, servers.spec(server).start_timeout_s)
-        seen = supervisor.snapshot(server)
-        if seen.state is ServerState.DISABLED:
-            enable = f"enable_{'fixed' if seen.kind == 'fixed' else 'mcp'}_server"
-            raise Refused(f"Server {server!r} is disabled; start it with {enable}.")
-
-    def _check_payload(self, name: ToolName, payload: Mapping[str, Any]) -> None:
-        tools = self._services.supervisor.snapshot(name.server).tools
-        schema = next(t.get("inputSchema") for t in tools if t.get("name") == name.tool)
-        if fault := fault_of(payload, schema):
-            raise Refused(
-                f"The payload does not fit {name.canonical}: {fault};"
-                f" expected {expectation_of(schema)}"
-            )
+        return read_result(name, result)
 
 
-def _read_result(name: ToolName, result: Mapping[str, Any]) -> ToolResult:
+def check_payload(
+    name: ToolName, payload: Mapping[str, Any] | str, schema: object
+) -> dict[str, Any]:
+    """Return the arguments in a payload. Raises Refused, with what fits, when they do not fit."""
+    try:
+        checker = Checker(schema)
+    except Unfollowable:
+        checker = Checker({"type": "object"})
+    try:
+        arguments = read_payload(payload)
+    except NotAnObject as error:
+        fits = _example({}, checker)
+        raise Refused(f"The payload {error}, not an object of {name.canonical}.{fits}") from error
+    if faults := faults_in(arguments, checker):
+        raise Refused(
+            f"The payload does not fit {name.canonical}: {sentence_of_faults(faults)}."
+            f"{_example(arguments, checker)}"
+        )
+    return arguments
+
+
+def read_result(name: ToolName, result: Mapping[str, Any]) -> ToolResult:
     """Return a child's result as it is. Raises Refused when it is not the result of a tool."""
     if result.get("resultType", "complete") != "complete":
         raise Refused(
@@ -92,3 +79,8 @@ def _read_result(name: ToolName, result: Mapping[str, Any]) -> ToolResult:
         return ToolResult.from_mcp_result(CallToolResult.model_validate(result))
     except ValidationError as error:
         raise Refused(f"{name.canonical} answered something that is no tool result.") from error
+
+
+def _example(arguments: Mapping[str, Any], checker: Checker) -> str:
+    text = mended(arguments, checker)
+    return " describe_tool shows its schema." if text is None else f" This one fits: {text}"

@@ -60,7 +60,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("create_mcp_server", {**SERVER, "network": "full"}, "full network is the owner's to grant"),
     ("create_mcp_server", {**SERVER, "network": {"hosts": ["10.0.0.1"]}}, "10.0.0.1"),
     ("create_mcp_server", {**SERVER, "network": {"hosts": [], "x": 1}}, 'argument "network"'),
-    ("invoke_internal_mcp_tool", {"tool": "x:y", "payload": "{}"}, 'the argument "payload" should'),
+    ("invoke_internal_mcp_tool", {"tool": "x:y", "payload": [1]}, 'the argument "payload'),
     ("invoke_internal_mcp_tool", {"tool": "x" * 300}, "The tool name"),
     ("get_jobb", {}, "There is no tool named \"get_jobb\". Did you mean 'get_job'"),
     ("../x", {}, 'There is no tool named "../x".'),

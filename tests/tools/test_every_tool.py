@@ -35,6 +35,8 @@ TOOLS = {
     "list_fixed_mcp_servers": "",
     "enable_fixed_server": "name!",
     "disable_fixed_server": "name!",
+    "search_tools": "query! limit",
+    "describe_tool": "tool!",
     "invoke_internal_mcp_tool": "tool! payload",
     "set_server_credential": "server! key! value!",
     "get_server_credentials": "server!",
@@ -53,6 +55,10 @@ OPEN_WORLD = {
     "trigger_job", "create_mcp_server", "update_mcp_server", "rollback_mcp_server",
     "invoke_internal_mcp_tool",
 }  # fmt: skip
+
+
+READING = ("list_", "get_", "search_", "describe_", "diff_")
+"""How the names of tools begin that change nothing."""
 
 
 async def test_names_and_arguments_are_those_of_the_table(untouched: Gateway) -> None:
@@ -83,7 +89,7 @@ async def test_every_tool_says_what_it_does_and_to_whom(untouched: Gateway) -> N
         assert hints is not None
         assert tool.title
         assert tool.description
-        reads = tool.name.startswith(("list_", "get_", "diff_"))
+        reads = tool.name.startswith(READING)
         assert hints.read_only_hint is reads
         assert bool(hints.destructive_hint) is (tool.name in DESTRUCTIVE)
         assert hints.open_world_hint is (tool.name in OPEN_WORLD)

@@ -85,11 +85,23 @@ async def test_a_wrong_payload_is_answered_with_what_was_expected(email: Gateway
     refusal = await email.refusal(
         "invoke_internal_mcp_tool", tool="email:send", payload={"to": "x", "copies": "2"}
     )
-    assert refusal.startswith(
-        "The payload does not fit mcp__email__send: copies: '2' is not of type 'integer';"
-        ' expected {"type":"object",'
+    assert refusal == (
+        "The payload does not fit mcp__email__send: copies must be of type integer, not a string."
+        ' This one fits: {"to": "x", "copies": 2}'
     )
     assert email.services.supervisor.snapshot("email").calls == before
+
+
+async def test_a_payload_may_be_the_text_of_an_object(email: Gateway) -> None:
+    """Ours: models write arguments as strings; what else they write is refused."""
+    text = '{"to": "x", "copies": 2}'
+    result = await email.raw("invoke_internal_mcp_tool", tool="email:send", payload=text)
+    assert text_of(result) == text
+    refusal = await email.refusal("invoke_internal_mcp_tool", tool="email:send", payload="[1]")
+    assert refusal == (
+        "The payload is the JSON text of an array, not an object of mcp__email__send."
+        ' This one fits: {"to": "text"}'
+    )
 
 
 @pytest.mark.parametrize(

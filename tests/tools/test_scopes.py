@@ -13,9 +13,9 @@ from gateway.auth.caller import CALLER, Caller, CallerKind
 from gateway.domain.token import Scope
 from gateway.tools.scopes import RUN_TOOLS
 from tests.tools.conftest import Gateway
-from tests.tools.test_every_tool import TOOLS
+from tests.tools.test_every_tool import READING, TOOLS
 
-READ_TOOLS = {name for name in TOOLS if name.startswith(("list_", "get_", "diff_"))} - RUN_TOOLS
+READ_TOOLS = {name for name in TOOLS if name.startswith(READING)} - RUN_TOOLS
 MODERN = "2026-07-28"
 ERAS = ["2025-11-25", MODERN]
 META = {
