@@ -262,8 +262,9 @@ def test_generators_that_the_warm_process_used_give_each_fork_other_numbers(tmp_
     """Issue: nothing that was drawn before the fork is drawn again after it."""
     skip_unless_available(Level.STRONG)
     code = DRAW + "for each in drawn: print(each)"
-    with warm_process(warm_config(tmp_path, DRAW)) as process:
-        rooms = [build_warm_room(process, tmp_path, f"own-{number}") for number in range(3)]
+    config = warm_config(tmp_path, DRAW)
+    with warm_process(config) as process:
+        rooms = [build_warm_room(process, config, f"own-{number}") for number in range(3)]
         drawn = [room.output(code).splitlines() for room in rooms]
     for numbers in zip(*drawn, strict=True):
         assert len(set(numbers)) == len(rooms)
