@@ -27,6 +27,7 @@ from gateway.jobs.clock import SystemClock
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
+from gateway.jobs.work_folders import Retention
 from gateway.local_routes import build_local
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
@@ -96,6 +97,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                 gate=LiveServers(supervisor, relay, guard),
                 run_tokens=run_tokens,
                 begin=loaded.wait,
+                retention=Retention(settings.run_folders, settings.run_folders_days),
             ) as runner:
                 servers = _servers(settings, store, credentials, supervisor)
                 services = Services(

@@ -64,6 +64,8 @@ class Settings:
     quarantine_deaths: int
     sandbox: Level
     sandbox_uid_base: int
+    run_folders: int
+    run_folders_days: int
     package_hosts: tuple[Target, ...] = ()
     index: PackageIndex = field(default_factory=PackageIndex, compare=False)
     """Where packages of servers come from: the machine's settings of uv, pip and npm."""
@@ -104,6 +106,8 @@ def load(
         quarantine_deaths=source.read(known.QUARANTINE_DEATHS),
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),
+        run_folders=source.read(known.RUN_FOLDERS),
+        run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
         package_hosts=package_hosts,
         index=replace(read_index(environ), further_hosts=package_hosts),
         certificates=_certificates(environ),

@@ -173,6 +173,10 @@ SANDBOX_UID_BASE = Variable(
     _whole(1000, 4_000_000_000),
     str(UID_BASE),
 )
+RUN_FOLDERS = Variable("RUN_FOLDERS", "a whole number from 0 to 5000", _whole(0, 5000), "100")
+RUN_FOLDERS_DAYS = Variable(
+    "RUN_FOLDERS_DAYS", "a whole number from 0 to 3650", _whole(0, 3650), "7"
+)
 PACKAGE_HOSTS = Variable(
     "PACKAGE_HOSTS", "host names with commas between them, each perhaps with a :port", _targets
 )
@@ -201,4 +205,6 @@ VARIABLES: tuple[Variable[object], ...] = (
     SANDBOX,
     SANDBOX_UID_BASE,
     PACKAGE_HOSTS,
+    RUN_FOLDERS,
+    RUN_FOLDERS_DAYS,
 )

@@ -186,7 +186,8 @@ class Attempt:
     async def _watch_appetite(self) -> None:
         await self._started.wait()
         assert self._group is not None
-        reason = await until_too_much(self._group.number, self._limits)
+        folders = (self._folders.work, self._folders.home, self._folders.temporary)
+        reason = await until_too_much(self._group.number, self._limits, folders)
         self.stop(Stop(RunStatus.FAILED, f"Stopped: {reason}."))
         # No interrupt first: the machine may be out of memory by then.
         await end_group(self._group)

@@ -19,6 +19,9 @@ LIMITS = Limits(
     processes=512,
     open_files=4096,
     file_size_bytes=1024 * MIB,
+    # The work folder, with all that earlier runs left there, and HOME.
+    data_dir_bytes=4096 * MIB,
+    data_dir_files=500_000,
 )
 
 

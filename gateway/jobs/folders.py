@@ -1,15 +1,22 @@
 """The folders of one run: a private one that goes with it, and the job's work folder that stays."""
 
 import json
+import logging
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.domain.run import Run
 from gateway.jobs.gate import McpHttpEntry
+from sandboxes import tree
 
+log = logging.getLogger(__name__)
+
+RUNS = "runs"
+"""Below the home: what belongs to one run alone."""
+PLAYGROUND = "claude_playground"
+"""Below the home: work folders."""
 PRIVATE_MODE = 0o700
 PASSABLE_MODE = 0o711
 SECRET_FILE_MODE = 0o600
@@ -57,7 +64,7 @@ class RunFolders:
 def folders_of(home: Path, run: Run) -> RunFolders:
     """Return where the folders of `run` are under `home`, made or not."""
     owner = run.job_id or run.webhook_id or run.id
-    return RunFolders(home / "runs" / run.id, home / "claude_playground" / owner)
+    return RunFolders(home / RUNS / run.id, home / PLAYGROUND / owner)
 
 
 def make_folders(home: Path, run: Run, *, passable: bool = False) -> RunFolders:
@@ -77,8 +84,11 @@ def make_folders(home: Path, run: Run, *, passable: bool = False) -> RunFolders:
 
 
 def remove_folders(folders: RunFolders) -> None:
-    """Remove what belongs to the run alone."""
-    shutil.rmtree(folders.private, ignore_errors=True)
+    """Remove what belongs to the run alone; the CLI's user may have left anything in there."""
+    try:
+        tree.remove(folders.private)
+    except OSError as error:
+        log.warning("The folder of a run cannot be removed: %s", error)
 
 
 def write_servers(folders: RunFolders, entries: Mapping[str, McpHttpEntry]) -> None:

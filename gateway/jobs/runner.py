@@ -28,6 +28,7 @@ from gateway.jobs.gate import ServerGate
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.outcome import Stop
 from gateway.jobs.process import ProcessGroup, end_leftover
+from gateway.jobs.work_folders import Retention, WorkFolders
 from gateway.store import Store, StoreError
 from sandboxes.errors import SandboxError
 from sandboxes.outside import Internet, Outside
@@ -43,6 +44,9 @@ STOP_S = 8.0
 FINISH_S = 60.0
 """A database that stays away longer leaves the run to be marked at the next start."""
 STORE_PAUSE_S = 2.0
+KEPT = Retention()
+TIDY_EVERY_S = 3600.0
+"""For what grows old by itself; everything else is tidied up when it happens."""
 KILLED = "Killed on request."
 SHUT_DOWN = "The gateway was stopped while the run was going on."
 
@@ -62,6 +66,7 @@ class Runner:
         concurrency: int = DEFAULT_CONCURRENCY,
         begin: Callable[[], Awaitable[object]] = anyio.lowlevel.checkpoint,
         outside: Outside | None = None,
+        retention: Retention = KEPT,
     ) -> None:
         """`begin` is awaited before the first claim: runs must not start before their servers.
 
@@ -78,6 +83,8 @@ class Runner:
         self._concurrency = concurrency
         self._begin = begin
         self._outside = outside or Internet()
+        self._work_folders = WorkFolders(home, store, clock.now_ms, retention)
+        self._untidy = anyio.Event()
         self._tasks: TaskGroup
         self._wake = anyio.Event()
         self._live: dict[str, _Live] = {}
@@ -93,6 +100,7 @@ class Runner:
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._claim_forever)
+        self._tasks.start_soon(self._tidy_forever)
         return self
 
     async def __aexit__(
@@ -162,6 +170,10 @@ class Runner:
             self._changed.pop(run_id, None)
         return run
 
+    def tidy_soon(self) -> None:
+        """See to it that work folders which nobody needs any more are removed now."""
+        self._untidy.set()
+
     async def drain(self, timeout_s: float) -> None:
         """Claim nothing more; let live runs end, and interrupt those that have not by then."""
         self._accepting = False
@@ -189,6 +201,16 @@ class Runner:
             else:
                 await self._wake.wait()
 
+    async def _tidy_forever(self) -> None:
+        while True:
+            self._untidy = anyio.Event()
+            try:
+                await self._work_folders.sweep({live.work for live in self._live.values()})
+            except StoreError as error:
+                log.warning("Old work folders are not looked for: %s", error)
+            with anyio.move_on_after(TIDY_EVERY_S):
+                await self._untidy.wait()
+
     def _has_room(self) -> bool:
         return self._accepting and len(self._live) < self._concurrency
 
@@ -198,7 +220,7 @@ class Runner:
             run = await self._store.runs.claim_next(self._clock.now_ms())
             if run is None:
                 return False
-            live = self._live[run.id] = _Live()
+            live = self._live[run.id] = _Live(folders_of(self._home, run).work.name)
         self._tasks.start_soon(self._carry_out, run, live)
         return True
 
@@ -210,6 +232,8 @@ class Runner:
             del self._live[run.id]
             live.ended.set()
             self._announce(run.id)
+            if live.work == run.id:
+                self.tidy_soon()
             self._wake.set()
 
     async def _execute(self, run: Run, live: "_Live") -> RunResult:
@@ -256,7 +280,9 @@ class Runner:
 class _Live:
     """A claimed run that this process executes, and how it is stopped at any moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: str) -> None:
+        self.work = work
+        """Name of the work folder that it uses."""
         self.ended = anyio.Event()
         self.preparation = anyio.CancelScope()
         """Cancelled by a stop that comes before there is an attempt."""

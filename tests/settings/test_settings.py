@@ -34,6 +34,8 @@ UNSET = Settings(
     quarantine_deaths=5,
     sandbox=Level.STRONG,
     sandbox_uid_base=70_000,
+    run_folders=100,
+    run_folders_days=7,
 )
 
 RIGHT: dict[str, tuple[str, object]] = {
@@ -59,6 +61,8 @@ RIGHT: dict[str, tuple[str, object]] = {
     "QUARANTINE_DEATHS": ("1000", 1000),
     "SANDBOX": ("off", Level.OFF),
     "SANDBOX_UID_BASE": ("70000", 70000),
+    "RUN_FOLDERS": ("0", 0),
+    "RUN_FOLDERS_DAYS": ("30", 30),
     "PACKAGE_HOSTS": (
         "files.example.com, cache.example.com:8443",
         (Target("files.example.com", 443), Target("cache.example.com", 8443)),
@@ -85,6 +89,8 @@ WRONG = {
     "QUARANTINE_DEATHS": ["0", "-1", "many"],
     "SANDBOX": ["none", "STRONG"],
     "SANDBOX_UID_BASE": ["0", "999", "5000000000"],
+    "RUN_FOLDERS": ["-1", "5001", "all"],
+    "RUN_FOLDERS_DAYS": ["a week", "4000"],
     "PACKAGE_HOSTS": ["10.0.0.1", "https://files.example.com", "a.example,", "*.example.com"],
 }
 COMPANIONS = {
