@@ -19,8 +19,8 @@ from sandboxes import (
     hosts,
     interpreter,
     landlock,
+    machines,
     reach,
-    seccomp,
     system,
     way_out,
 )
@@ -170,7 +170,7 @@ def _check_machine(policy: Policy) -> None:
     level, network = policy.level, policy.network.mode
     if not sys.platform.startswith("linux"):
         raise LevelUnavailable(level, "it needs Linux; set SANDBOX=off to run without a sandbox")
-    if platform.machine() not in seccomp.MACHINES:
+    if platform.machine() not in machines.MACHINES:
         raise LevelUnavailable(level, f"no system call filter for {platform.machine()} processors")
     needed = STRONG_LANDLOCK if level is Level.STRONG else REDUCED_LANDLOCK
     offered = landlock.abi()
@@ -227,8 +227,7 @@ def _limits(limits: Limits) -> list[str]:
 
 def _common(policy: Policy, *, read: Sequence[object], write: Sequence[object]) -> list[str]:
     options = ["--confine", *_limits(policy.limits)]
-    if os.geteuid() == 0:
-        options += ["--uid", str(policy.uid)]
+    options += ["--uid", str(policy.uid)] if os.geteuid() == 0 else ["--shared-user"]
     if policy.network.mode is NetworkMode.FULL:
         options += ["--internet"]
         for port in policy.closed_ports:
@@ -262,7 +261,7 @@ def _reduced(policy: Policy, read_only: Sequence[Path]) -> list[str]:
     resolver = system.resolver(policy.network.mode)
     read = (*system.READ_ONLY, *system.LINKS, *resolver, *system.PROC, *read_only)
     options = _common(policy, read=read, write=(policy.data_dir, *policy.read_write))
-    options += ["--landlock", str(REDUCED_LANDLOCK)]
+    options += ["--shared-files", "--landlock", str(REDUCED_LANDLOCK)]
     processes = policy.limits.processes
     if os.geteuid() == 0:
         return [*options, "--rlimit", f"NPROC={processes}"]

@@ -27,6 +27,12 @@ WRAPPER_IGNORES = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """A signal to the group is meant for the server; its wrapper must outlive it to report the end."""
 
 
+FLAGS = frozenset(
+    {"--wraps", "--keep", "--confine", "--internet", "--proxied", "--unix-sockets"}
+    | {"--shared-user", "--shared-files"}
+)
+
+
 class Order:
     """What the options ask for."""
 
@@ -42,6 +48,8 @@ class Order:
         self.closed_ports: list[int] = []
         self.proxied = False
         self.unix_sockets = False
+        self.shared_user = False
+        self.shared_files = False
         self.handover: int | None = None
         self.listen: list[int] = []
         self.extra_processes: int | None = None
@@ -75,20 +83,9 @@ def parse(arguments: list[str]) -> Order:
 
 
 def _flag(order: Order, option: str) -> bool:
-    if option == "--wraps":
-        order.wraps = True
-    elif option == "--keep":
-        order.keep = True
-    elif option == "--confine":
-        order.confine = True
-    elif option == "--internet":
-        order.internet = True
-    elif option == "--proxied":
-        order.proxied = True
-    elif option == "--unix-sockets":
-        order.unix_sockets = True
-    else:
+    if option not in FLAGS:
         return False
+    setattr(order, option.removeprefix("--").replace("-", "_"), True)
     return True
 
 
@@ -194,7 +191,10 @@ def confine(order: Order) -> None:
     )
     os.umask(0o077)
     families = seccomp.INTERNET if network else seccomp.PROXY if order.proxied else ()
-    seccomp.install((*families, *(seccomp.UNIX if order.unix_sockets else ())))
+    seccomp.install(
+        (*families, *(seccomp.UNIX if order.unix_sockets else ())),
+        seccomp.Sharing(user=order.shared_user, files=order.shared_files),
+    )
 
 
 def lower_priority() -> None:

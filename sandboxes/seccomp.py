@@ -9,6 +9,7 @@ import os
 import struct
 
 from sandboxes import kernel
+from sandboxes.machines import FIRST, MACHINES, SECOND, THIRD, Machine
 
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 SOCK_STREAM, SOCK_DGRAM = 1, 2
@@ -35,118 +36,19 @@ INTERNET = (
     Family(AF_NETLINK, below=NETLINK_ROUTE + 1),
 )
 
-# Refused with EPERM. The numbers of calls that a machine does not have are left out of its table.
-_X86_64 = {
-    "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312,
-    "pidfd_getfd": 438, "process_madvise": 440, "io_uring_setup": 425, "io_uring_enter": 426,
-    "io_uring_register": 427, "keyctl": 250, "add_key": 248, "request_key": 249, "mount": 165,
-    "umount2": 166, "pivot_root": 155, "chroot": 161, "move_mount": 429, "open_tree": 428,
-    "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "mount_setattr": 442,
-    "statmount": 457, "listmount": 458, "unshare": 272, "setns": 308, "bpf": 321,
-    "perf_event_open": 298, "userfaultfd": 323, "kexec_load": 246, "kexec_file_load": 320,
-    "init_module": 175, "finit_module": 313, "delete_module": 176, "reboot": 169, "swapon": 167,
-    "swapoff": 168, "acct": 163, "quotactl": 179, "quotactl_fd": 443, "settimeofday": 164,
-    "clock_settime": 227, "clock_adjtime": 305, "adjtimex": 159, "sethostname": 170,
-    "setdomainname": 171, "iopl": 172, "ioperm": 173, "modify_ldt": 154, "uselib": 134,
-    "open_by_handle_at": 304, "name_to_handle_at": 303, "fanotify_init": 300, "syslog": 103,
-    "personality": 135, "vhangup": 153, "lookup_dcookie": 212, "mknod": 133, "mknodat": 259,
-    "seccomp": 317, "shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65,
-    "semctl": 66, "semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71,
-    "mq_open": 240, "mq_unlink": 241, "memfd_secret": 447,
-}  # fmt: skip
-_AARCH64 = {
-    "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
-    "pidfd_getfd": 438, "process_madvise": 440, "io_uring_setup": 425, "io_uring_enter": 426,
-    "io_uring_register": 427, "keyctl": 219, "add_key": 217, "request_key": 218, "mount": 40,
-    "umount2": 39, "pivot_root": 41, "chroot": 51, "move_mount": 429, "open_tree": 428,
-    "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "mount_setattr": 442,
-    "statmount": 457, "listmount": 458, "unshare": 97, "setns": 268, "bpf": 280,
-    "perf_event_open": 241, "userfaultfd": 282, "kexec_load": 104, "kexec_file_load": 294,
-    "init_module": 105, "finit_module": 273, "delete_module": 106, "reboot": 142, "swapon": 224,
-    "swapoff": 225, "acct": 89, "quotactl": 60, "quotactl_fd": 443, "settimeofday": 170,
-    "clock_settime": 112, "clock_adjtime": 266, "adjtimex": 171, "sethostname": 161,
-    "setdomainname": 162, "open_by_handle_at": 265, "name_to_handle_at": 264,
-    "fanotify_init": 262, "syslog": 116, "personality": 92, "vhangup": 58, "lookup_dcookie": 18,
-    "mknodat": 33, "seccomp": 277, "shmget": 194, "shmat": 196, "shmctl": 195, "semget": 190,
-    "semop": 193, "semctl": 191, "semtimedop": 192, "msgget": 186, "msgsnd": 189, "msgrcv": 188,
-    "msgctl": 187, "mq_open": 180, "mq_unlink": 181, "memfd_secret": 447,
-}  # fmt: skip
-# Refused unless the first argument, a process, is 0: the caller itself. Same-user processes
-# could otherwise be starved: prlimit64, sched_setaffinity, _setscheduler, _setparam, _setattr.
-_X86_64_SELF = (302, 203, 144, 142, 314)
-_AARCH64_SELF = (261, 122, 119, 118, 274)
-
-
-FIRST, SECOND, THIRD, FOURTH = 16, 24, 32, 40
-"""Offsets of the low halves of a call's arguments (little endian)."""
-
-
-class Machine:
-    """The numbers that differ between processors."""
-
-    def __init__(
-        self,
-        *,
-        audit: int,
-        refused: dict[str, int],
-        only_self: tuple[int, ...],
-        setpriority: int,
-        clone: int,
-        socket: int,
-        socketpair: int,
-        ioctl: int,
-        prctl: int,
-        memfd_create: int,
-        sends: tuple[tuple[int, int], ...],
-    ) -> None:
-        self.audit = audit
-        self.refused = refused
-        self.only_self = only_self
-        self.setpriority = setpriority
-        self.clone = clone
-        self.socket = socket
-        self.socketpair = socketpair
-        self.ioctl = ioctl
-        self.prctl = prctl
-        self.memfd_create = memfd_create
-        self.sends = sends
-        """sendto, sendmsg, sendmmsg, each with the offset of its flags."""
-
-
-MACHINES = {
-    "x86_64": Machine(
-        audit=0xC000003E,
-        refused=_X86_64,
-        only_self=_X86_64_SELF,
-        setpriority=141,
-        clone=56,
-        socket=41,
-        socketpair=53,
-        ioctl=16,
-        prctl=157,
-        memfd_create=319,
-        sends=((44, FOURTH), (46, THIRD), (307, FOURTH)),
-    ),
-    "aarch64": Machine(
-        audit=0xC00000B7,
-        refused=_AARCH64,
-        only_self=_AARCH64_SELF,
-        setpriority=140,
-        clone=220,
-        socket=198,
-        socketpair=199,
-        ioctl=29,
-        prctl=167,
-        memfd_create=279,
-        sends=((206, FOURTH), (211, THIRD), (269, FOURTH)),
-    ),
-}
-CLONE3 = 435
+CLONE3, CLOSE_RANGE = 435, 436
 FIRST_UNKNOWN = 467
 """Calls newer than those judged above do not exist for a child."""
 X32_BIT = 0x40000000
 NEW_NAMESPACES = 0x7E020000 | 0x80
+THREAD, SHARES_FILES = 0x00010000, 0x00000400
+CLOSE_RANGE_UNSHARE = 2
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+IOCTL_KIND = 0xFF00
+FILE_KINDS = (0x6600, 0x5800, 0x7600)
+"""Requests that change flags, versions and sealing of a file that is open to read (linux/fs.h)."""
+PROCESS = (0, 1)
+"""How setpriority and ioprio_set call a single process."""
 SOCK_TYPE_MASK = 0xF
 MSG_FASTOPEN = 0x20000000
 """Sends and connects at once, past Landlock's check of connecting."""
@@ -156,6 +58,7 @@ PR_SET_DUMPABLE = 4
 LOAD, AND, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 REFUSE, ABSENT = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
+EXHAUSTED = 0x00050000 | errno.EMFILE
 NUMBER, ARCHITECTURE = 0, 4
 
 
@@ -179,7 +82,17 @@ class Program:
             self.add(*instruction)
 
 
-def program(machine: Machine, families: tuple[Family, ...]) -> bytes:
+class Sharing:
+    """What a child has in common with the gateway and with its neighbours."""
+
+    def __init__(self, *, user: bool = False, files: bool = False) -> None:
+        self.user = user
+        """It runs as the gateway's own user."""
+        self.files = files
+        """It has no mount tree of its own: only Landlock keeps it from files of others."""
+
+
+def program(machine: Machine, families: tuple[Family, ...], sharing: Sharing) -> bytes:
     """Return the filter; `families` are those that socket() may open."""
     made = Program()
     made.add(LOAD, ARCHITECTURE)
@@ -206,44 +119,67 @@ def program(machine: Machine, families: tuple[Family, ...]) -> bytes:
             (RETURN, ALLOW, 0, 0),
         ],
     )
+    made.when(machine.clone, _clone())
+    # The open files of a thread that shares them with no other are in nobody's list of files.
     made.when(
-        machine.clone,
+        CLOSE_RANGE,
         [
-            (LOAD, FIRST, 0, 0),
-            (ANY_BIT, NEW_NAMESPACES, 0, 1),
+            (LOAD, THIRD, 0, 0),
+            (ANY_BIT, CLOSE_RANGE_UNSHARE, 0, 1),
             (RETURN, REFUSE, 0, 0),
             (RETURN, ALLOW, 0, 0),
         ],
     )
-    made.when(
-        machine.ioctl,
-        [
-            (LOAD, SECOND, 0, 0),
-            (EQUAL, TIOCSTI, 1, 0),
-            (EQUAL, TIOCLINUX, 0, 1),
-            (RETURN, REFUSE, 0, 0),
-            (RETURN, ALLOW, 0, 0),
-        ],
-    )
+    made.when(machine.ioctl, _ioctl(FILE_KINDS if sharing.user and sharing.files else ()))
     for number in machine.only_self:
         made.when(number, [(LOAD, FIRST, 0, 0), *_ZERO_OR_REFUSED])
-    # Which kind (0: a process) and whose.
-    made.when(
-        machine.setpriority,
-        [
-            (LOAD, FIRST, 0, 0),
-            (EQUAL, 0, 1, 0),
-            (RETURN, REFUSE, 0, 0),
-            (LOAD, SECOND, 0, 0),
-            *_ZERO_OR_REFUSED,
-        ],
-    )
+    for number, process in zip(machine.priorities, PROCESS, strict=True):
+        made.when(
+            number,
+            [
+                (LOAD, FIRST, 0, 0),
+                (EQUAL, process, 1, 0),
+                (RETURN, REFUSE, 0, 0),
+                (LOAD, SECOND, 0, 0),
+                *_ZERO_OR_REFUSED,
+            ],
+        )
+    if sharing.user and sharing.files:
+        for number in sorted(machine.attributes.values()):
+            made.when(number, [(RETURN, REFUSE, 0, 0)])
+    # Landlock lets every file be watched, and all processes of a user share its 128 instances.
+    if sharing.user or sharing.files:
+        for number in machine.inotify:
+            made.when(number, [(RETURN, EXHAUSTED, 0, 0)])
     made.when(machine.socketpair, _socketpair())
     made.when(machine.socket, _socket(families))
     for number, offset in machine.sends:
         made.when(number, _flags(offset))
     made.add(RETURN, ALLOW)
     return b"".join(made.code)
+
+
+def _clone() -> list[tuple[int, int, int, int]]:
+    # A thread with open files of its own would hide them from the watch, as above.
+    return [
+        (LOAD, FIRST, 0, 0),
+        (ANY_BIT, NEW_NAMESPACES, 0, 1),
+        (RETURN, REFUSE, 0, 0),
+        (ANY_BIT, THREAD, 0, 2),
+        (ANY_BIT, SHARES_FILES, 1, 0),
+        (RETURN, REFUSE, 0, 0),
+        (RETURN, ALLOW, 0, 0),
+    ]
+
+
+def _ioctl(refused_kinds: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+    body = [(LOAD, SECOND, 0, 0)]
+    for request in (TIOCSTI, TIOCLINUX):
+        body += [(EQUAL, request, 0, 1), (RETURN, REFUSE, 0, 0)]
+    body += [(AND, IOCTL_KIND, 0, 0)]
+    for kind in refused_kinds:
+        body += [(EQUAL, kind, 0, 1), (RETURN, REFUSE, 0, 0)]
+    return [*body, (RETURN, ALLOW, 0, 0)]
 
 
 def _socketpair() -> list[tuple[int, int, int, int]]:
@@ -295,7 +231,7 @@ def _flags(offset: int) -> list[tuple[int, int, int, int]]:
     ]
 
 
-def install(families: tuple[Family, ...]) -> None:
+def install(families: tuple[Family, ...], sharing: Sharing) -> None:
     """Filter this process and its descendants, for good. Needs no_new_privs.
 
     Raises:
@@ -304,7 +240,7 @@ def install(families: tuple[Family, ...]) -> None:
     machine = MACHINES.get(os.uname().machine)
     if machine is None:
         raise OSError(f"there is no system call table for {os.uname().machine}")
-    code = program(machine, families)
+    code = program(machine, families, sharing)
     instructions = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("<HxxxxxxQ", len(code) // 8, ctypes.addressof(instructions))
     block = ctypes.create_string_buffer(header, len(header))

@@ -8,6 +8,7 @@ supervisor's watch.
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -18,6 +19,7 @@ SAMPLES_PER_FULL_PASS = 5
 """How many passes trust that a process of somebody else stays that. A number is used again only
 after all others, so in these moments the same number is the same process."""
 STATE_FIELDS = 22
+ENDED = b"Z"
 
 
 def available() -> bool:
@@ -110,6 +112,10 @@ def _read_process(pid: int) -> _Process | None:
     fields = text.rpartition(b")")[2].split()
     if len(fields) < STATE_FIELDS:
         return None
+    if fields[0] == ENDED and int(fields[17]) > 1:
+        # All but the numbers of the whole process went with its first thread.
+        resident = _read(f"{_living(pid)}/stat").rpartition(b")")[2].split()
+        fields[21] = resident[21] if len(resident) >= STATE_FIELDS else b"0"
     return _Process(
         pid=pid,
         parent=int(fields[1]),
@@ -119,6 +125,19 @@ def _read_process(pid: int) -> _Process | None:
     )
 
 
+def _living(pid: int) -> str:
+    """Return the folder of a thread that lives; the first one may end before the others.
+
+    What they share, memory and open files, is told in their folders then, and not in its own.
+    """
+    with suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+            place = f"/proc/{pid}/task/{name}"
+            if _read(f"{place}/stat").rpartition(b")")[2].split()[:1] not in ([], [ENDED]):
+                return place
+    return f"/proc/{pid}"
+
+
 def proportional_bytes(pids: Iterable[int]) -> int:
     """Return the memory of processes with each shared page counted once, swap included.
 
@@ -126,11 +145,11 @@ def proportional_bytes(pids: Iterable[int]) -> int:
     """
     total = files = 0
     for pid in pids:
-        text = _read(f"/proc/{pid}/smaps_rollup")
+        text = _read(f"/proc/{pid}/smaps_rollup") or _read(f"{_living(pid)}/smaps_rollup")
         if text:
             total += _kib(text, b"Pss:") + _kib(text, b"SwapPss:")
             continue
-        text = _read(f"/proc/{pid}/status")
+        text = _read(f"{_living(pid)}/status")
         total += sum(_kib(text, name) for name in (b"RssAnon:", b"RssShmem:", b"VmSwap:"))
         files = max(files, _kib(text, b"RssFile:"))
     return (total + files) * KIB
@@ -143,6 +162,9 @@ def unlinked_bytes(pids: Iterable[int]) -> int:
         folder = f"/proc/{pid}/fd"
         try:
             names = os.listdir(folder)  # noqa: PTH208
+            if not names:
+                folder = f"{_living(pid)}/fd"
+                names = os.listdir(folder)  # noqa: PTH208
         except OSError:
             continue
         for name in names:

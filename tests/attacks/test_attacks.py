@@ -37,10 +37,6 @@ HARMLESS = tuple(
     for name in ATTACKS
     if name.startswith(("read_gateway", "read_neigh", "list_", "connect_", "signal_g", "signal_n"))
 )
-KNOWN_GAPS = {
-    # Landlock has no right for that, and without root both files are of one user.
-    (Level.REDUCED, StartKind.COLD): {"change_mode_of_neighbour"},
-}
 
 
 async def attack(arena: Arena) -> dict[str, tuple[str, str]]:
@@ -115,4 +111,4 @@ def test_no_attack_escapes_without_root(way: Way, tmp_path: Path, table: Table) 
     outcomes: dict[str, tuple[str, str]] = json.loads(done.stdout)
     assert set(outcomes) == set(ATTACKS)
     table.record_user(name_of(way), outcomes)
-    assert set(escaped(outcomes)) == KNOWN_GAPS.get(way, set()), escaped(outcomes)
+    assert escaped(outcomes) == {}

@@ -1,6 +1,9 @@
 """Nothing that a server started outlives it, and nothing that it planted bites host code."""
 
+import os
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import anyio
 import psutil
@@ -14,25 +17,26 @@ from tests.demonstrations import Demonstrations
 GONE_GUARD_S = 5.0
 """The promise is 2 s; the guard leaves room for a busy machine."""
 DAEMONS = 3
-LOOK_EVERY_S = 0.02
 
 
-def lives(process: psutil.Process) -> bool:
-    """Whether a process runs; one that only waits to be collected does not."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-async def gone(processes: list[psutil.Process]) -> float:
-    """Return after how many seconds none of them is left."""
+async def gone(ends: list[int]) -> float:
+    """Return after how many seconds all of these processes have ended."""
     begun = time.monotonic()
     with anyio.fail_after(GONE_GUARD_S):
-        # Processes that are nobody's children here tell no one of their end.
-        while [one for one in processes if lives(one)]:  # noqa: ASYNC110
-            await anyio.sleep(LOOK_EVERY_S)
+        for end in ends:
+            await anyio.wait_readable(end)
     return time.monotonic() - begun
+
+
+@asynccontextmanager
+async def daemons_of(arena: Arena) -> AsyncGenerator[list[int]]:
+    """Start an attacker that leaves daemons; give what is readable once each process is gone."""
+    ends = [os.pidfd_open(process.pid) for process in await with_daemons(arena)]
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 async def with_daemons(arena: Arena) -> list[psutil.Process]:
@@ -52,22 +56,22 @@ async def test_daemons_end_with_their_server(
     ending: str, arena: Arena, demonstrations: Demonstrations
 ) -> None:
     """Issue 3: gone within 2 s, whatever ends the server."""
-    processes = await with_daemons(arena)
     supervisor = arena.supervisor
-    match ending:
-        case "crash":
-            with pytest.raises(ChildDied):
-                await arena.call("attacker", "crash")
-        case "condemn":
-            child = supervisor.slot("attacker").current
-            assert child is not None and child.condemn("for a test")
-        case "kill":
-            pid = supervisor.snapshot("attacker").pid
-            assert pid is not None
-            psutil.Process(pid).kill()
-        case order:
-            await getattr(supervisor, order)("attacker")
-    took = await gone(processes)
+    async with daemons_of(arena) as ends:
+        match ending:
+            case "crash":
+                with pytest.raises(ChildDied):
+                    await arena.call("attacker", "crash")
+            case "condemn":
+                child = supervisor.slot("attacker").current
+                assert child is not None and child.condemn("for a test")
+            case "kill":
+                pid = supervisor.snapshot("attacker").pid
+                assert pid is not None
+                psutil.Process(pid).kill()
+            case order:
+                await getattr(supervisor, order)("attacker")
+        took = await gone(ends)
     if "attacker" in supervisor.names:
         await supervisor.remove("attacker")
     demonstrations.record(

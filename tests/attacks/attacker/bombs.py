@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from arsenal import Limited, bomb
+from arsenal import Limited, bomb, call
 
 DATA = os.environ["DATA_DIR"]
 MIB = 1 << 20
@@ -109,6 +109,38 @@ def shared_memory(t):
                 held.append(piece)
             signal.pause()
     return wait_for_the_end()
+
+
+def behind_an_ended_thread(action):
+    """Do it in a process whose first thread has ended, which takes its numbers with it."""
+    if os.fork() == 0:
+        threading.Thread(target=action).start()
+        call(60, 93, 0)
+    return wait_for_the_end()
+
+
+@bomb
+def memory_behind_an_ended_thread(t):
+    def take():
+        held = [bytearray(PIECE) for _ in range(250)]
+        time.sleep(LONG_S + len(held))
+
+    return behind_an_ended_thread(take)
+
+
+@bomb
+def files_behind_an_ended_thread(t):
+    def take():
+        held = []
+        for number in range(24):
+            path = os.path.join(DATA, f"file-{number}")
+            held.append(open(path, "wb", 0))
+            os.unlink(path)
+            for _ in range(8):
+                held[-1].write(PIECE)
+        time.sleep(LONG_S)
+
+    return behind_an_ended_thread(take)
 
 
 @bomb

@@ -1,6 +1,9 @@
 """Attacks on files: the gateway's, other servers', the system's, and what host code follows."""
 
+import contextlib
 import ctypes
+import errno
+import fcntl
 import os
 import resource
 import signal
@@ -8,7 +11,7 @@ import stat
 import subprocess
 import sys
 
-from arsenal import Blocked, attack, call, first, plant, read
+from arsenal import AARCH64, LIBC, Blocked, attack, call, first, plant, read
 
 DATA = os.environ["DATA_DIR"]
 
@@ -178,11 +181,109 @@ def change_mode_of_neighbour(t):
 
 
 @attack
+def change_owner_of_neighbour(t):
+    path, ids = t["neighbour_code"], (os.getuid(), os.getgid())
+    return first(lambda: os.chown(path, *ids), lambda: os.lchown(path, *ids)) or "changed"
+
+
+@attack
+def change_times_of_neighbour(t):
+    path = t["neighbour_code"]
+    return first(
+        lambda: os.utime(path, (0, 0)) or "set",
+        lambda: call(280, 88, -100, path.encode(), bytes(32), 0),
+        lambda: AARCH64 or call(132, -1, path.encode(), bytes(16)),
+        lambda: AARCH64 or call(235, -1, path.encode(), bytes(32)),
+        lambda: AARCH64 or call(261, -1, -100, path.encode(), bytes(32)),
+    )
+
+
+@attack
+def change_attributes_of_neighbour(t):
+    path = t["neighbour_code"]
+    try:
+        return first(
+            lambda: os.setxattr(path, "user.planted", b"x") or "set",
+            lambda: os.removexattr(path, "user.planted") or "removed",
+            lambda: call(
+                463, 463, -100, path.encode(), 0, b"user.x", bytes(16), ctypes.c_size_t(16)
+            ),
+        )
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.ENODATA):
+            raise Blocked("this file system has none") from None
+        raise
+
+
+@attack
+def change_by_bare_descriptor(t):
+    held = os.open(t["neighbour_code"], os.O_PATH)
+    empty, uid = 0x1000, os.getuid()
+    return first(
+        lambda: os.chmod(f"/proc/self/fd/{held}", 0o666) or "by its link",
+        lambda: call(452, 452, held, b"", 0o666, empty),
+        lambda: call(260, 54, held, b"", uid, os.getgid(), empty),
+        lambda: call(280, 88, held, b"", bytes(32), empty),
+    )
+
+
+@attack
+def change_what_may_only_be_read(t):
+    def change(path):
+        held = os.open(path, os.O_RDONLY)
+        try:
+            flags = fcntl.ioctl(held, 0x80086601, bytes(8))
+        except OSError:
+            flags = bytes(8)
+        return first(
+            lambda: os.fchmod(held, 0o666) or "mode",
+            lambda: os.utime(held, (0, 0)) or "times",
+            lambda: os.fchown(held, os.getuid(), os.getgid()) or "owner",
+            lambda: os.setxattr(held, "user.planted", b"x") or "attribute",
+            lambda: fcntl.ioctl(held, 0x40086602, flags),
+            lambda: fcntl.ioctl(held, 0x40806685, bytes(128)),
+        )
+
+    try:
+        return first(*[lambda p=p: change(p) for p in (__file__, os.__file__, t["sandboxes"])])
+    except OSError as error:
+        if error.errno in (errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL):
+            raise Blocked("this file system has none") from None
+        raise
+
+
+@attack
+def watch_neighbour(t):
+    held = LIBC.inotify_init1(0)
+    if held < 0:
+        error = ctypes.get_errno()
+        if error == errno.EMFILE:
+            raise Blocked("no watch is to be had")
+        raise OSError(error, "refused")
+
+    def watch(path):
+        if LIBC.inotify_add_watch(held, path.encode(), 0xFFF) < 0:
+            raise OSError(ctypes.get_errno(), "refused")
+        return path
+
+    folders = (t["neighbour_data"], os.path.dirname(t["neighbour_data"]), t["database"])
+    return first(*[lambda p=p: watch(p) for p in folders])
+
+
+def write_program(path, original, mode):
+    """Copy a program; its mode is given at birth, where changing it later is refused."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    with open(original, "rb") as source:
+        target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        os.write(target, source.read())
+        os.close(target)
+    return path
+
+
+@attack
 def execute_written_file(t):
-    tool = os.path.join(DATA, "tool")
-    with open("/bin/true", "rb") as source, open(tool, "wb") as target:
-        target.write(source.read())
-    os.chmod(tool, 0o755)
+    tool = write_program(os.path.join(DATA, "tool"), "/bin/true", 0o755)
     return subprocess.run([tool], check=False).returncode
 
 
@@ -196,10 +297,7 @@ def execute_from_memory(t):
 
 @attack
 def execute_own_set_user_id_file(t):
-    tool = os.path.join(DATA, "suid")
-    with open("/usr/bin/id", "rb") as source, open(tool, "wb") as target:
-        target.write(source.read())
-    os.chmod(tool, 0o4755)
+    tool = write_program(os.path.join(DATA, "suid"), "/usr/bin/id", 0o4755)
     return subprocess.run([tool, "-u"], capture_output=True, check=False).stdout
 
 

@@ -166,6 +166,15 @@ def change_priority_of_user(t):
 
 
 @attack
+def change_disk_priority_of_others(t):
+    idle = 3 << 13
+    return first(
+        lambda: on_others(t, lambda p: call(251, 30, 1, p, idle)),
+        lambda: in_child(lambda: call(251, 30, 3, os.getuid(), idle)),
+    )
+
+
+@attack
 def change_processors_of_others(t):
     return on_others(t, lambda p: os.sched_setaffinity(p, {0}) or "pinned")
 
