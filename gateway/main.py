@@ -31,7 +31,7 @@ from gateway.jobs.work_folders import Retention
 from gateway.local_routes import build_local
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
-from gateway.servers import Follower, Servers
+from gateway.servers import Follower, Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store, StoreError
 from gateway.tools import Services, build_mcp
@@ -104,6 +104,12 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                     store=store,
                     supervisor=supervisor,
                     servers=servers,
+                    trials=Trials(
+                        supervisor=supervisor,
+                        credentials=credentials,
+                        dynamic_dir=settings.dynamic_servers_dir,
+                        state_dir=settings.home / "servers",
+                    ),
                     credentials=credentials,
                     vault=vault,
                     runner=runner,

@@ -77,8 +77,12 @@ class Launcher:
         # A uid counts as taken only once its folder is handed over: one build at a time.
         self._one_at_a_time = anyio.CapacityLimiter(1)
 
-    async def launch(self, spec: ServerSpec, progress: Progress) -> Launch:
+    async def launch(
+        self, spec: ServerSpec, progress: Progress, secrets: Mapping[str, str] | None = None
+    ) -> Launch:
         """Return how to start a server now, once the environment that it declares is there.
+
+        `secrets` take the place of the server's own, when they are given.
 
         Raises:
             InvalidCode: its code is no Python.
@@ -87,7 +91,8 @@ class Launcher:
             SandboxError: the level or the network that it needs cannot be had.
         """
         await anyio.to_thread.run_sync(check_code, spec)
-        secrets = await self._credentials(spec)
+        if secrets is None:
+            secrets = await self._credentials(spec)
         _require(spec, secrets)
         # Folders and the probe of the level touch the disk and may run a program.
         try:

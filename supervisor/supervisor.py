@@ -5,8 +5,8 @@ The gateway builds one, enters it, and hands it specs; everything that happens i
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,6 +30,7 @@ from supervisor.slot import Slot
 from supervisor.snapshot import ServerSnapshot, take
 from supervisor.spec import Era, ServerSpec
 from supervisor.stderr_log import StderrLog
+from supervisor.trial import on_trial
 from supervisor.upkeep import Upkeep
 from supervisor.warm_path import WarmPath
 from supervisor.watch import Watch
@@ -258,6 +259,22 @@ class Supervisor:
             raise RequestRefused.from_json(name, decode(answer.error))
         return decode(answer.result or b"{}", type=dict[str, Any])
 
+    @asynccontextmanager
+    async def trial(self, spec: ServerSpec, secrets: Mapping[str, str]) -> AsyncGenerator[Child]:
+        """Give a child of a server that is not registered, ready to be called.
+
+        `spec.name` names its folders below `servers` and must be no server's; once the body has
+        ended nothing runs, and the folders are the caller's to remove.
+
+        Raises:
+            StartFailed, NotConfigured, SandboxError: it did not become ready.
+        """
+        with self._upkeep.incoming(spec):
+            launch = await self._launcher.launch(spec, _unheard, secrets)
+            context = self._context(spec.name, self._begun)
+            async with on_trial(spec, launch, context) as child:
+                yield child
+
     async def finish(self, child: Child, call: Call, timeout_s: float) -> Answer:
         """Wait for a call's answer; a call that is given up is cancelled at the child too.
 
@@ -275,27 +292,32 @@ class Supervisor:
             raise
 
     def _add(self, spec: ServerSpec, *, enabled: bool) -> None:
-        log = StderrLog(self._config.home / "servers" / spec.name / "stderr.log")
-        context = SlotContext(
-            emit=self._emit,
-            launch=self._launcher.launch,
-            spawn=self._warm.spawn,
-            on_spawned=self._spawned,
-            on_gone=self._gone,
-            on_notice=self._noticed,
-            policy=self._config.restart,
-            log=log,
-            outside=self._outside,
-        )
+        context = self._context(spec.name, self._spawned)
         slot = self._slots[spec.name] = Slot(spec, context, enabled=enabled)
         assert self._group is not None
         self._group.start_soon(slot.run, name=f"slot {spec.name}")
         if enabled:
             slot.start_soon()
 
+    def _context(self, server: str, on_spawned: Callable[[Child], None]) -> SlotContext:
+        return SlotContext(
+            emit=self._emit,
+            launch=self._launcher.launch,
+            spawn=self._warm.spawn,
+            on_spawned=on_spawned,
+            on_gone=self._gone,
+            on_notice=self._noticed,
+            policy=self._config.restart,
+            log=StderrLog(self._config.home / "servers" / server / "stderr.log"),
+            outside=self._outside,
+        )
+
     def _spawned(self, child: Child) -> None:
-        self._watch.add(child)
         self._metrics.add(child)
+        self._begun(child)
+
+    def _begun(self, child: Child) -> None:
+        self._watch.add(child)
         process = child.process
         self._upkeep.add(child)
         self._pids.add(Recorded(child.spec.name, process.pid, process.started_at))
@@ -315,3 +337,7 @@ class Supervisor:
     def _counted(self, server: str) -> Counted:
         seen = self.snapshot(server)
         return Counted(seen.calls, seen.errors, seen.restarts)
+
+
+def _unheard(step: str) -> None:
+    """Nobody follows the build of an environment for a trial."""

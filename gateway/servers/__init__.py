@@ -5,6 +5,7 @@ from gateway.servers.folders import DynamicFolders
 from gateway.servers.follower import Follower
 from gateway.servers.report import CredentialStatus, ServerReport
 from gateway.servers.servers import Servers
+from gateway.servers.trials import Trials
 
 __all__ = [
     "CredentialStatus",
@@ -13,4 +14,5 @@ __all__ = [
     "Follower",
     "ServerReport",
     "Servers",
+    "Trials",
 ]

@@ -19,8 +19,12 @@ CODE_FILE = "server.py"
 METADATA_FILE = "metadata.json"
 REQUIREMENTS_FILE = "requirements.txt"
 
+TRIAL_PREFIX = ".trial-"
+"""How names of trials begin, and none of a server."""
+
 _NEXT = ".next"
 _PREVIOUS = ".previous"
+_TRIALS = ".trials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class DynamicFolders:
         previous = self._root / _PREVIOUS
         for folder in sorted(previous.iterdir()) if previous.is_dir() else []:
             self.take_back(folder.name)
-        shutil.rmtree(self._root / _NEXT, ignore_errors=True)
+        for leftovers in (_NEXT, _TRIALS):
+            shutil.rmtree(self._root / leftovers, ignore_errors=True)
 
     def read(self, name: str) -> Source:
         """Return what a server's folder says.
@@ -76,13 +81,25 @@ class DynamicFolders:
         Files of the present folder that `source` does not speak of are kept.
         """
         staged = self._copy_present(name)
-        if source.code is not None:
-            _write(staged / CODE_FILE, source.code)
-        if source.requirements is not None:
-            _write_lines(staged / REQUIREMENTS_FILE, source.requirements)
-        _write(staged / METADATA_FILE, json.dumps(source.metadata, indent=2) + "\n")
-        staged.chmod(0o755)
+        _fill(staged, source)
         return staged
+
+    def stage_trial(self, trial: str, name: str, source: Source) -> Path:
+        """Write a server's folder under a trial's own name, and return its path.
+
+        As `stage`, without a way into place.
+        """
+        folder = self._root / _TRIALS / trial / name
+        self._copy(self.path(name), folder)
+        _fill(folder, source)
+        for step in (folder.parent, folder.parent.parent):
+            # The child may be another user.
+            step.chmod(0o755)
+        return folder
+
+    def discard_trial(self, trial: str) -> None:
+        """Remove what a trial wrote."""
+        shutil.rmtree(self._root / _TRIALS / trial, ignore_errors=True)
 
     def stage_files(self, name: str, files: Iterable[KeptFile]) -> Path:
         """Write a server's next folder with exactly these files, and return its path.
@@ -139,18 +156,30 @@ class DynamicFolders:
             shutil.rmtree(folder)
 
     def _copy_present(self, name: str) -> Path:
-        present, staged = self.path(name), self._root / _NEXT / name
+        staged = self._root / _NEXT / name
         shutil.rmtree(staged, ignore_errors=True)
-        if present.is_dir():
-            shutil.copytree(present, staged, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            staged.mkdir(parents=True)
+        self._copy(self.path(name), staged)
         return staged
+
+    def _copy(self, present: Path, target: Path) -> None:
+        if present.is_dir():
+            shutil.copytree(present, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            target.mkdir(parents=True)
 
     def _set_aside(self, folder: Path) -> None:
         self.discard_staged(folder.name)
         (self._root / _NEXT).mkdir(exist_ok=True)
         folder.rename(self._root / _NEXT / folder.name)
+
+
+def _fill(folder: Path, source: Source) -> None:
+    if source.code is not None:
+        _write(folder / CODE_FILE, source.code)
+    if source.requirements is not None:
+        _write_lines(folder / REQUIREMENTS_FILE, source.requirements)
+    _write(folder / METADATA_FILE, json.dumps(source.metadata, indent=2) + "\n")
+    folder.chmod(0o755)
 
 
 def _write_lines(path: Path, lines: tuple[str, ...]) -> None:

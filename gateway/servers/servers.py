@@ -16,7 +16,7 @@ from gateway.credentials import Credentials
 from gateway.domain.server_version import Origin, ServerVersion
 from gateway.servers.content import KeptFile, read_content
 from gateway.servers.draft import Draft, apply_draft
-from gateway.servers.folders import DynamicFolders, Source
+from gateway.servers.folders import TRIAL_PREFIX, DynamicFolders, Source
 from gateway.servers.history import Change, History, verdict_of
 from gateway.servers.report import (
     CredentialStatus,
@@ -422,6 +422,8 @@ class Servers:
 
     def _read_disk(self) -> tuple[ServerSpec, ...]:
         self._folders.recover()
+        for leftover in self._state_dir.glob(f"{TRIAL_PREFIX}*"):
+            tree.remove(leftover)
         specs = self._shelf.read_all()
         self._specs = {spec.name: spec for spec in specs}
         return specs

@@ -9,13 +9,14 @@ from gateway.servers.content import FolderContent, read_content
 from gateway.servers.folders import CODE_FILE, DynamicFolders
 from gateway.servers.hosts import undeclared_hosts
 from supervisor.catalog import read_server
-from supervisor.spec import ServerKind
+from supervisor.spec import ServerKind, ServerSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
     """What is in such a folder."""
 
+    spec: ServerSpec
     content: FolderContent
     hosts: tuple[str, ...]
     """Hosts that its code names and that it is not granted."""
@@ -30,12 +31,16 @@ def write_checked(folders: DynamicFolders, name: str, write: Callable[[], Path])
         InvalidServer: it is no server, and is gone again.
     """
     try:
-        folder = write()
-        spec = read_server(folder, ServerKind.DYNAMIC)
-        code = folder / CODE_FILE
-        tree = parse_code(code.read_text("utf-8")) if code.is_file() else None
-        hosts = undeclared_hosts(tree, spec.network) if tree else ()
-        return Staged(read_content(folder), hosts, read_refused(tree) if tree else ())
+        return read_staged(write())
     except BaseException:
         folders.discard_staged(name)
         raise
+
+
+def read_staged(folder: Path) -> Staged:
+    """Return what is in such a folder. Blocking. Raises InvalidServer."""
+    spec = read_server(folder, ServerKind.DYNAMIC)
+    code = folder / CODE_FILE
+    tree = parse_code(code.read_text("utf-8")) if code.is_file() else None
+    hosts = undeclared_hosts(tree, spec.network) if tree else ()
+    return Staged(spec, read_content(folder), hosts, read_refused(tree) if tree else ())

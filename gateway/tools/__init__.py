@@ -20,6 +20,7 @@ from gateway.tools.runs import RunTools
 from gateway.tools.scopes import ScopeGate
 from gateway.tools.sentences import OneSentence, refusing
 from gateway.tools.services import Services
+from gateway.tools.trials import TrialTools
 from gateway.tools.versions import VersionTools
 from gateway.tools.webhooks import WebhookTools
 from gateway.version import read_version
@@ -81,6 +82,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         dynamic.delete_mcp_server,
         dynamic.enable_mcp_server,
         dynamic.disable_mcp_server,
+        TrialTools(services).test_mcp_server,
         versions.list_server_versions,
         versions.diff_server_versions,
         versions.rollback_mcp_server,

@@ -24,3 +24,8 @@ OPEN = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True
 )
 """May do anything: it runs what others wrote."""
+
+TRY = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
+)
+"""Runs what others wrote, apart from all that is kept."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gateway.credentials import Credentials
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
-from gateway.servers import Servers
+from gateway.servers import Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.vault import Vault
@@ -19,6 +19,7 @@ class Services:
     store: Store
     supervisor: Supervisor
     servers: Servers
+    trials: Trials
     credentials: Credentials
     vault: Vault
     runner: Runner

@@ -23,7 +23,7 @@ from gateway.jobs.gate import McpHttpEntry
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
-from gateway.servers import Follower, Servers
+from gateway.servers import Follower, Servers, Trials
 from gateway.settings import load
 from gateway.store import Store
 from gateway.tools import Services, build_mcp
@@ -168,6 +168,12 @@ async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gat
                 store=store,
                 supervisor=supervisor,
                 servers=servers,
+                trials=Trials(
+                    supervisor=supervisor,
+                    credentials=credentials,
+                    dynamic_dir=settings.dynamic_servers_dir,
+                    state_dir=settings.home / "servers",
+                ),
                 credentials=credentials,
                 vault=vault,
                 runner=runner,

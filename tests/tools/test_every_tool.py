@@ -29,6 +29,7 @@ TOOLS = {
     "delete_mcp_server": "name!",
     "enable_mcp_server": "name!",
     "disable_mcp_server": "name!",
+    "test_mcp_server": "name code calls network dependencies with_credentials",
     "list_server_versions": "name! limit",
     "diff_server_versions": "name! old new",
     "rollback_mcp_server": "name! version",
@@ -53,7 +54,7 @@ DESTRUCTIVE = {
 }  # fmt: skip
 OPEN_WORLD = {
     "trigger_job", "create_mcp_server", "update_mcp_server", "rollback_mcp_server",
-    "invoke_internal_mcp_tool",
+    "invoke_internal_mcp_tool", "test_mcp_server",
 }  # fmt: skip
 
 
