@@ -18,6 +18,7 @@ from gateway.asgi import Asgi, Rooms, Router
 from gateway.auth.guard import Guard
 from gateway.auth.origins import allowed_origins
 from gateway.auth.run_tokens import RunTokens
+from gateway.calls.kept_results import KeptResults
 from gateway.credentials import Credentials
 from gateway.dashboard import Dashboard, Sources, build_dashboard
 from gateway.dashboard.sessions import Sessions
@@ -87,7 +88,10 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         guard = Guard(store, run_tokens)
         seen = _Watchers()
         loaded = anyio.Event()
-        async with _supervisor(settings, credentials, seen, base_url) as supervisor:
+        async with (
+            KeptResults(settings.home) as results,
+            _supervisor(settings, credentials, seen, base_url) as supervisor,
+        ):
             relay = ServerEndpoint(supervisor)
             async with Runner(
                 store=store,
@@ -115,6 +119,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                     runner=runner,
                     scheduler=Scheduler(store, runner, SystemClock()),
                     settings=settings,
+                    results=results,
                     base_url=base_url,
                 )
                 yield _gateway(services, guard, relay, seen, loaded)

@@ -61,6 +61,7 @@ class Settings:
     dynamic_servers_dir: Path
     master_key_file: Path
     default_timezone: str
+    large_result_bytes: int
     quarantine_deaths: int
     sandbox: Level
     sandbox_uid_base: int
@@ -103,6 +104,7 @@ def load(
         dynamic_servers_dir=source.read(known.DYNAMIC_SERVERS_DIR),
         master_key_file=source.optional(known.MASTER_KEY_FILE) or Path(f"{home}.key"),
         default_timezone=source.read(known.DEFAULT_TIMEZONE),
+        large_result_bytes=source.read(known.LARGE_RESULT_BYTES),
         quarantine_deaths=source.read(known.QUARANTINE_DEATHS),
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),

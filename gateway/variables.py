@@ -163,6 +163,13 @@ MASTER_KEY_FILE = Variable("MASTER_KEY_FILE", "a path outside CLAUDE_RUNNER_HOME
 DEFAULT_TIMEZONE = Variable(
     "DEFAULT_TIMEZONE", "an IANA time zone such as Europe/Berlin", _timezone, "UTC"
 )
+LARGE_RESULT_BYTES = Variable(
+    "LARGE_RESULT_BYTES",
+    "a whole number from 1000 to 10000000",
+    _whole(1000, 10_000_000),
+    # Claude Code takes 25,000 tokens, claude.ai 150,000 characters.
+    "60000",
+)
 QUARANTINE_DEATHS = Variable(
     "QUARANTINE_DEATHS", "a whole number from 1 to 100000", _whole(1, 100_000), "5"
 )
@@ -201,6 +208,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     DYNAMIC_SERVERS_DIR,
     MASTER_KEY_FILE,
     DEFAULT_TIMEZONE,
+    LARGE_RESULT_BYTES,
     QUARANTINE_DEATHS,
     SANDBOX,
     SANDBOX_UID_BASE,

@@ -16,6 +16,7 @@ from gateway.tools.dynamic_servers import DynamicServerTools
 from gateway.tools.fixed_servers import FixedServerTools
 from gateway.tools.invoke import InvokeTools
 from gateway.tools.jobs import JobTools
+from gateway.tools.results import ResultTools
 from gateway.tools.runs import RunTools
 from gateway.tools.scopes import ScopeGate
 from gateway.tools.sentences import OneSentence, refusing
@@ -92,6 +93,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         discovery.search_tools,
         discovery.describe_tool,
         InvokeTools(services).invoke_internal_mcp_tool,
+        ResultTools(services).read_result,
         credentials.set_server_credential,
         credentials.get_server_credentials,
         credentials.list_required_credentials,

@@ -7,11 +7,13 @@ from fastmcp.tools import ToolResult, tool
 from mcp_types import CallToolResult
 from pydantic import Field, ValidationError
 
+from gateway.calls.cutting import Cutter
 from gateway.tools.finding import Finder, ToolText
 from gateway.tools.hints import OPEN
 from gateway.tools.mending import faults_in, mended, sentence_of_faults
 from gateway.tools.names import ToolName
 from gateway.tools.payload import Checker, NotAnObject, Unfollowable, read_payload
+from gateway.tools.scopes import caller_id
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 
@@ -29,6 +31,7 @@ class InvokeTools:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._finder = Finder(services)
+        self._cutter = Cutter(services.results, services.settings.large_result_bytes)
 
     @tool(title="Call a tool of a server", annotations=OPEN, output_schema=None)
     async def invoke_internal_mcp_tool(self, tool: ToolText, payload: Payload = {}) -> ToolResult:  # noqa: B006 - never changed
@@ -36,7 +39,7 @@ class InvokeTools:
 
         search_tools finds tools, describe_tool shows their arguments. A payload that does not fit
         is not sent: the answer says what was expected and shows one that fits. Otherwise the answer
-        is the tool's own.
+        is the tool's own; a large one is cut, and read_result reads on.
         """
         name, definition = await self._finder.find(tool)
         self._finder.check_enabled(name.server)
@@ -44,7 +47,7 @@ class InvokeTools:
         result = await self._services.supervisor.request(
             name.server, "tools/call", {"name": name.tool, "arguments": arguments}
         )
-        return read_result(name, result)
+        return await self._cutter.fitted(caller_id(), read_result(name, result))
 
 
 def check_payload(
@@ -68,7 +71,7 @@ def check_payload(
     return arguments
 
 
-def read_result(name: ToolName, result: Mapping[str, Any]) -> ToolResult:
+def read_result(name: ToolName, result: Mapping[str, Any]) -> CallToolResult:
     """Return a child's result as it is. Raises Refused when it is not the result of a tool."""
     if result.get("resultType", "complete") != "complete":
         raise Refused(
@@ -76,7 +79,7 @@ def read_result(name: ToolName, result: Mapping[str, Any]) -> ToolResult:
             f" connect to /servers/{name.server}/mcp to call it."
         )
     try:
-        return ToolResult.from_mcp_result(CallToolResult.model_validate(result))
+        return CallToolResult.model_validate(result)
     except ValidationError as error:
         raise Refused(f"{name.canonical} answered something that is no tool result.") from error
 

@@ -10,12 +10,17 @@ from fastmcp.server.dependencies import get_http_request
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool, ToolResult
 
-from gateway.auth.caller import CALLER, Caller
+from gateway.auth.caller import CALLER, Caller, CallerKind
 from gateway.domain.token import Scope
 from gateway.tools.sentences import Refused
 
-RUN_TOOLS = frozenset({"get_webhook", "invoke_internal_mcp_tool", "kill_run", "trigger_job"})
+RUN_TOOLS = frozenset(
+    {"get_webhook", "invoke_internal_mcp_tool", "kill_run", "read_result", "trigger_job"}
+)
 """Tools for scope `run`; get_webhook among them, for its answer is a way to start runs."""
+
+
+NOBODY = Caller(CallerKind.TOKEN, "", frozenset())
 
 
 class ScopeGate(Middleware):
@@ -51,12 +56,25 @@ def scope_of(tool: Tool) -> Scope:
     return Scope.READ if read_only else Scope.ADMIN
 
 
+def caller_id() -> str:
+    """Return whose request this is: what is kept for one caller is there for no other."""
+    caller = _caller()
+    return f"{CallerKind.LOCAL}:" if caller is None else f"{caller.kind}:{caller.id}"
+
+
 def _scopes() -> frozenset[Scope]:
     """Return what the caller may do; `admin` holds the others."""
+    caller = _caller()
+    if caller is None or Scope.ADMIN in caller.scopes:
+        return frozenset(Scope)
+    return caller.scopes
+
+
+def _caller() -> Caller | None:
+    """Return who calls over HTTP, somebody without scopes if nobody said; None over stdio."""
     try:
         request = get_http_request()
     except RuntimeError:
-        return frozenset(Scope)
+        return None
     caller = request.scope.get(CALLER)
-    scopes = caller.scopes if isinstance(caller, Caller) else frozenset[Scope]()
-    return frozenset(Scope) if Scope.ADMIN in scopes else scopes
+    return caller if isinstance(caller, Caller) else NOBODY

@@ -18,6 +18,7 @@ from fastmcp.tools import ToolResult
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.calls.kept_results import NoSuchResult
 from gateway.credentials import CredentialRefused
 from gateway.jobs.errors import JobError
 from gateway.store import StoreError
@@ -40,6 +41,7 @@ DOMAIN_ERRORS: tuple[type[Exception], ...] = (
     CredentialRefused,
     JobError,
     InvalidToolName,
+    NoSuchResult,
 )
 """Errors whose message is one sentence for a person."""
 

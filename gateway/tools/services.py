@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.calls.kept_results import KeptResults
 from gateway.credentials import Credentials
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
@@ -25,5 +26,6 @@ class Services:
     runner: Runner
     scheduler: Scheduler
     settings: Settings
+    results: KeptResults
     base_url: str
     """Where this machine reaches the gateway, without a path."""

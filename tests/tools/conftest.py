@@ -17,6 +17,7 @@ from fastmcp import Client, FastMCP
 from mcp_types import CallToolResult, TextContent
 
 from gateway.auth.run_tokens import RunTokens
+from gateway.calls.kept_results import KeptResults
 from gateway.credentials import Credentials
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.gate import McpHttpEntry
@@ -152,7 +153,7 @@ async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gat
             follower.hear(event)
 
         supervisor = Supervisor(config=config, credentials=values, emit=emit)
-        async with supervisor, runner:
+        async with supervisor, runner, KeptResults(settings.home) as results:
             servers = Servers(
                 supervisor=supervisor,
                 store=store,
@@ -179,6 +180,7 @@ async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gat
                 runner=runner,
                 scheduler=Scheduler(store, runner, SystemClock()),
                 settings=settings,
+                results=results,
                 base_url="http://127.0.0.1:8080",
             )
             mcp = build_mcp(services)

@@ -1,0 +1,1 @@
+"""Calls of tools beyond one answer: results that are too large, calls that are too long."""
