@@ -91,6 +91,7 @@ def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:
         "kind": seen.kind.value,
         "state": seen.state.value,
         "reason": seen.reason,
+        "rejected": seen.rejected,
         "level": seen.level.value,
         "network": seen.network.mode.value,
         "hosts": list(seen.network.hosts),

@@ -8,6 +8,14 @@ import anyio
 import msgspec
 
 from sandboxes.launch import Launch
+from supervisor.crash import (
+    MAX_CALLS,
+    CrashReport,
+    call_shape,
+    changed_at,
+    input_schemas,
+    is_breach,
+)
 from supervisor.era import (
     Handshake,
     initialize_params,
@@ -22,7 +30,7 @@ from supervisor.process import ChildProcess, Pipes, exit_in_words
 from supervisor.restart import Life
 from supervisor.spawned import Spawned
 from supervisor.spec import Era, ServerSpec
-from supervisor.stderr_log import StderrLog
+from supervisor.stderr_log import StderrLog, StderrTail
 from supervisor.wire import decode
 
 MAX_JUNK_LINES = 10_000
@@ -56,7 +64,8 @@ class Child:
     ) -> None:
         self.spec = spec
         self.generation = generation
-        self.log = log
+        self.crash: CrashReport | None = None
+        """Why it died or did not become ready; None while it lives, or when it was stopped."""
         self.tools: tuple[Tool, ...] = ()
         self.ready_at: float | None = None
         self.exit_reason: str | None = None
@@ -68,6 +77,10 @@ class Child:
         self._process: ChildProcess | None = None
         self._handshake: Handshake | None = None
         self._stop_reason: str | None = None
+        self._breached = False
+        self._log = log
+        self._stderr = StderrTail(log)
+        self._code_changed_at = changed_at(spec.code_dir)
 
     @property
     def process(self) -> ChildProcess:
@@ -100,6 +113,11 @@ class Child:
     def life(self) -> Life:
         """What it did so far, for the judgement of its death."""
         return Life(self.ready_for_s, self.link.counters.answered)
+
+    @property
+    def stderr_tail(self) -> tuple[str, ...]:
+        """The last lines it wrote to standard error."""
+        return self._stderr.lines()
 
     async def start(self, launch: Launch) -> None:
         """Spawn, initialise and list; return when calls can be sent.
@@ -159,14 +177,14 @@ class Child:
         if self._process is not None:
             await self._process.stop()
 
-    def condemn(self, reason: str) -> bool:
+    def condemn(self, reason: str, *, breach: bool = False) -> bool:
         """Kill the process and its group now; `reason` is what its callers are told.
 
-        Returns False when it is gone already.
+        Returns False when it is gone already. `breach`: a limit of its sandbox is the reason.
         """
         if self.exit_reason is not None:
             return False
-        self._stop_reason = reason
+        self._stop_reason, self._breached = reason, breach
         self.process.kill()
         return True
 
@@ -176,8 +194,10 @@ class Child:
             await self.link.wait_idle()
 
     async def _spawn(self, launch: Launch) -> None:
-        self.log.begin()
-        pipes = Pipes(self._line, self.log.write, self._unusable, self._exited)
+        secrets = {c.key: launch.env[c.key] for c in self.spec.credentials if c.key in launch.env}
+        self._log.keep_secret(secrets)
+        self._stderr = self._log.begin()
+        pipes = Pipes(self._line, self._stderr.write, self._unusable, self._exited)
         try:
             spawned = await self._spawner(self.spec.name, launch)
         except OSError as error:
@@ -206,11 +226,13 @@ class Child:
         return (await self.call(method, params).future).result
 
     async def _fail(self, reason: str) -> None:
+        if self.crash is None:
+            self.crash = self._report(reason)
         await self.stop(reason)
-        raise StartFailed(self.spec.name, reason, self.log.tail()) from None
+        raise StartFailed(self.spec.name, reason, self.stderr_tail) from None
 
     def _silence(self) -> str:
-        waiting = ", ".join(self.link.methods_in_flight()) or "the handshake"
+        waiting = ", ".join(call.method for call in self.link.calls_in_flight()) or "the handshake"
         text = f"no answer to {waiting} within {self.spec.start_timeout_s:g} s"
         if self.link.counters.junk_lines:
             count, sample = self.link.counters.junk_lines, self.link.junk_sample
@@ -237,12 +259,38 @@ class Child:
         self._reports.on_notice(self, notice)
 
     def _exited(self, returncode: int) -> None:
+        self._stderr.end()
         self.exit_reason = self._stop_reason or exit_in_words(returncode)
+        if not self.wanted_exit:
+            self._breached = self._breached or is_breach(returncode)
+            self.crash = self._report(self.exit_reason)
         self.calls_failed = self.link.close(self._died(self.exit_reason))
         self._reports.on_exit(self)
 
     def _died(self, reason: str) -> ChildDied:
-        return ChildDied(self.spec.name, reason, self.log.tail())
+        return ChildDied(self.spec.name, reason, self.stderr_tail, self.crash)
+
+    def _report(self, cause: str) -> CrashReport:
+        # What the start itself asks is nobody's call.
+        calls = self.link.calls_in_flight() if self.ready_at is not None else ()
+        now, schemas = time.time(), input_schemas(self.tools)
+        return CrashReport(
+            server=self.spec.name,
+            generation=self.generation,
+            digest=self.spec.digest,
+            at=now,
+            cause=cause,
+            sandbox_breach=self._breached,
+            was_ready=self.ready_at is not None,
+            uptime_s=self.ready_for_s,
+            calls=tuple(
+                call_shape(c.method, c.params, schemas, time.monotonic() - c.sent_at)
+                for c in calls[:MAX_CALLS]
+            ),
+            calls_failed=len(calls),
+            stderr_tail=self.stderr_tail,
+            code_changed_s=self._code_changed_at and max(0.0, now - self._code_changed_at),
+        )
 
 
 def _message(answer: Answer) -> str:

@@ -7,6 +7,7 @@ from sandboxes.build_step import Progress
 from sandboxes.launch import Launch
 from sandboxes.outside import Outside
 from supervisor.child import Child, Spawn
+from supervisor.crash_log import CrashLog
 from supervisor.events import Event
 from supervisor.link import Notice
 from supervisor.restart import RestartPolicy
@@ -27,5 +28,6 @@ class SlotContext:
     on_notice: Callable[[str, Notice], None]
     policy: RestartPolicy
     log: StderrLog
+    crashes: CrashLog
     outside: Outside
     """What children with granted hosts reach."""

@@ -2,6 +2,8 @@
 
 from typing import cast
 
+from supervisor.crash import CrashReport
+
 INTERNAL_ERROR = -32603
 """JSON-RPC 2.0, section 5.1."""
 
@@ -70,11 +72,20 @@ class InvalidCode(CannotStart):
 class ChildDied(SupervisorError):
     """The child ended while a call was in flight; the call may or may not have taken effect."""
 
-    def __init__(self, server: str, reason: str, stderr_tail: tuple[str, ...]) -> None:
-        super().__init__(f"Server {server!r} ended during the call: {reason}.")
+    def __init__(
+        self,
+        server: str,
+        reason: str,
+        stderr_tail: tuple[str, ...],
+        crash: CrashReport | None = None,
+    ) -> None:
+        """Without a `crash` it was stopped on purpose, or only takes no input any more."""
+        how = f", {crash.circumstances()}" if crash else ""
+        super().__init__(f"Server {server!r} ended during the call: {reason}{how}.")
         self.server = server
         self.reason = reason
         self.stderr_tail = stderr_tail
+        self.crash = crash
 
 
 class RequestRefused(SupervisorError):

@@ -56,6 +56,8 @@ class Call:
     future: asyncio.Future[Answer]
     on_progress: Callable[[Notice], None] | None
     progress_token: msgspec.Raw | None
+    params: bytes | msgspec.Raw | None
+    """As they were sent; looked at again only when the child dies."""
     sent_at: float = field(default_factory=time.monotonic)
 
 
@@ -97,9 +99,9 @@ class Link:
         """Return when no call is in flight."""
         await self._idle.wait()
 
-    def methods_in_flight(self) -> tuple[str, ...]:
-        """Return the method of each call in flight, oldest first."""
-        return tuple(call.method for call in self._pending.values())
+    def calls_in_flight(self) -> tuple[Call, ...]:
+        """Return the calls in flight, oldest first."""
+        return tuple(self._pending.values())
 
     def call(
         self,
@@ -117,8 +119,8 @@ class Link:
         if self._closed is not None:
             raise self._closed
         self._last_id += 1
-        call = Call(self._last_id, method, asyncio.Future(), on_progress, None)
-        call.progress_token, sent = _own_token(params, call.id)
+        token, sent = _own_token(params, self._last_id)
+        call = Call(self._last_id, method, asyncio.Future(), on_progress, token, sent)
         self.write(request_line(call.id, method, sent))
         self._pending[call.id] = call
         self._idle.clear()

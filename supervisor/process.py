@@ -32,6 +32,15 @@ KILL_GRACE_S = 5.0
 """A killed process that is not gone by then is stuck in the kernel; it is reported."""
 
 
+MEANINGS = {
+    signal.SIGSYS: "a system call that the sandbox forbids",
+    signal.SIGXFSZ: "a file larger than the sandbox allows",
+    signal.SIGSEGV: "its own compiled code crashed",
+    signal.SIGABRT: "it gave itself up",
+}
+"""What signals say that a server's author did not send."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pipes:
     """Where a process's output goes."""
@@ -236,5 +245,7 @@ def exit_in_words(returncode: int) -> str:
     number = -returncode if returncode < 0 else returncode - 128
     if returncode < 0 or returncode > 128:
         with suppress(ValueError):
-            return f"killed by {signal.Signals(number).name}"
+            sent = signal.Signals(number)
+            meaning = MEANINGS.get(sent)
+            return f"killed by {sent.name} ({meaning})" if meaning else f"killed by {sent.name}"
     return f"exit code {returncode}"

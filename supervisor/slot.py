@@ -14,6 +14,7 @@ from supervisor import tidings
 from supervisor.births import Births
 from supervisor.child import Child, Reports
 from supervisor.context import SlotContext
+from supervisor.crash_log import CrashLog
 from supervisor.errors import (
     CannotStart,
     NotConfigured,
@@ -87,6 +88,11 @@ class Slot:
     def log(self) -> StderrLog:
         """What its children wrote to standard error."""
         return self._context.log
+
+    @property
+    def crashes(self) -> CrashLog:
+        """Why its last children died or did not start."""
+        return self._context.crashes
 
     async def child_for_call(self) -> Child:
         """Return the child to call, waiting while one is being started.
@@ -278,6 +284,8 @@ class Slot:
         self._context.on_gone(child)
         self.calls_before += child.link.counters.calls
         self.errors_before += child.link.counters.errors + child.calls_failed
+        if child.crash is not None:
+            self.crashes.add(child.crash)
         self._context.emit(tidings.exited(child))
         if child is self._child and not child.wanted_exit:
             reason = f"{child.exit_reason}; deciding on a restart"

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandboxes.launch import StartKind
 from sandboxes.policy import Level, Network
+from supervisor.crash import CrashReport
 from supervisor.events import ServerState
 from supervisor.slot import Slot
 from supervisor.spec import Era, ServerKind
@@ -44,6 +45,7 @@ class ServerSnapshot:
     bytes_out: int = 0
     """Through the proxy for granted hosts, since the supervisor began."""
     bytes_in: int = 0
+    last_crash: CrashReport | None = None
     rejected: str | None = None
     """Why newer code than that of the present child is not running."""
 
@@ -76,5 +78,6 @@ def take(slot: Slot, level: Level) -> ServerSnapshot:
         refused_hosts=slot.outlet.traffic.refused_hosts,
         bytes_out=slot.outlet.traffic.bytes_out,
         bytes_in=slot.outlet.traffic.bytes_in,
+        last_crash=slot.crashes.newest,
         rejected=slot.rejected,
     )

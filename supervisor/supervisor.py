@@ -18,6 +18,9 @@ from sandboxes.outside import Internet, Outside
 from supervisor.child import Child
 from supervisor.config import SupervisorConfig, build_tools, warm_config
 from supervisor.context import SlotContext
+from supervisor.crash import CrashReport
+from supervisor.crash_log import FILE as CRASH_FILE
+from supervisor.crash_log import CrashLog
 from supervisor.era import to_modern_params
 from supervisor.errors import CallTimedOut, RequestRefused, UnknownServer
 from supervisor.events import Event, LeftoverKilled
@@ -229,6 +232,14 @@ class Supervisor:
         self.slot(name)
         return self._metrics.of(name)
 
+    def crashes(self, name: str) -> tuple[CrashReport, ...]:
+        """Return why a server's last children died or did not start, oldest first.
+
+        Raises:
+            UnknownServer.
+        """
+        return self.slot(name).crashes.reports
+
     def listen(self, listener: NoticeListener) -> Callable[[], None]:
         """Be told of notifications that belong to no call; returns how to stop that."""
         self._listeners.add(listener)
@@ -300,6 +311,7 @@ class Supervisor:
             slot.start_soon()
 
     def _context(self, server: str, on_spawned: Callable[[Child], None]) -> SlotContext:
+        folder = self._config.home / "servers" / server
         return SlotContext(
             emit=self._emit,
             launch=self._launcher.launch,
@@ -308,7 +320,8 @@ class Supervisor:
             on_gone=self._gone,
             on_notice=self._noticed,
             policy=self._config.restart,
-            log=StderrLog(self._config.home / "servers" / server / "stderr.log"),
+            log=StderrLog(folder / "stderr.log"),
+            crashes=CrashLog(folder / CRASH_FILE),
             outside=self._outside,
         )
 

@@ -32,5 +32,5 @@ def exited(child: Child) -> ChildExited:
         child.wanted_exit,
         child.ready_for_s,
         child.calls_failed,
-        child.log.tail(),
+        child.stderr_tail,
     )

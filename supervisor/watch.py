@@ -182,7 +182,7 @@ class Watch:
             self._emit(PriorityLowered(child.spec.name, child.generation, one.pid, cores))
 
     def _end(self, child: Child, reason: str) -> None:
-        if child.condemn(reason):
+        if child.condemn(reason, breach=True):
             process = child.process
             self._emit(LimitExceeded(child.spec.name, child.generation, process.pid, reason))
 

@@ -15,12 +15,17 @@ def run(args: Namespace) -> int:
     """Print the tool's structured result, or its content when it has none."""
     arguments = _parse(sys.stdin.read() if args.arguments == "-" else args.arguments)
     result = call_tool(live_gateway(args), "/mcp", args.tool, arguments)
+    print(json.dumps(answer_of(result), indent=2, ensure_ascii=False))
+    return Exit.OK
+
+
+def answer_of(result: Json) -> Any:
+    """Return what a tool answered. Raises Failure when it did not."""
     if result.get("isError"):
         raise Failure(Exit.FAILED, _texts(result) or "The tool failed and did not say why.")
     if result.get("resultType", "complete") != "complete":
-        raise Failure(Exit.FAILED, f"The tool {args.tool!r} asks for input; use an MCP client.")
-    print(json.dumps(value_of(result), indent=2, ensure_ascii=False))
-    return Exit.OK
+        raise Failure(Exit.FAILED, "The tool asks for input; use an MCP client.")
+    return value_of(result)
 
 
 def value_of(result: Json) -> Any:

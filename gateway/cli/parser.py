@@ -48,6 +48,11 @@ def build_parser() -> ArgumentParser:
         help="a JSON object; - reads it from standard input, which no process list shows",
     )
     _add(commands, "status", "list the servers and how they are", "status")
+    crash = _add(commands, "crash", "show why a server's process died", "crash")
+    crash.add_argument("server", metavar="SERVER")
+    crash.add_argument(
+        "which", metavar="N", nargs="?", type=int, default=1, help="1, the newest, unless given"
+    )
     _add(commands, "doctor", "check what this machine offers", "doctor")
     _add(commands, "dashboard-link", "print a one-time link to the dashboard", "dashboard_link")
     _add_token(commands)

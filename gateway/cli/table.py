@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return aligned columns; control characters of other people's text are shown escaped."""
-    lines = [list(headings), *([_plain(cell) for cell in row] for row in rows)]
+    lines = [list(headings), *([plain(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
     padded = (
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -14,7 +14,8 @@ def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> s
     return "\n".join(line.rstrip() for line in padded)
 
 
-def _plain(cell: object) -> str:
+def plain(cell: object) -> str:
+    """Return text without control characters of its own."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
         for char in str(cell)

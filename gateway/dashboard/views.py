@@ -14,6 +14,7 @@ from supervisor.snapshot import ServerSnapshot
 
 NONE = "-"
 ERROR_LENGTH = 160
+CRASH_LINES = 10
 
 
 class Tone(StrEnum):
@@ -66,6 +67,12 @@ class ServerRow:
     errors: int
     in_flight: int
     tools: int
+    rejected: str
+    """Why newer code is not running; empty when none waits."""
+    crash: str
+    """How its last process died; empty when none did."""
+    crash_lines: tuple[str, ...]
+    """The end of what that one wrote to standard error."""
     cpu: str
     cpu_line: str
     """Points of a line over the last ten minutes; empty without any."""
@@ -140,6 +147,7 @@ def instant(ms: int) -> str:
 
 
 def _server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
+    crash = snapshot.last_crash
     return ServerRow(
         name=snapshot.name,
         kind=snapshot.kind.value,
@@ -157,6 +165,9 @@ def _server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
         errors=snapshot.errors,
         in_flight=snapshot.in_flight,
         tools=len(snapshot.tools),
+        rejected=snapshot.rejected or "",
+        crash=f"{crash.cause}, {crash.circumstances()}" if crash else "",
+        crash_lines=crash.stderr_tail[-CRASH_LINES:] if crash else (),
         cpu=NONE if metrics.cpu_percent is None else f"{metrics.cpu_percent:.1f} %",
         cpu_line=sparkline([point.cpu_percent for point in metrics.fine]),
         memory=mebibytes(metrics.private_bytes),

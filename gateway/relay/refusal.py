@@ -15,6 +15,9 @@ SERVER_ERROR = -32000
 HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
 
+SHOWN_LINES = 10
+"""Of standard error, in the answer of a call that failed; the crash report has more."""
+
 _BAD_REQUEST = frozenset(
     {PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS, HEADER_MISMATCH, -32021, UNSUPPORTED_VERSION}
 )
@@ -48,6 +51,8 @@ def from_supervisor(error: SupervisorError) -> Refusal:
         facts = {
             "server": error.server,
             "reason": error.reason,
-            "stderrTail": list(error.stderr_tail),
+            "stderrTail": list(error.stderr_tail[-SHOWN_LINES:]),
         }
+        if error.crash is not None:
+            facts |= {"generation": error.crash.generation, "more": "get_crash_report"}
     return Refusal(SERVER_ERROR, str(error), 200, facts or None)

@@ -148,7 +148,7 @@ class Trials:
                     found.tools = child.tools
                     for call in calls:
                         found.outcomes.append(await self._call(child, call))
-                        found.stderr_tail = child.log.tail()
+                        found.stderr_tail = child.stderr_tail
         except StartFailed as error:
             found.failure, found.stderr_tail = error.reason, error.stderr_tail
         except (NotConfigured, SandboxError) as error:

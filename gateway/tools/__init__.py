@@ -10,6 +10,7 @@ from fastmcp import FastMCP
 from fastmcp.decorators import get_fastmcp_meta
 from fastmcp.tools.function_tool import FunctionTool, ToolMeta
 
+from gateway.tools.crashes import CrashTools
 from gateway.tools.credentials import CredentialTools
 from gateway.tools.discovery import DiscoveryTools
 from gateway.tools.dynamic_servers import DynamicServerTools
@@ -92,6 +93,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         fixed.disable_fixed_server,
         discovery.search_tools,
         discovery.describe_tool,
+        CrashTools(services).get_crash_report,
         InvokeTools(services).invoke_internal_mcp_tool,
         ResultTools(services).read_result,
         credentials.set_server_credential,

@@ -73,7 +73,8 @@ def refusing(tool: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
 def sentence_of(error: Exception) -> str:
     """Return the message of a domain error, with the last lines of a dead child below it."""
     if isinstance(error, ChildDied | StartFailed) and error.stderr_tail:
-        lines = "\n".join(f"  {line}" for line in error.stderr_tail)
+        shown = error.stderr_tail if isinstance(error, StartFailed) else error.stderr_tail[-10:]
+        lines = "\n".join(f"  {line}" for line in shown)
         return f"{error}\nThe end of its standard error:\n{lines}"
     return str(error)
 

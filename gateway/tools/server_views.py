@@ -62,6 +62,8 @@ class ServerView:
     errors: int
     in_flight: int
     last_exit: str | None
+    rejected: str | None
+    """Why newer code than that of the present process is not running."""
     refused_hosts: list[str]
     """The last ones it asked for without a grant."""
     metrics: MetricsView
@@ -182,6 +184,7 @@ def view_server(report: ServerReport) -> ServerView:
         errors=seen.errors,
         in_flight=seen.in_flight,
         last_exit=seen.last_exit,
+        rejected=seen.rejected,
         refused_hosts=list(seen.refused_hosts),
         metrics=view_metrics(report.metrics),
         tools=[tool.name for tool in view_tools(seen)],

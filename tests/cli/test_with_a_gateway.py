@@ -70,6 +70,19 @@ def test_refusal_is_one_sentence(live_place: Place, command: tuple[str, ...]) ->
     assert done.stderr.count("\n") == 1
 
 
+def test_crash_prints_why_a_server_died(live_place: Place) -> None:
+    """Ours: the report as text, one fact a line."""
+    code = CODE.replace("return a + b", "raise SystemExit(5)").replace("mcp.run()", "1 / 0")
+    live_place.json(
+        "call", "create_mcp_server", "-", given=json.dumps({"name": "sad", "code": code})
+    )
+    lines = live_place.run("crash", "sad").stdout.splitlines()
+    assert lines[0].startswith("Server 'sad' died: exit code 1, before it was ready as generation ")
+    assert lines[2] == "Calls that failed with it: 0"
+    assert "ZeroDivisionError: division by zero" in lines[-1]
+    live_place.json("call", "delete_mcp_server", '{"name": "sad"}')
+
+
 async def test_token_opens_the_gateway_until_it_is_revoked(live_place: Place) -> None:
     """Ours: no restart in between."""
     made = live_place.run("token", "create", "--name", "phone", "--scope", "admin")

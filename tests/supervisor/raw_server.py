@@ -20,7 +20,7 @@ CANCELLED = set()
 MODERN = "io.modelcontextprotocol/protocolVersion"
 
 TOOLS = [
-    {"name": name, "inputSchema": {"type": "object"}}
+    {"name": name, "inputSchema": {"type": "object", "properties": {"steps": {}, "each_s": {}}}}
     for name in (
         "echo",
         "wait",

@@ -38,6 +38,7 @@ TOOLS = {
     "disable_fixed_server": "name!",
     "search_tools": "query! limit",
     "describe_tool": "tool!",
+    "get_crash_report": "server! which",
     "invoke_internal_mcp_tool": "tool! payload",
     "read_result": "handle! offset contains",
     "set_server_credential": "server! key! value!",

@@ -1,0 +1,33 @@
+"""``crash``: why a server's process died or did not start."""
+
+from argparse import Namespace
+from typing import Any
+
+from gateway.cli.call import answer_of
+from gateway.cli.client import call_tool
+from gateway.cli.exits import Exit
+from gateway.cli.home import live_gateway
+from gateway.cli.table import plain
+
+
+def run(args: Namespace) -> int:
+    """Print one report as text."""
+    asked = {"server": args.server, "which": args.which}
+    report = answer_of(call_tool(live_gateway(args), "/mcp", "get_crash_report", asked))
+    print("\n".join(map(plain, _lines(report))))
+    return Exit.OK
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    calls = [
+        f"  {call['tool']}({call['arguments']}), for {call['running_s']:.1f} s"
+        for call in report["calls"]
+    ]
+    return [
+        report["message"],
+        f"Report {report['which']} of {report['kept']}, {report['at']}",
+        f"Calls that failed with it: {report['calls_failed']}",
+        *calls,
+        "The end of its standard error:" if report["stderr_tail"] else "No standard error.",
+        *(f"  {line}" for line in report["stderr_tail"]),
+    ]
