@@ -124,7 +124,8 @@ def _log_preparation(
 ) -> None:
     match event:
         case WarmStarted():
-            log.info("Warm starts are ready after %.2f s (pid %d)", event.took_s, event.pid)
+            whose = event.server or "all servers with the shipped packages"
+            log.info("Warm start of %s ready in %.2f s (%d)", whose, event.took_s, event.pid)
         case WarmLost():
             log.warning("No warm starts for a while: %s", event.reason)
         case WentCold():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sandboxes import interpreter, system
-from sandboxes.policy import MIB, NetworkMode, Policy
+from sandboxes.policy import MIB, NetworkMode, Policy, Shown
 
 TMP_BYTES = 64 * MIB
 NOBODY = "65534"
@@ -40,9 +40,7 @@ def options(
     line += ["--size", shm, "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108 - the child's own
     line += ["--size", str(TMP_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the child's own
     read_write = (policy.data_dir, *policy.read_write)
-    line += _granted(read_only, read_write, links)
-    for shown in policy.shown:
-        line += ["--ro-bind", str(shown.source), str(shown.at)]
+    line += _granted(read_only, read_write, links, policy.shown)
     return [*line, "--chdir", "/", "--remount-ro", "/"]
 
 
@@ -62,7 +60,10 @@ def _system(mode: NetworkMode) -> Iterator[str]:
 
 
 def _granted(
-    read_only: Sequence[Path], read_write: Sequence[Path], links: Sequence[Path]
+    read_only: Sequence[Path],
+    read_write: Sequence[Path],
+    links: Sequence[Path],
+    shown: Sequence[Shown],
 ) -> Iterator[str]:
     binds = dict.fromkeys((path for path in read_only if not system.covers(path)), "--ro-bind")
     binds |= dict.fromkeys(read_write, "--bind")
@@ -76,6 +77,9 @@ def _granted(
         if not system.covers(link) and not any(link.is_relative_to(path) for path in binds):
             yield from _parents(link, made)
             yield from ("--symlink", str(link.readlink()), str(link))
+    for one in shown:
+        yield from _parents(one.at, made)
+        yield from ("--ro-bind", str(one.source), str(one.at))
 
 
 def _parents(path: Path, made: set[Path]) -> Iterator[str]:

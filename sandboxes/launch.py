@@ -59,6 +59,20 @@ class Confinement:
 
 
 @dataclass(frozen=True, slots=True)
+class Blank:
+    """All of a server but its code and its variables (see `standby`)."""
+
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    policy: Policy
+    code: Path
+    """Where it will see its code."""
+    marks: tuple[tuple[int, int], ...]
+    """Of the folders that it is given: a folder that took the place of one is another."""
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """Arguments for `Popen`, with `start_new_session` and `close_fds`, from a thread that lives on.
 
@@ -74,6 +88,8 @@ class Launch:
     """At level strong: for a start without a program of its own (see `warm`)."""
     egress: Egress | None = None
     """What the child reaches through a proxy, which whoever starts it serves (`egress.Proxy`)."""
+    blank: Blank | None = None
+    """For a start from a process that waits for it."""
 
     def handing_over(self, descriptor: int) -> tuple[str, ...]:
         """Return `argv` for a process that inherits this socket to hand its listeners over."""
@@ -201,8 +217,8 @@ def _read_only(policy: Policy, program: Path) -> tuple[Path, ...]:
     if policy.level is Level.STRONG:
         ours += interpreter.folders(_own_python())
     sources = (one.source for one in policy.shown)
-    paths = tuple(dict.fromkeys((*policy.read_only, *sources, *ours)))
-    for path in (policy.data_dir, *policy.read_write, *paths):
+    paths = tuple(dict.fromkeys((*policy.read_only, *ours)))
+    for path in (policy.data_dir, *policy.read_write, *paths, *sources):
         if not path.is_absolute() or path in bubblewrap.MADE_BY_US:
             raise SandboxError(f"A server cannot be given {path}; name a folder of its own.")
         if not path.exists():

@@ -142,6 +142,8 @@ class WarmStarted:
 
     pid: int
     took_s: float
+    server: str | None = None
+    """The only one whose next start can be; None: all that have the shipped packages."""
 
 
 @dataclass(frozen=True, slots=True)

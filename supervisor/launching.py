@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from sandboxes import probe
+from sandboxes import probe, standby
 from sandboxes.build_step import BuildFailed, Progress
 from sandboxes.environment import child_environment
 from sandboxes.environments import Environments
@@ -154,18 +154,35 @@ class Launcher:
         )
         ready = prepare(runs_in.command, env=environment, cwd=data_dir, policy=policy)
         names = (*declared, *dict(spec.environment))
-        return ready if self._may_be_warm(spec, policy, names) else replace(ready, confinement=None)
+        if not self._may_be_warm(spec, names):
+            return replace(ready, confinement=None)
+        if spec.recipe is None:
+            return ready if self._may_be_forked(policy) else replace(ready, confinement=None)
+        plain = {name: text for name, text in environment.items() if name not in names}
+        waits = standby.blank(
+            runs_in.command,
+            env=plain,
+            cwd=data_dir,
+            policy=policy,
+            code=spec.code_dir,
+        )
+        return replace(ready, confinement=None, blank=waits)
 
-    def _may_be_warm(self, spec: ServerSpec, policy: Policy, names: tuple[str, ...]) -> bool:
-        """Return whether a fork of the warm process would be the same server."""
+    def _may_be_warm(self, spec: ServerSpec, names: tuple[str, ...]) -> bool:
+        """Return whether a process that imported its libraries before can be this server."""
+        return (
+            self._workplace.warm is not None
+            and spec.command is None
+            and not spec.unix_sockets
+            and not any(name.startswith(READ_AT_IMPORT) for name in names)
+        )
+
+    def _may_be_forked(self, policy: Policy) -> bool:
+        """Return whether the warm process can give a child all that this one is given."""
         warm = self._workplace.warm
         return (
             warm is not None
-            and spec.command is None
-            and spec.recipe is None
-            and not spec.unix_sockets
             and policy.limits.shared_memory_bytes == Limits().shared_memory_bytes
-            and not any(name.startswith(READ_AT_IMPORT) for name in names)
             and warm.sees((policy.data_dir, *policy.read_only, *policy.read_write))
         )
 

@@ -48,7 +48,8 @@ class Spawned(Protocol):
 class ColdProcess:
     """A program started by `Popen`."""
 
-    start = StartKind.COLD
+    start: StartKind = StartKind.COLD
+    """WARM once it has become a server after it had waited for that."""
 
     def __init__(self, launch: Launch) -> None:
         """Start it in a session and group of its own, from the event loop's thread.

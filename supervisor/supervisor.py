@@ -76,7 +76,7 @@ class Supervisor:
         )
         self._watch = Watch(emit, workplace.writable, config.cgroups)
         self._metrics = Metrics(self._watch.observed, self._counted)
-        self._warm = WarmPath(warm, emit=emit, pids=self._pids)
+        self._warm = WarmPath(warm, emit=emit, pids=self._pids, watch=self._watch)
         self._environments = Environments(config.home / "environments", build_tools(config))
         self._launcher = Launcher(workplace, credentials, self._environments)
         self._upkeep = Upkeep(self._environments, emit, self._specs)
@@ -164,6 +164,7 @@ class Supervisor:
             UnknownServer.
         """
         await self.slot(name).order(Want.STOP)
+        self._warm.forget(name)
 
     async def restart(self, name: str) -> None:
         """Stop a server and start it again, whatever its history.
@@ -181,6 +182,7 @@ class Supervisor:
         """
         slot = self.slot(name)
         await slot.order(Want.REMOVE)
+        self._warm.forget(name)
         self._slots.pop(name, None)
         self._metrics.forget(name)
         await self.tidy()
@@ -337,6 +339,7 @@ class Supervisor:
 
     def _gone(self, child: Child) -> None:
         self._watch.remove(child)
+        self._warm.gone(child.spec.name, child.process.pid)
         self._pids.remove(child.process.pid)
         self._upkeep.remove(child)
 

@@ -7,6 +7,7 @@ over a limit is killed at once, with a reason that its callers are told.
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -18,6 +19,7 @@ from sandboxes.policy import MIB, Limits
 from supervisor.child import Child
 from supervisor.cpu_share import CpuWindow
 from supervisor.events import Event, GroupRefused, LimitExceeded, PriorityLowered
+from supervisor.standby import Standby
 
 MEMORY_EVERY_S = 0.25
 """A breach of memory or processes must end within 0.5 s."""
@@ -31,10 +33,16 @@ WRAPPING_TASKS = 4
 
 @dataclass(slots=True)
 class _Watched:
-    """A live child, its folders, and when these were measured."""
+    """A live process tree of a server, its folders, and when these were measured."""
 
-    child: Child
+    pid: int
+    server: str
+    generation: int
+    limits: Limits
     folders: tuple[Path, ...]
+    condemn: Callable[[str], bool]
+    spawned_at: float | None
+    """None: it is no child yet."""
     latest: watchdog.Tree | None = None
     measured_at_ticks: int = -1
     disk_bytes: int | None = None
@@ -45,16 +53,8 @@ class _Watched:
     enclosed: frozenset[int] = frozenset()
     """Processes that are in it; what they start is in it as well."""
 
-    @property
-    def pid(self) -> int:
-        return self.child.process.pid
 
-    @property
-    def limits(self) -> Limits:
-        return self.child.spec.limits
-
-
-Breach = tuple[Child, str]
+Breach = tuple[_Watched, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +88,53 @@ class Watch:
 
     def add(self, child: Child) -> None:
         """Watch a child from its spawn on."""
-        one = _Watched(child, self._folders(child.spec.name))
-        self._watched[child.process.pid] = one
-        if self._cgroups is not None:
-            self._enclose(one, self._cgroups)
+        process, spec = child.process, child.spec
+        self._add(
+            _Watched(
+                process.pid,
+                spec.name,
+                child.generation,
+                spec.limits,
+                self._folders(spec.name),
+                partial(child.condemn, breach=True),
+                process.spawned_at,
+            )
+        )
+
+    def hold(self, standby: Standby) -> None:
+        """Watch a process that waits to become a child."""
+        self._add(
+            _Watched(
+                standby.pid,
+                standby.server,
+                standby.generation,
+                standby.limits,
+                self._folders(standby.server),
+                standby.condemn,
+                None,
+            )
+        )
 
     def remove(self, child: Child) -> None:
         """Forget a child that is gone."""
-        one = self._watched.pop(child.process.pid, None)
+        self.forget(child.process.pid)
+
+    def forget(self, pid: int) -> None:
+        """Forget a process."""
+        one = self._watched.pop(pid, None)
         if self._cgroups is None or one is None or one.group is None:
             return
         if self._cgroups.ended_for_memory(one.group):
             reason = f"memory limit of {_mib(one.limits.memory_bytes)} exceeded (by the kernel)"
-            self._emit(LimitExceeded(child.spec.name, child.generation, one.pid, reason))
+            self._emit(LimitExceeded(one.server, one.generation, one.pid, reason))
         self._cgroups.sweep(each.group for each in self._watched.values() if each.group)
 
     def observed(self) -> tuple[Observed, ...]:
         """Return the children that have been looked at."""
         return tuple(
-            Observed(
-                one.child.spec.name, pid, one.child.process.spawned_at, one.latest, one.disk_bytes
-            )
+            Observed(one.server, pid, one.spawned_at, one.latest, one.disk_bytes)
             for pid, one in self._watched.items()
-            if one.latest is not None
+            if one.latest is not None and one.spawned_at is not None
         )
 
     async def run(self) -> None:
@@ -127,8 +151,8 @@ class Watch:
         while True:
             await anyio.sleep(every_s)
             if watched := tuple(self._watched.values()):
-                for child, reason in await anyio.to_thread.run_sync(check, watched):
-                    self._end(child, reason)
+                for breaching, reason in await anyio.to_thread.run_sync(check, watched):
+                    self._end(breaching, reason)
                 for one in watched:
                     self._tell_of_processors(one)
 
@@ -146,7 +170,7 @@ class Watch:
                 one.cpu.look(found, one.limits.cpu, time.monotonic())
             reason = over_memory(found, one.limits) or over_processes(found, one.limits)
             if reason:
-                breaches.append((one.child, reason))
+                breaches.append((one, reason))
         return breaches
 
     def check_disk(self, watched: Iterable[_Watched]) -> list[Breach]:
@@ -161,30 +185,36 @@ class Watch:
             one.disk_bytes = size.bytes
             one.rest_until = time.monotonic() + REST_PER_WALK * (time.monotonic() - now)
             if reason:
-                breaches.append((one.child, reason))
+                breaches.append((one, reason))
         return breaches
 
+    def _add(self, one: _Watched) -> None:
+        before = self._watched.get(one.pid)
+        self._watched[one.pid] = one
+        if before is not None:
+            # It has waited to become this child, in a group of its own.
+            one.group, one.enclosed = before.group, before.enclosed
+        elif self._cgroups is not None:
+            self._enclose(one, self._cgroups)
+
     def _enclose(self, one: _Watched, cgroups: Cgroups) -> None:
-        child = one.child
-        name = f"{child.spec.name}.{child.generation}.{one.pid}"
+        name = f"{one.server}.{one.generation}.{one.pid}"
         try:
             cgroups.add(name, one.limits)
             cgroups.move(name, (one.pid,))
         except OSError as error:
-            self._emit(GroupRefused(child.spec.name, error.strerror or str(error)))
+            self._emit(GroupRefused(one.server, error.strerror or str(error)))
         else:
             one.group = name
 
     def _tell_of_processors(self, one: _Watched) -> None:
         cores = one.cpu.take_lowered()
         if cores is not None:
-            child = one.child
-            self._emit(PriorityLowered(child.spec.name, child.generation, one.pid, cores))
+            self._emit(PriorityLowered(one.server, one.generation, one.pid, cores))
 
-    def _end(self, child: Child, reason: str) -> None:
-        if child.condemn(reason, breach=True):
-            process = child.process
-            self._emit(LimitExceeded(child.spec.name, child.generation, process.pid, reason))
+    def _end(self, one: _Watched, reason: str) -> None:
+        if one.condemn(reason):
+            self._emit(LimitExceeded(one.server, one.generation, one.pid, reason))
 
 
 def over_memory(found: watchdog.Tree, limits: Limits) -> str | None:

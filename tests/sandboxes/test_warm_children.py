@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandboxes import bubblewrap, interpreter, launcher, mount_tree
+from sandboxes import bubblewrap, interpreter, launcher, mount_tree, standby, waiting
 from sandboxes.errors import SandboxError
 from sandboxes.policy import Level, Network, NetworkMode
 from sandboxes.warm import ENVIRONMENT
@@ -122,6 +122,46 @@ def test_all_options_of_bubblewrap_are_understood(warm: WarmRoom) -> None:
             policy = warm.policy(network=Network(mode))
             options = bubblewrap.options(policy, read_only=policy.read_only, links=(), root=root)
             assert mount_tree.parse(options).steps
+
+
+def test_process_that_waited_sees_what_a_program_sees(tmp_path: Path) -> None:
+    """Ours: the sandbox of a server with packages of its own, before it is that server."""
+    skip_unless_available(Level.STRONG)
+    room = conftest.build_room(Level.STRONG, tmp_path)
+    command = room.command(REPORT)
+    ready = room.prepare(command, API_KEY="s3cret")
+    plain = room.prepare(command).env
+    blank = standby.blank(command, env=plain, cwd=room.data, policy=room.policy(), code=room.code)
+    waits = standby.prepare_blank(blank, tmp_path / "holder")
+    with subprocess.Popen(
+        waits.argv,
+        env=dict(waits.env),
+        cwd=waits.cwd,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(standby.part(b"import no_such_package"))
+        process.stdin.flush()
+        assert process.stdout.read(len(waiting.READY)) == waiting.READY
+        assert b"s3cret" not in Path(f"/proc/{process.pid}/environ").read_bytes()
+        standby.copy_code(room.code, tmp_path / "holder")
+        process.stdin.write(standby.environment_part(ready.env))
+        process.stdin.close()
+        seen = json.loads(process.stdout.read())
+    assert process.returncode == 0
+    cold = subprocess.run(
+        ready.argv,
+        env=dict(ready.env),
+        cwd=ready.cwd,
+        input=b"",
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        check=True,
+    )
+    assert seen == json.loads(cold.stdout)
 
 
 @pytest.mark.parametrize("options", [["--new-thing"], ["--bind", "/a"], ["--uid"]])
