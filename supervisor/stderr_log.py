@@ -7,6 +7,7 @@ import base64
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from urllib.parse import quote
@@ -68,6 +69,12 @@ class StderrLog:
         self._hidden: dict[bytes, bytes] = {}
         self._file: FileIO | None = None
         self._size = 0
+        self._at_line_start = True
+
+    @property
+    def path(self) -> Path:
+        """The newest file; older ones have a number behind their name."""
+        return self._path
 
     @property
     def longest_hidden(self) -> int:
@@ -108,13 +115,23 @@ class StderrLog:
             self._file = None
 
     def write_file(self, data: bytes) -> None:
-        """Add to the file, which makes room for itself."""
+        """Add to the file, each line with its time; the file makes room for itself."""
+        data = self._stamped(data)
         file = self._file or self._open()
         if self._size + len(data) > FILE_BYTES:
             self._rotate()
             file = self._open()
         file.write(data)
         self._size += len(data)
+
+    def _stamped(self, data: bytes) -> bytes:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        stamp = f"{now} ".encode()
+        text = data.replace(b"\n", b"\n" + stamp)
+        if self._at_line_start:
+            text = stamp + text
+        self._at_line_start = data.endswith(b"\n")
+        return text.removesuffix(stamp) if self._at_line_start else text
 
     def _open(self) -> FileIO:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ The gateway builds one, enters it, and hands it specs; everything that happens i
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -241,6 +242,14 @@ class Supervisor:
             UnknownServer.
         """
         return self.slot(name).crashes.reports
+
+    def log_path(self, name: str) -> Path:
+        """Return the file that holds what a server wrote to standard error, if it wrote any.
+
+        Raises:
+            UnknownServer.
+        """
+        return self.slot(name).log.path
 
     def listen(self, listener: NoticeListener) -> Callable[[], None]:
         """Be told of notifications that belong to no call; returns how to stop that."""

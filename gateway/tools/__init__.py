@@ -17,6 +17,7 @@ from gateway.tools.dynamic_servers import DynamicServerTools
 from gateway.tools.fixed_servers import FixedServerTools
 from gateway.tools.invoke import InvokeTools
 from gateway.tools.jobs import JobTools
+from gateway.tools.operations import OperationTools
 from gateway.tools.results import ResultTools
 from gateway.tools.runs import RunTools
 from gateway.tools.scopes import ScopeGate
@@ -61,6 +62,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
     jobs, runs, webhooks = JobTools(services), RunTools(services), WebhookTools(services)
     dynamic, fixed = DynamicServerTools(services), FixedServerTools(services)
     credentials, versions = CredentialTools(services), VersionTools(services)
+    operations = OperationTools(services)
     discovery = DiscoveryTools(services)
     return (
         jobs.list_jobs,
@@ -91,6 +93,9 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         fixed.list_fixed_mcp_servers,
         fixed.enable_fixed_server,
         fixed.disable_fixed_server,
+        operations.restart_mcp_server,
+        operations.get_server_health,
+        operations.get_server_logs,
         discovery.search_tools,
         discovery.describe_tool,
         CrashTools(services).get_crash_report,

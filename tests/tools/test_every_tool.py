@@ -39,6 +39,9 @@ TOOLS = {
     "search_tools": "query! limit",
     "describe_tool": "tool!",
     "get_crash_report": "server! which",
+    "restart_mcp_server": "name!",
+    "get_server_health": "server",
+    "get_server_logs": "server! lines since contains",
     "invoke_internal_mcp_tool": "tool! payload",
     "read_result": "handle! offset contains",
     "set_server_credential": "server! key! value!",
@@ -53,10 +56,11 @@ DESTRUCTIVE = {
     "update_job", "delete_job", "trigger_job", "kill_run", "update_webhook", "delete_webhook",
     "create_mcp_server", "update_mcp_server", "delete_mcp_server", "invoke_internal_mcp_tool",
     "set_server_credential", "delete_server_credential", "rollback_mcp_server",
+    "restart_mcp_server",
 }  # fmt: skip
 OPEN_WORLD = {
     "trigger_job", "create_mcp_server", "update_mcp_server", "rollback_mcp_server",
-    "invoke_internal_mcp_tool", "test_mcp_server",
+    "invoke_internal_mcp_tool", "test_mcp_server", "restart_mcp_server",
 }  # fmt: skip
 
 
