@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandboxes import interpreter, way_out
+from sandboxes import interpreter, tree, way_out
 from sandboxes.environment import SYSTEM_PATH
 from sandboxes.errors import SandboxError
 from sandboxes.hosts import Target
@@ -24,6 +24,8 @@ from sandboxes.way_out import Egress
 
 MAX_BYTES = 4 * 1024**3
 """An environment that is larger is refused, and a download cache that is larger is emptied."""
+MAX_FILES = 1_000_000
+"""The largest environments of science have a tenth of it."""
 FINISH = interpreter.SANDBOXES / "finish.py"
 LIMITS = Limits(
     memory_bytes=2048 * MIB,
@@ -107,6 +109,17 @@ class Site:
         node_modules = self.files / "node_modules"
         whole = (self.files / "bin" / "python").exists() or node_modules.is_dir()
         return self.stamp.is_file() and whole
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished environment. None: it was built by a version that did not note it."""
+
+    key: str
+    at: int | None
+    """Milliseconds UTC."""
+    bytes: int | None
+    """Space on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +242,28 @@ def _told_of_index(step: Step, index: PackageIndex, *, proxied: bool) -> dict[st
     return told | way_out.ENVIRONMENT
 
 
-def write_stamp(recipe: Recipe, site: Site) -> None:
-    """Say that the environment is finished, and remove what only its build needed. Blocking."""
+def write_stamp(recipe: Recipe, site: Site, built_at: int) -> None:
+    """Say that the environment is finished, and remove what only its build needed. Blocking.
+
+    `built_at`: now, in milliseconds UTC.
+    """
     shutil.rmtree(site.home, ignore_errors=True)
+    size = tree.measure((site.files,), max_entries=MAX_FILES)
+    facts = {
+        "packages": declared_packages(recipe), "built_at": built_at, "bytes": size.bytes,
+    }  # fmt: skip
     beside = site.folder / "ready.new"
-    beside.write_text(json.dumps({"packages": declared_packages(recipe)}), encoding="utf-8")
+    beside.write_text(json.dumps(facts), encoding="utf-8")
     beside.rename(site.stamp)
+
+
+def read_stamp(site: Site) -> Built:
+    """Return what is known of a finished environment. Blocking."""
+    try:
+        facts: dict[str, int] = json.loads(site.stamp.read_text("utf-8"))
+    except (OSError, ValueError):
+        facts = {}
+    return Built(site.folder.name, facts.get("built_at"), facts.get("bytes"))
 
 
 def _npm(recipe: NodeRecipe) -> Step:

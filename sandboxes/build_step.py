@@ -20,7 +20,7 @@ from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
 
 from sandboxes import build, tree, watchdog
-from sandboxes.build import LIMITS, Site, Step, Tools
+from sandboxes.build import LIMITS, MAX_FILES, Site, Step, Tools
 from sandboxes.egress import Proxy, serve_handed_over
 from sandboxes.errors import SandboxError
 from sandboxes.launch import Launch
@@ -34,8 +34,6 @@ from sandboxes.way_out import Egress, WayOut
 
 TAIL_LINES = 30
 MAX_LINE = 500
-MAX_FILES = 1_000_000
-"""The largest environments of science have a tenth of it."""
 WATCH_EVERY_S = 1.0
 WATCH_SHARE = 4
 """A look at a large environment takes long; we rest this many times as long after it."""

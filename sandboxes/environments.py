@@ -5,6 +5,7 @@ and is done again. Above: the supervisor. Below: `build`.
 """
 
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,8 +18,8 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from sandboxes import build, tree
-from sandboxes.build import Site, Tools
-from sandboxes.build_step import MAX_FILES, BuildFailed, Progress, excess, run_step
+from sandboxes.build import MAX_FILES, Built, Site, Tools
+from sandboxes.build_step import BuildFailed, Progress, excess, run_step
 from sandboxes.errors import SandboxError
 from sandboxes.recipe import Recipe, key_of
 
@@ -51,6 +52,7 @@ class Environments:
         self._root = root
         self._tools = tools
         self._builds: dict[str, _Build] = {}
+        self._built: dict[str, Built] = {}
         self._seats = anyio.Semaphore(BUILDS_AT_ONCE)
         self._group: TaskGroup | None = None
 
@@ -86,6 +88,7 @@ class Environments:
             await self._builds[key].done.wait()
         if key not in self._builds:
             if site.is_ready():
+                await self._note(site)
                 return site.files
             assert self._group is not None
             self._builds[key] = _Build()
@@ -104,6 +107,14 @@ class Environments:
             raise BuildFailed("the gateway is being stopped", (), lasting=False)
         return site.files
 
+    def built(self, recipe: Recipe) -> Built | None:
+        """Return what is known of the environment of a recipe; None before somebody needed it."""
+        return self._built.get(self.key(recipe))
+
+    async def _note(self, site: Site) -> None:
+        if site.folder.name not in self._built:
+            self._built[site.folder.name] = await to_thread.run_sync(build.read_stamp, site)
+
     async def collect(self, used: Iterable[Recipe]) -> tuple[str, ...]:
         """Remove the environments that none of these recipes names; return their keys."""
         kept = {self.key(recipe) for recipe in used} | set(self._builds)
@@ -111,6 +122,8 @@ class Environments:
         unused = [f for f in folders if f.name not in kept and f.name != CACHE and f.is_dir()]
         # All are renamed in one turn of the loop, so that nobody is given half of a folder.
         going = [f.rename(f.with_name(f".{f.name.lstrip('.')}")) for f in unused]
+        for folder in unused:
+            self._built.pop(folder.name, None)
         for folder in going:
             await to_thread.run_sync(partial(shutil.rmtree, folder, ignore_errors=True))
         return tuple(folder.name for folder in unused if not folder.name.startswith("."))
@@ -149,7 +162,9 @@ class Environments:
         over = await to_thread.run_sync(excess, site, self._tools.max_bytes)
         if over is not None:
             raise BuildFailed(over, (), lasting=True)
-        await to_thread.run_sync(build.write_stamp, recipe, site)
+        await to_thread.run_sync(build.write_stamp, recipe, site, time.time_ns() // 1_000_000)
+        self._built.pop(site.folder.name, None)
+        await self._note(site)
 
     async def _trim(self, cache: Path) -> None:
         """Empty a download cache that is larger than an environment may be, if nobody uses it."""

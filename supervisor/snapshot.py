@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandboxes.build import Built
+from sandboxes.environments import Environments
 from sandboxes.launch import StartKind
 from sandboxes.policy import Level, Network
+from sandboxes.recipe import declared_packages
 from supervisor.crash import CrashReport
 from supervisor.events import ServerState
 from supervisor.slot import Slot
@@ -46,12 +49,17 @@ class ServerSnapshot:
     """Through the proxy for granted hosts, since the supervisor began."""
     bytes_in: int = 0
     last_crash: CrashReport | None = None
+    environment: Built | None = None
+    """What its packages are installed in; None: the shipped one, or one that is not built yet."""
+    packages: tuple[str, ...] = ()
+    """What it declares."""
     rejected: str | None = None
     """Why newer code than that of the present child is not running."""
 
 
-def take(slot: Slot, level: Level) -> ServerSnapshot:
+def take(slot: Slot, level: Level, environments: Environments) -> ServerSnapshot:
     """Return a slot as it is now; `level` is the one its children run at."""
+    recipe = slot.spec.recipe
     child = slot.current
     counters = child.link.counters if child else None
     return ServerSnapshot(
@@ -79,5 +87,7 @@ def take(slot: Slot, level: Level) -> ServerSnapshot:
         bytes_out=slot.outlet.traffic.bytes_out,
         bytes_in=slot.outlet.traffic.bytes_in,
         last_crash=slot.crashes.newest,
+        environment=environments.built(recipe) if recipe else None,
+        packages=declared_packages(recipe),
         rejected=slot.rejected,
     )

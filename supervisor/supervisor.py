@@ -201,7 +201,7 @@ class Supervisor:
         slot = self.slot(name)
         with anyio.move_on_after(timeout_s):
             await slot.settled()
-        return take(slot, self._config.level)
+        return take(slot, self._config.level, self._environments)
 
     def slot(self, name: str) -> Slot:
         """Return a server's slot.
@@ -220,11 +220,13 @@ class Supervisor:
         Raises:
             UnknownServer.
         """
-        return take(self.slot(name), self._config.level)
+        return take(self.slot(name), self._config.level, self._environments)
 
     def snapshots(self) -> tuple[ServerSnapshot, ...]:
         """Return all servers as they are now, by name."""
-        return tuple(take(self._slots[name], self._config.level) for name in self.names)
+        return tuple(
+            take(self._slots[name], self._config.level, self._environments) for name in self.names
+        )
 
     def metrics(self, name: str) -> ServerMetrics:
         """Return what a server uses and how it answers, with a short history.

@@ -1,11 +1,14 @@
-"""``status``: every server on one line."""
+"""``status``: every server on one line, and below what a line has no room for."""
 
 from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from gateway.cli.client import request_local
 from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 from gateway.cli.table import format_table
+from gateway.domain.units import instant, size
 
 MIB = 1024 * 1024
 HEADINGS = (
@@ -51,7 +54,27 @@ def run(args: Namespace) -> int:
         for each in servers
     ]
     print(format_table(HEADINGS, rows) if rows else "No servers.")
+    for each in servers:
+        for note in notes(each):
+            print(f"{each['name']}: {note}")
     return Exit.OK
+
+
+def notes(server: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the table has no room for: hosts that it may reach or was refused, packages."""
+    if server["hosts"]:
+        moved = f"{size(server['bytes_out'])} out, {size(server['bytes_in'])} in"
+        yield f"may reach {', '.join(server['hosts'])} ({moved})"
+    if server["refused_hosts"]:
+        yield f"was refused {', '.join(server['refused_hosts'])}"
+    if server["packages"]:
+        yield f"has packages of its own: {', '.join(server['packages'])} ({_built(server)})"
+
+
+def _built(server: Mapping[str, Any]) -> str:
+    if server["environment_built_at"] is None or server["environment_bytes"] is None:
+        return "not built yet"
+    return f"{size(server['environment_bytes'])}, built {instant(server['environment_built_at'])}"
 
 
 def _number(value: float | None, unit: int = 1) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from gateway.dashboard.sparkline import sparkline
 from gateway.domain.run import Run, RunStatus
-from sandboxes.policy import MIB
+from gateway.domain.units import instant, size
+from sandboxes.policy import MIB, NetworkMode
 from supervisor.events import ServerState
 from supervisor.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
@@ -15,6 +15,7 @@ from supervisor.snapshot import ServerSnapshot
 NONE = "-"
 ERROR_LENGTH = 160
 CRASH_LINES = 10
+SHOWN_HOSTS = 3
 
 
 class Tone(StrEnum):
@@ -59,6 +60,14 @@ class ServerRow:
     network: str
     hosts: str
     """Those it may reach, where it may reach only some."""
+    refused: str
+    """The last hosts that it asked for in vain."""
+    traffic: str
+    """What went through its proxy; empty without one."""
+    packages: str
+    """Of an environment of its own; empty where it has the shipped one."""
+    environment: str
+    """How large that is and when it was built."""
     generation: str
     pid: str
     uptime: str
@@ -141,11 +150,6 @@ def milliseconds(amount: float | None) -> str:
     return f"{amount:.3g} ms" if amount < 1000 else f"{amount / 1000:.3g} s"
 
 
-def instant(ms: int) -> str:
-    """Return an instant as ``2026-11-22 07:35:08 UTC``."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
 def _server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
     crash = snapshot.last_crash
     return ServerRow(
@@ -157,6 +161,10 @@ def _server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
         level=snapshot.level.value,
         network=snapshot.network.mode.value,
         hosts=", ".join(snapshot.network.hosts),
+        refused=", ".join(snapshot.refused_hosts[-SHOWN_HOSTS:]),
+        traffic=_traffic(snapshot),
+        packages=", ".join(snapshot.packages),
+        environment=_environment(snapshot),
         generation=str(snapshot.generation) if snapshot.generation else NONE,
         pid=NONE if snapshot.pid is None else str(snapshot.pid),
         uptime=duration(snapshot.uptime_s),
@@ -174,6 +182,19 @@ def _server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
         memory_line=sparkline([point.private_bytes for point in metrics.fine]),
         latency=milliseconds(metrics.latency.p95_ms),
     )
+
+
+def _traffic(snapshot: ServerSnapshot) -> str:
+    if snapshot.network.mode is not NetworkMode.HOSTS:
+        return ""
+    return f"{size(snapshot.bytes_out)} out, {size(snapshot.bytes_in)} in"
+
+
+def _environment(snapshot: ServerSnapshot) -> str:
+    built = snapshot.environment
+    if built is None or built.bytes is None or built.at is None:
+        return "not built yet" if snapshot.packages else ""
+    return f"{size(built.bytes)}, built {instant(built.at)}"
 
 
 def _run_row(run: Run) -> RunRow:

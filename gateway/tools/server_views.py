@@ -9,8 +9,7 @@ from gateway.servers.fault import Fault, read_fault
 from gateway.tools.metric_views import HistoryView, MetricsView, view_metrics
 from gateway.tools.names import Live, exposed_names
 from gateway.tools.views import iso_or_none
-from sandboxes.policy import Network, NetworkMode
-from sandboxes.recipe import declared_packages
+from sandboxes.policy import MIB, Network, NetworkMode
 from supervisor.snapshot import ServerSnapshot
 
 
@@ -51,6 +50,8 @@ class ServerView:
     network: str
     environment: str
     """shipped, or own: packages of its own."""
+    environment_built_at: str | None
+    environment_mb: float | None
     packages: list[str]
     generation: int
     pid: int | None
@@ -66,6 +67,9 @@ class ServerView:
     """Why newer code than that of the present process is not running."""
     refused_hosts: list[str]
     """The last ones it asked for without a grant."""
+    bytes_out: int
+    """Through the proxy for its hosts."""
+    bytes_in: int
     metrics: MetricsView
     tools: list[str]
     missing_credentials: list[str]
@@ -163,6 +167,7 @@ def live_tools(snapshots: tuple[ServerSnapshot, ...]) -> Live:
 def view_server(report: ServerReport) -> ServerView:
     """Return a server as tools list it."""
     seen, recipe = report.snapshot, report.spec.recipe
+    built = seen.environment
     return ServerView(
         name=seen.name,
         kind=seen.kind,
@@ -173,7 +178,9 @@ def view_server(report: ServerReport) -> ServerView:
         sandbox=seen.level,
         network=_network(report.spec.network),
         environment="shipped" if recipe is None else "own",
-        packages=list(declared_packages(recipe)),
+        environment_built_at=iso_or_none(built.at) if built else None,
+        environment_mb=round(built.bytes / MIB, 1) if built and built.bytes is not None else None,
+        packages=list(seen.packages),
         generation=seen.generation,
         pid=seen.pid,
         start=seen.start,
@@ -186,6 +193,8 @@ def view_server(report: ServerReport) -> ServerView:
         last_exit=seen.last_exit,
         rejected=seen.rejected,
         refused_hosts=list(seen.refused_hosts),
+        bytes_out=seen.bytes_out,
+        bytes_in=seen.bytes_in,
         metrics=view_metrics(report.metrics),
         tools=[tool.name for tool in view_tools(seen)],
         missing_credentials=list(report.missing),

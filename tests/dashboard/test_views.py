@@ -1,8 +1,16 @@
 """Numbers as people read them."""
 
+from dataclasses import replace
+
 import pytest
 
-from gateway.dashboard.views import duration, instant, mebibytes, milliseconds, money
+from gateway.cli.status import notes
+from gateway.dashboard.views import duration, mebibytes, milliseconds, money, server_rows
+from gateway.domain.units import instant, size
+from gateway.local_routes import view_server
+from sandboxes.build import Built
+from sandboxes.policy import MIB, Network, NetworkMode
+from tests.dashboard.parts import METRICS, SNAPSHOT
 
 
 @pytest.mark.parametrize(
@@ -37,3 +45,45 @@ def test_use_is_shown_with_its_unit() -> None:
     assert (mebibytes(None), mebibytes(18_664_653)) == ("-", "17.8 MiB")
     shown = [milliseconds(value) for value in (None, 0.4213, 42.13, 421.3, 1534.2)]
     assert shown == ["-", "0.421 ms", "42.1 ms", "421 ms", "1.53 s"]
+
+
+def test_sizes_are_short() -> None:
+    """Ours."""
+    amounts = (0, 1023, 3174, 20 * MIB, 1536 * MIB)
+    assert [size(each) for each in amounts] == [
+        "0 B", "1023 B", "3.1 KiB", "20.0 MiB", "1.5 GiB",
+    ]  # fmt: skip
+
+
+def test_an_owner_sees_why_a_call_to_a_host_failed() -> None:
+    """Ours: what is granted, what was refused, what went through, in page and command line."""
+    seen = replace(
+        SNAPSHOT,
+        network=Network(NetworkMode.HOSTS, ("api.example.com",)),
+        refused_hosts=tuple(f"h{number}.example.com:443" for number in range(5)),
+        bytes_out=3174,
+        bytes_in=20 * MIB,
+        packages=("httpx>=0.28",),
+        environment=Built("key", 1_795_330_000_000, 34 * MIB),
+    )
+    (row,) = server_rows([seen], lambda name: METRICS)
+    assert row.refused == "h2.example.com:443, h3.example.com:443, h4.example.com:443"
+    assert (row.hosts, row.traffic) == ("api.example.com", "3.1 KiB out, 20.0 MiB in")
+    assert row.packages == "httpx>=0.28"
+    assert row.environment == "34.0 MiB, built 2026-11-22 06:46:40 UTC"
+    assert list(notes(view_server(seen, METRICS))) == [
+        "may reach api.example.com (3.1 KiB out, 20.0 MiB in)",
+        f"was refused {', '.join(seen.refused_hosts)}",
+        "has packages of its own: httpx>=0.28 (34.0 MiB, built 2026-11-22 06:46:40 UTC)",
+    ]
+
+
+def test_a_plain_server_has_nothing_to_add() -> None:
+    """Ours: no network, the shipped environment; packages that are not there yet say so."""
+    (row,) = server_rows([SNAPSHOT], lambda name: METRICS)
+    assert (row.traffic, row.refused, row.packages, row.environment) == ("", "", "", "")
+    assert list(notes(view_server(SNAPSHOT, METRICS))) == []
+    unbuilt = replace(SNAPSHOT, packages=("toy",))
+    assert list(notes(view_server(unbuilt, METRICS))) == [
+        "has packages of its own: toy (not built yet)"
+    ]

@@ -162,6 +162,8 @@ def test_packages_come_change_and_go_with_their_servers(tmp_path: Path, index: I
         assert first["server"]["state"] == "ready", first
         assert create(place, "second", RAW, dependencies=["toy==1.0"])["ok"]
         (shared,) = environments(place)
+        assert first["server"]["environment_mb"] > 0
+        assert first["server"]["environment_built_at"].startswith("20")
         assert ask(place, "mcp__second__value") == 1
 
         wrong = {"name": "first", "dependencies": ["toy==3.0"]}

@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import sys
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -132,8 +133,13 @@ async def test_an_environment_is_built_once_and_is_there_the_next_time(
     assert (libraries(first) / "toy.py").read_text("utf-8") == "VALUE = 1\n"
     asked = len(index.asked)
     async with opened(home, index) as environments:
+        assert environments.built(TOY) is None
         assert await environments.ensure(TOY, ignore) == first
+        built = environments.built(TOY)
     assert len(index.asked) == asked
+    assert built is not None and built.key == first.parent.name
+    assert built.at is not None and abs(built.at / 1000 - time.time()) < GUARD_S
+    assert built.bytes is not None and built.bytes > 0
 
 
 async def test_modules_are_compiled_and_readable_and_belong_to_no_server(
