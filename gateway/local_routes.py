@@ -12,7 +12,9 @@ from gateway.auth.guard import Guard
 from gateway.auth.machine_tokens import InvalidToken, make_token, no_such_token, view_token
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
+from gateway.sandbox_notice import sandbox_notice
 from gateway.store import Store
+from sandboxes.policy import Level
 from supervisor.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.supervisor import Supervisor
@@ -26,12 +28,18 @@ class LocalRoutes:
     """The handlers, with what they need."""
 
     def __init__(
-        self, store: Store, guard: Guard, sessions: Sessions, supervisor: Supervisor
+        self,
+        store: Store,
+        guard: Guard,
+        sessions: Sessions,
+        supervisor: Supervisor,
+        level: Level,
     ) -> None:
         self._store = store
         self._guard = guard
         self._sessions = sessions
         self._supervisor = supervisor
+        self._level = level
 
     def app(self) -> Quart:
         """Return the routes."""
@@ -46,8 +54,8 @@ class LocalRoutes:
         return app
 
     async def status(self) -> Answer:
-        """The health of every server."""
-        return {"servers": self._servers()}
+        """The health of every server, and what is not confined."""
+        return {"servers": self._servers(), "notice": sandbox_notice(self._level)}
 
     def _servers(self) -> list[Answer]:
         seen = self._supervisor.snapshots()
@@ -79,9 +87,11 @@ class LocalRoutes:
         return {"path": f"/login?key={self._sessions.issue_link_key()}"}
 
 
-def build_local(store: Store, guard: Guard, sessions: Sessions, supervisor: Supervisor) -> Quart:
+def build_local(
+    store: Store, guard: Guard, sessions: Sessions, supervisor: Supervisor, level: Level
+) -> Quart:
     """Return the application for everything below ``/local``."""
-    return LocalRoutes(store, guard, sessions, supervisor).app()
+    return LocalRoutes(store, guard, sessions, supervisor, level).app()
 
 
 def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:

@@ -32,6 +32,7 @@ from gateway.jobs.work_folders import Retention
 from gateway.local_routes import build_local
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
+from gateway.sandbox_notice import sandbox_notice
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store, StoreError
@@ -140,7 +141,13 @@ def _gateway(
         return await store.runs.list(limit=RECENT_RUNS)
 
     dashboard = build_dashboard(
-        Sources(supervisor.snapshots, supervisor.metrics, recent_runs, time.monotonic),
+        Sources(
+            supervisor.snapshots,
+            supervisor.metrics,
+            recent_runs,
+            time.monotonic,
+            sandbox_notice(settings.sandbox),
+        ),
         sessions=sessions,
         origins=origins,
     )
@@ -153,7 +160,7 @@ def _gateway(
         sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
         relay=relay,
         webhooks=build_intake(store, services.runner),
-        local=cast(Asgi, build_local(store, guard, sessions, supervisor)),
+        local=cast(Asgi, build_local(store, guard, sessions, supervisor, settings.sandbox)),
     )
     router = Router(rooms, guard=guard, origins=origins, ready=loaded.is_set)
     return Gateway(

@@ -24,6 +24,7 @@ from gateway.errors import CannotStart
 from gateway.listening import CannotListen, listen, url_of
 from gateway.local import GatewayLock, LiveGateway, publish, withdraw
 from gateway.main import Gateway, build
+from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
 from gateway.shutdown import DRAIN_S, Shutdown
 from gateway.stdio import BridgeEnded, pass_messages, stdin_is_pipe
@@ -57,6 +58,8 @@ def serve(settings: Settings) -> int:
         )
     os.umask(PRIVATE)
     _log_to_stderr()
+    if notice := sandbox_notice(settings.sandbox):
+        log.warning("%s", notice)
     with GatewayLock(settings.home):
         try:
             asyncio.run(_serve(settings))

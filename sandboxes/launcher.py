@@ -20,7 +20,8 @@ from sandboxes import handover, keeper, kernel, landlock, seccomp
 
 REFUSED = 97
 FIRST_INHERITED_FD = 3
-EVERY_FD = 2**31 - 1
+EVERY_FD = 2**31 - 1 if sys.platform == "linux" else os.sysconf("SC_OPEN_MAX")
+"""Linux closes a range at once; elsewhere each number is one call."""
 NICENESS = 5
 """A third of the gateway's share of a processor that both want; see sched(7)."""
 WRAPPER_IGNORES = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -6,6 +6,7 @@ The owner of a server's DATA_DIR is the record of its uid. No link in such a fol
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from sandboxes.errors import ForeignOwner, SandboxError
@@ -15,6 +16,8 @@ UID_BASE = 70_000
 UID_SPAN = 10_000
 """Users that may be handed out above the base."""
 MAX_ENTRIES = 1_000_000
+WAY = 0o711
+"""Entered by all, listed by us alone."""
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -49,7 +52,8 @@ def make_folders(data_dir: Path, private: Path, uid: int | None) -> None:
     """
     for folder in (data_dir, private):
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_way(folder.parent)
+            folder.mkdir(mode=0o700, exist_ok=True)
         except FileExistsError as error:
             raise SandboxError(f"{folder} is not a folder; move it away.") from error
     owner = uid if os.geteuid() == 0 else None
@@ -57,6 +61,18 @@ def make_folders(data_dir: Path, private: Path, uid: int | None) -> None:
         give(data_dir, owner)
         give(private, owner)
     _make_tmp(private, owner)
+
+
+def _make_way(folder: Path) -> None:
+    """Make a folder and those above it; the server's user may go through them, whatever our umask.
+
+    Level reduced as root has no other way to DATA_DIR. What exists already stays as it is.
+    """
+    if not folder.is_dir():
+        _make_way(folder.parent)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=WAY)
+            folder.chmod(WAY)
 
 
 def _make_tmp(private: Path, uid: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sandboxes.policy import NetworkMode
+from sandboxes.policy import Level, NetworkMode
 
 READ_ONLY = (
     "/usr",
@@ -34,3 +34,15 @@ def covers(path: Path) -> bool:
 def resolver(mode: NetworkMode) -> tuple[str, ...]:
     """Return the files of name resolution, for a child that has the machine's network."""
     return RESOLVER if mode is NetworkMode.FULL else ()
+
+
+def unsupported(platform: str, level: Level) -> str | None:
+    """Return why nothing starts on this `sys.platform` in one sentence, None where it does."""
+    if platform.startswith("linux") or (platform == "darwin" and level is Level.OFF):
+        return None
+    if platform == "darwin":
+        return (
+            f"SANDBOX={level} needs Linux; on macOS Claude Runner starts with SANDBOX=off alone, "
+            f"which nobody has tested there."
+        )
+    return f"Claude Runner needs Linux, and this is {platform}; run it in a virtual machine."

@@ -29,7 +29,6 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
 }
 """All that is in the memory of every child; none of it is a secret."""
-SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 KILLED = -signal.SIGKILL
 EXIT_TEXT_BYTES = 64
 END_WITHIN_S = 5.0
@@ -314,7 +313,9 @@ def _sealed(content: object, opened: ExitStack) -> int:
     text = memoryview(json.dumps(content).encode())
     while text:
         text = text[os.write(descriptor, text) :]
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
+    # Named here: macOS has none, and imports this module as well.
+    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
     return descriptor
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from contextlib import ExitStack, suppress
 from typing import Protocol
 
@@ -83,7 +84,7 @@ class ColdProcess:
             )
             ours.pop_all()
         self.pid = self._popen.pid
-        self.exit_fd = os.pidfd_open(self.pid)
+        self.exit_fd = _exit_of(self._popen)
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the group."""
@@ -94,6 +95,21 @@ class ColdProcess:
         """Return the exit status."""
         os.close(self.exit_fd)
         return self._popen.wait()
+
+
+def _exit_of(process: "subprocess.Popen[bytes]") -> int:
+    """Return a descriptor that is readable once the process is gone."""
+    if hasattr(os, "pidfd_open"):
+        return os.pidfd_open(process.pid)
+    # Only Linux has that: elsewhere a thread waits, and its end of a pipe closes.
+    reading, writing = os.pipe()
+
+    def wait() -> None:
+        process.wait()
+        os.close(writing)
+
+    threading.Thread(target=wait, name=f"end of {process.pid}", daemon=True).start()
+    return reading
 
 
 def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import sandboxes
@@ -14,6 +15,7 @@ import supervisor
 from gateway.cli.exits import Exit
 from gateway.cli.home import read_settings
 from gateway.local import GatewayStarting, find_live
+from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
 from gateway.variables import CHECKOUT
 from sandboxes import probe
@@ -21,7 +23,15 @@ from sandboxes.policy import Level
 
 PROCESSES = Path("/proc/self/stat")
 ROLLUP = Path("/proc/self/smaps_rollup")
-MARKS = {True: "ok", False: "PROBLEM"}
+
+
+class Grade(StrEnum):
+    """How good a finding is."""
+
+    OK = "ok"
+    WARNING = "WARNING"
+    """As asked for, and worth saying every time."""
+    PROBLEM = "PROBLEM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,7 @@ class Finding:
     """One thing that was looked at."""
 
     subject: str
-    good: bool
+    grade: Grade
     text: str
 
 
@@ -37,8 +47,8 @@ def run(args: Namespace) -> int:
     """Print every finding; fail when one is a problem."""
     findings = list(examine(read_settings(args)))
     for finding in findings:
-        print(f"{MARKS[finding.good]:<8} {finding.subject:<13} {finding.text}")
-    return Exit.OK if all(finding.good for finding in findings) else Exit.FAILED
+        print(f"{finding.grade:<8} {finding.subject:<13} {finding.text}")
+    return Exit.FAILED if any(each.grade is Grade.PROBLEM for each in findings) else Exit.OK
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -55,17 +65,21 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _fine(subject: str, text: str) -> Finding:
-    return Finding(subject, good=True, text=text)
+    return Finding(subject, Grade.OK, text)
 
 
 def _problem(subject: str, text: str) -> Finding:
-    return Finding(subject, good=False, text=text)
+    return Finding(subject, Grade.PROBLEM, text)
+
+
+def _check(subject: str, good: bool, text: str) -> Finding:  # noqa: FBT001 - a value, not a switch
+    return _fine(subject, text) if good else _problem(subject, text)
 
 
 def _python() -> Finding:
     version = ".".join(str(part) for part in sys.version_info[:3])
     good = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    return Finding("python", good, f"{version} at {sys.executable}; 3.11 to 3.13 are supported")
+    return _check("python", good, f"{version} at {sys.executable}; 3.11 to 3.13 are supported")
 
 
 def _imports() -> Finding:
@@ -82,7 +96,7 @@ def _bubblewrap(wanted: Level) -> Finding:
     if found:
         return _fine("bubblewrap", found)
     advice = "not found: apt-get install bubblewrap"
-    return Finding("bubblewrap", wanted is not Level.STRONG, advice)
+    return _check("bubblewrap", wanted is not Level.STRONG, advice)
 
 
 def _levels(settings: Settings) -> Iterator[Finding]:
@@ -93,12 +107,12 @@ def _levels(settings: Settings) -> Iterator[Finding]:
         reason = probe.problem(level, uid_base=settings.sandbox_uid_base)
         if reason is not None:
             note = "" if wanted else "; SANDBOX does not ask for it"
-            yield Finding(subject, not wanted, f"cannot be had: {reason}{note}")
+            yield _check(subject, not wanted, f"cannot be had: {reason}{note}")
         else:
             note = "; SANDBOX asks for it" if wanted else ""
             yield _fine(subject, f"a probe child started confined{note}")
-    if settings.sandbox is Level.OFF:
-        yield _fine("level off", "SANDBOX asks for it: servers can do whatever you can")
+    if notice := sandbox_notice(settings.sandbox):
+        yield Finding("sandbox", Grade.WARNING, notice)
 
 
 def _limits(level: Level) -> Finding:
@@ -118,7 +132,7 @@ def _key_file(path: Path) -> Finding:
         return _problem("master key", f"{path} cannot be read ({error.strerror})")
     private = stat.S_ISREG(status.st_mode) and not status.st_mode & 0o077
     advice = "" if private else " must be a regular file that only you can read: chmod 600"
-    return Finding("master key", private, f"{path}{advice}")
+    return _check("master key", private, f"{path}{advice}")
 
 
 def _database(settings: Settings) -> Finding:
@@ -128,7 +142,7 @@ def _database(settings: Settings) -> Finding:
     if not path.exists():
         return _fine("database", f"{path} will be made at the first start")
     usable = os.access(path, os.R_OK | os.W_OK)
-    return Finding("database", usable, str(path) if usable else f"{path} is not writable for us")
+    return _check("database", usable, str(path) if usable else f"{path} is not writable for us")
 
 
 def _api_key(settings: Settings) -> Finding:

@@ -1,6 +1,7 @@
 """``serve``: become the gateway of the home, or, for an MCP client on stdio, a bridge to it."""
 
 import importlib
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from gateway.local import GatewayStarting, HomeTaken, LiveGateway, find_live
 from gateway.settings import Settings
 from gateway.stdio import BridgeEnded, bridge, stdin_is_pipe
 from gateway.variables import Transport
+from sandboxes import system
 
 STDIO = frozenset({Transport.STDIO, Transport.BOTH})
 START_WAIT_S = 15.0
@@ -28,6 +30,8 @@ def run(args: Namespace) -> int:
 
 def serve_or_bridge(settings: Settings) -> int:
     """Take the home and serve; where it is taken, be a bridge to its holder. Raises HomeTaken."""
+    if reason := system.unsupported(sys.platform, settings.sandbox):
+        raise Failure(Exit.WRONG_USE, reason)
     try:
         _check_free(settings.home)
         # The whole gateway is imported only by the process that becomes it.

@@ -32,8 +32,11 @@ HEADINGS = (
 def run(args: Namespace) -> int:
     """Print where the gateway listens and a table of its servers."""
     live = live_gateway(args)
-    servers = request_local(live, "GET", "status")["servers"]
+    status = request_local(live, "GET", "status")
+    servers = status["servers"]
     print(f"Gateway {live.version} at {live.url}, process {live.pid}")
+    if status["notice"]:
+        print(f"WARNING: {status['notice']}")
     rows = [
         (
             each["name"],

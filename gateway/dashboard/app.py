@@ -29,6 +29,8 @@ class Sources:
     metrics: Callable[[str], ServerMetrics]
     recent_runs: Callable[[], Awaitable[tuple[Run, ...]]]
     monotonic: Callable[[], float]
+    notice: str | None = None
+    """One sentence that every page shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,11 @@ def build_dashboard(sources: Sources, *, sessions: Sessions, origins: Origins) -
     async def secure(response: Response) -> Response:
         return add_security_headers(response, https=origins.is_https(request.scheme, request.host))
 
+    def shared() -> dict[str, str | None]:
+        return {"notice": sources.notice}
+
     live = LiveFragment(render_health, sources.monotonic)
+    app.context_processor(shared)
     app.before_request(check_names)
     app.after_request(secure)
     app.register_error_handler(HTTPException, _error_page)

@@ -10,6 +10,7 @@ from fastmcp import FastMCP
 from fastmcp.decorators import get_fastmcp_meta
 from fastmcp.tools.function_tool import FunctionTool, ToolMeta
 
+from gateway.sandbox_notice import sandbox_notice
 from gateway.tools.crashes import CrashTools
 from gateway.tools.credentials import CredentialTools
 from gateway.tools.discovery import DiscoveryTools
@@ -44,7 +45,7 @@ def build_mcp(services: Services) -> FastMCP[Any]:
     """Return the MCP server with every management tool."""
     mcp: FastMCP[Any] = FastMCP(
         NAME,
-        INSTRUCTIONS,
+        " ".join(filter(None, (INSTRUCTIONS, sandbox_notice(services.settings.sandbox)))),
         version=read_version(),
         middleware=[OneSentence(), ScopeGate()],
         mask_error_details=True,

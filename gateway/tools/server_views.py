@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.sandbox_notice import sandbox_notice
 from gateway.servers import CredentialStatus, ServerReport
 from gateway.servers.fault import Fault, read_fault
 from gateway.tools.metric_views import HistoryView, MetricsView, view_metrics
@@ -47,6 +48,8 @@ class ServerView:
     state: str
     reason: str
     sandbox: str
+    sandbox_notice: str | None
+    """What is not confined, where the level is not the default."""
     network: str
     environment: str
     """shipped, or own: packages of its own."""
@@ -176,6 +179,7 @@ def view_server(report: ServerReport) -> ServerView:
         state=seen.state,
         reason=seen.reason,
         sandbox=seen.level,
+        sandbox_notice=sandbox_notice(seen.level),
         network=_network(report.spec.network),
         environment="shipped" if recipe is None else "own",
         environment_built_at=iso_or_none(built.at) if built else None,
