@@ -62,7 +62,9 @@ class Servers:
         fixed_dir: Path,
         dynamic_dir: Path,
         state_dir: Path,
+        seat_s: float = SEAT_S,
     ) -> None:
+        """`seat_s`: how long one server's start may keep others from being loaded."""
         self._supervisor = supervisor
         self._store = store
         self._credentials = credentials
@@ -70,6 +72,7 @@ class Servers:
         self._history = History(store.server_versions)
         self._shelf = Shelf(fixed_dir, dynamic_dir)
         self._state_dir = state_dir
+        self._seat_s = seat_s
         self._specs: dict[str, ServerSpec] = {}
         self._tried: dict[str, str] = {}
         self._turns: dict[str, anyio.Lock] = {}
@@ -87,7 +90,7 @@ class Servers:
         async def load(spec: ServerSpec) -> None:
             # A silent server gives its seat up and goes on starting.
             async with seats:
-                with anyio.move_on_after(SEAT_S):
+                with anyio.move_on_after(self._seat_s):
                     await self._apply(spec)
 
         async with anyio.create_task_group() as group:
