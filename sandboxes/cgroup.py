@@ -46,15 +46,18 @@ def open_delegated() -> "Cgroups | None":
 
 def find_delegated(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> Path | None:
     """Return the group that was handed to us with all that we need, or None."""
+    group = own_group(membership, mount)
+    return group if group is not None and missing(group) is None else None
+
+
+def own_group(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> Path | None:
+    """Return the group of this process in the cgroup v2 tree, or None where there is none."""
     try:
         lines = membership.read_text("utf-8").splitlines()
     except OSError:
         return None
     own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), None)
-    if own is None:
-        return None
-    group = mount / own
-    return group if missing(group) is None else None
+    return None if own is None else mount / own
 
 
 def missing(group: Path) -> str | None:

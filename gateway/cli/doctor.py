@@ -1,5 +1,6 @@
 """``doctor``: what this machine offers, one line per finding."""
 
+import json
 import os
 import shutil
 import stat
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import sandboxes
 import supervisor
+from gateway.cli.doctor_trials import trials
 from gateway.cli.exits import Exit
 from gateway.cli.home import read_settings
 from gateway.local import GatewayStarting, find_live
@@ -46,9 +48,17 @@ class Finding:
 def run(args: Namespace) -> int:
     """Print every finding; fail when one is a problem."""
     findings = list(examine(read_settings(args)))
-    for finding in findings:
-        print(f"{finding.grade:<8} {finding.subject:<13} {finding.text}")
+    if args.json:
+        print(json.dumps([_as_json(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            print(f"{finding.grade:<8} {finding.subject:<13} {finding.text}")
     return Exit.FAILED if any(each.grade is Grade.PROBLEM for each in findings) else Exit.OK
+
+
+def _as_json(finding: Finding) -> dict[str, str]:
+    grade = finding.grade.value.lower()
+    return {"subject": finding.subject, "grade": grade, "text": finding.text}
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -58,6 +68,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _bubblewrap(settings.sandbox)
     yield from _levels(settings)
     yield _limits(settings.sandbox)
+    for trial in trials(settings):
+        yield (
+            _fine(trial.subject, trial.text) if trial.good else _problem(trial.subject, trial.text)
+        )
     yield _key_file(settings.master_key_file)
     yield _database(settings)
     yield _api_key(settings)
@@ -120,7 +134,7 @@ def _limits(level: Level) -> Finding:
         return _problem("limits", f"{PROCESSES.parent} is missing: memory and disk are not watched")
     exact = "" if ROLLUP.exists() else "; shared memory is estimated, for the kernel tells no more"
     kind = "not confined, but " if level is Level.OFF else ""
-    return _fine("limits", f"{kind}memory, processes and disk are watched, without cgroups{exact}")
+    return _fine("limits", f"{kind}memory, processes and disk are watched{exact}")
 
 
 def _key_file(path: Path) -> Finding:

@@ -53,7 +53,8 @@ def build_parser() -> ArgumentParser:
     crash.add_argument(
         "which", metavar="N", nargs="?", type=int, default=1, help="1, the newest, unless given"
     )
-    _add(commands, "doctor", "check what this machine offers", "doctor")
+    doctor = _add(commands, "doctor", "check what this machine offers", "doctor")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     _add(commands, "dashboard-link", "print a one-time link to the dashboard", "dashboard_link")
     _add_token(commands)
     return parser

@@ -1,5 +1,6 @@
 """Commands when no gateway runs: what they can do alone, and how they refuse."""
 
+import json
 import sqlite3
 import sys
 
@@ -137,13 +138,19 @@ def test_doctor_finds_this_machine_fit(place: Place) -> None:
 
 
 def test_doctor_names_a_key_file_that_others_can_read(place: Place) -> None:
-    """Ours: a problem is exit status 1."""
+    """Ours: a problem is exit status 1; issue 3, 9: the rest is tried for real."""
     key = place.folder / "home.key"
     key.write_text("x", "utf-8")
     key.chmod(0o644)
-    done = place.run("doctor")
+    done = place.run("doctor", "--json")
     assert done.returncode == 1
-    assert "PROBLEM  master key" in done.stdout
+    found = {each["subject"]: each for each in json.loads(done.stdout)}
+    wrong = [name for name, each in found.items() if each["grade"] == "problem"]
+    assert wrong == ["master key"]
+    assert {"level strong", "level reduced", "hosts", "warm starts", "cgroup"} <= set(found)
+    if found["level strong"]["text"].startswith("a probe child started confined"):
+        assert found["hosts"]["text"].startswith("a probe child reached its granted host")
+        assert found["warm starts"]["text"] == "a warm process came up"
 
 
 def test_help_documents_the_exit_statuses() -> None:
