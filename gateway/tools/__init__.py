@@ -37,7 +37,8 @@ Claude Runner is a gateway on the user's own machine. It runs MCP servers that a
 (fixed) or that you write (dynamic), prompts on a schedule (jobs) and prompts that a POST starts
 (webhooks). Servers' tools are not in your own tool list: find them with search_tools, see their
 arguments with describe_tool, call them with invoke_internal_mcp_tool. To make a new tool, write a
-server with create_mcp_server and call it the same way in the same conversation. Jobs and webhooks
+server with create_mcp_server and call it the same way in the same conversation; test_mcp_server
+tries code before, update_mcp_server mends it, rollback_mcp_server takes it back. Jobs and webhooks
 run unattended without this conversation's context."""
 
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
@@ -41,6 +43,10 @@ class Connector:
         assert not result.is_error, result
         assert result.structured_content is not None
         return result.structured_content
+
+    async def versions(self) -> list[dict[str, Any]]:
+        """Return the server's versions, newest first."""
+        return (await self.call("list_server_versions", name="money"))["versions"]
 
     async def convert(self, amount: float, currency: str) -> str:
         """Call the server's tool in the same chat."""
@@ -114,7 +120,7 @@ async def tell(claude: Connector, file: Path) -> None:
     assert (back["ok"], back["version"]) == (True, 5)
     assert await claude.convert(4, "USD") == "5.0"
     assert file.read_text("utf-8") == fixed
-    versions = (await claude.call("list_server_versions", name="money"))["versions"]
+    versions = await claude.versions()
     assert [(v["number"], v["origin"], v["result"], v["restored"]) for v in versions] == [
         (5, "rolled_back", "worked", 2),
         (4, "updated", "worked", None),
@@ -124,3 +130,18 @@ async def tell(claude: Connector, file: Path) -> None:
     ]
     diff = await claude.call("diff_server_versions", name="money", old=4, new=5)
     assert "-    return amount * RATES[currency] / BASE / 0\n" in diff["diff"]
+
+    file.write_text(f"{fixed}raise RuntimeError('by hand')\n", "utf-8")
+    with anyio.fail_after(30):
+        while (await claude.versions())[0]["number"] < 6:
+            await anyio.lowlevel.checkpoint()
+    by_hand = (await claude.versions())[0]
+    assert (by_hand["origin"], by_hand["author"], by_hand["result"], by_hand["current"]) == (
+        "edited",
+        "folder",
+        "rejected",
+        True,
+    )
+    assert await claude.convert(4, "USD") == "5.0"
+    again = await claude.call("rollback_mcp_server", name="money")
+    assert (again["ok"], again["version"], file.read_text("utf-8")) == (True, 7, fixed)
