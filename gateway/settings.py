@@ -181,7 +181,9 @@ def _parse(variable: Variable[T], raw: str) -> T:
     try:
         return variable.parse(raw)
     except ValueError:
-        shown = "a value it does not accept" if variable.secret else repr(raw[:SHOWN_CHARACTERS])
+        # An address may hold a user and a password.
+        private = variable.secret or "@" in raw
+        shown = "a value it does not accept" if private else repr(raw[:SHOWN_CHARACTERS])
         raise SettingsError(variable.name, f"is {shown}; it accepts {variable.accepts}.") from None
 
 

@@ -7,6 +7,9 @@ from supervisor.crash import CrashReport
 INTERNAL_ERROR = -32603
 """JSON-RPC 2.0, section 5.1."""
 
+SHOWN_CHARACTERS = 64
+"""Of a name that somebody made up."""
+
 
 class SupervisorError(Exception):
     """Base of this package's errors."""
@@ -25,7 +28,8 @@ class UnknownServer(SupervisorError):
 
     def __init__(self, server: str, known: tuple[str, ...]) -> None:
         names = ", ".join(sorted(known)) or "none"
-        super().__init__(f"There is no server named {server!r}; known servers: {names}.")
+        shown = server if len(server) <= SHOWN_CHARACTERS else f"{server[:SHOWN_CHARACTERS]}..."
+        super().__init__(f"There is no server named {shown!r}; known servers: {names}.")
         self.server = server
         self.known = known
 

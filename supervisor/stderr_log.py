@@ -55,7 +55,8 @@ class StderrTail:
         return (*self._lines, *((_text(rest),) if rest else ()))[-TAIL_LINES:]
 
     def _keep(self, clean: bytes) -> None:
-        self._log.write_file(clean)
+        if trouble := self._log.write_file(clean):
+            self._lines.append(trouble)
         for line in clean.removesuffix(b"\n").split(b"\n")[-TAIL_LINES:]:
             self._lines.append(_text(line[:MAX_LINE_BYTES]))
 
@@ -70,6 +71,7 @@ class StderrLog:
         self._file: FileIO | None = None
         self._size = 0
         self._at_line_start = True
+        self._broken = False
 
     @property
     def path(self) -> Path:
@@ -114,9 +116,21 @@ class StderrLog:
             self._file.close()
             self._file = None
 
-    def write_file(self, data: bytes) -> None:
-        """Add to the file, each line with its time; the file makes room for itself."""
-        data = self._stamped(data)
+    def write_file(self, data: bytes) -> str | None:
+        """Add to the file, each line with its time; the file makes room for itself.
+
+        Returns why it cannot be written, the first time that it cannot; None else.
+        """
+        try:
+            self._write_file(self._stamped(data))
+        except OSError as error:
+            # A full disk must not end the reading of the pipe, which would stop the child.
+            told, self._broken = self._broken, True
+            return None if told else f"({self._path} cannot be written: {error.strerror})"
+        self._broken = False
+        return None
+
+    def _write_file(self, data: bytes) -> None:
         file = self._file or self._open()
         if self._size + len(data) > FILE_BYTES:
             self._rotate()

@@ -1,6 +1,7 @@
 """``call TOOL JSON``: one tool call through the live gateway, its result as JSON."""
 
 import json
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
@@ -10,9 +11,15 @@ from gateway.cli.client import Json, call_tool
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import live_gateway
 
+TAKES_SECRET = frozenset({"set_server_credential"})
+NOTHING = "{}"
+"""What the parser puts where no arguments are given."""
+TOOL_OF_SERVER = re.compile(r"[a-z0-9-]+:\w+|mcp__\w+")
+
 
 def run(args: Namespace) -> int:
     """Print the tool's structured result, or its content when it has none."""
+    _check(args.tool, args.arguments)
     arguments = _parse(sys.stdin.read() if args.arguments == "-" else args.arguments)
     result = call_tool(live_gateway(args), "/mcp", args.tool, arguments)
     print(json.dumps(answer_of(result), indent=2, ensure_ascii=False))
@@ -39,6 +46,22 @@ def value_of(result: Json) -> Any:
         except ValueError:
             return content[0]["text"]
     return content
+
+
+def _check(tool: str, arguments: str) -> None:
+    if tool in TAKES_SECRET and arguments not in ("-", NOTHING):
+        raise Failure(
+            Exit.WRONG_USE,
+            f"A credential does not belong on a command line, which every user of this machine can "
+            f"read; give the JSON on standard input: call {tool} - < FILE.",
+        )
+    if TOOL_OF_SERVER.fullmatch(tool):
+        payload = json.dumps({"tool": tool, "payload": {}})
+        raise Failure(
+            Exit.WRONG_USE,
+            f"call knows management tools alone; a server's tool is called by: "
+            f"call invoke_internal_mcp_tool '{payload}'.",
+        )
 
 
 def _parse(text: str) -> Mapping[str, Any]:

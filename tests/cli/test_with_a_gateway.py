@@ -51,6 +51,24 @@ def test_call_prints_the_result_as_json(live_place: Place) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        (("set_server_credential", '{"value": "s3cret"}'), "call set_server_credential - < FILE"),
+        (("adder:add", '{"a": 1}'), 'call invoke_internal_mcp_tool \'{"tool": "adder:add", '),
+        (("mcp__adder__add", "{}"), "call invoke_internal_mcp_tool '"),
+    ],
+)
+def test_call_that_cannot_be_meant_so_says_what_to_do(
+    place: Place, command: tuple[str, ...], advice: str
+) -> None:
+    """Ours: before any gateway is asked; a secret is not repeated."""
+    done = place.run("call", *command)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert advice in done.stderr
+    assert "s3cret" not in done.stderr
+
+
+@pytest.mark.parametrize(
     "command",
     [
         ("call", "no_such_tool"),

@@ -78,7 +78,12 @@ WRONG = {
     "MCP_TRANSPORT": ["tcp", "HTTP "],
     "HOST": ["http://localhost", "localhost:80", "a b", "a/b"],
     "PORT": ["65536", "-1", "http", "8080.0", "٣"],
-    "PUBLIC_URL": ["https://runner.example/mcp", "runner.example", "https://x?y=1"],
+    "PUBLIC_URL": [
+        "https://runner.example/mcp",
+        "runner.example",
+        "https://x?y=1",
+        "ftp://a:pass@x",
+    ],
     "OAUTH_CLIENT_ID": ["a b"],
     "OAUTH_CLIENT_SECRET": ["short"],
     "OAUTH_SECRET_KEY": ["short"],
