@@ -18,6 +18,7 @@ from gateway.asgi import Asgi, Rooms, Router
 from gateway.auth.guard import Guard
 from gateway.auth.origins import allowed_origins
 from gateway.auth.run_tokens import RunTokens
+from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
 from gateway.credentials import Credentials
 from gateway.dashboard import Dashboard, Sources, build_dashboard
@@ -63,6 +64,7 @@ class Gateway:
     dashboard: Dashboard
     sessions: Sessions
     runner: Runner
+    calls: Calls
     scheduler: Scheduler
     guard: Guard
     servers: Servers
@@ -92,6 +94,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         async with (
             KeptResults(settings.home) as results,
             _supervisor(settings, credentials, seen, base_url) as supervisor,
+            Calls() as calls,
         ):
             relay = ServerEndpoint(supervisor)
             async with Runner(
@@ -121,6 +124,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                     scheduler=Scheduler(store, runner, SystemClock()),
                     settings=settings,
                     results=results,
+                    calls=calls,
                     base_url=base_url,
                 )
                 yield _gateway(services, guard, relay, seen, loaded)
@@ -169,6 +173,7 @@ def _gateway(
         dashboard=dashboard,
         sessions=sessions,
         runner=services.runner,
+        calls=services.calls,
         scheduler=services.scheduler,
         guard=guard,
         servers=services.servers,

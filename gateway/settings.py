@@ -62,6 +62,7 @@ class Settings:
     master_key_file: Path
     default_timezone: str
     large_result_bytes: int
+    long_call_s: float
     quarantine_deaths: int
     sandbox: Level
     sandbox_uid_base: int
@@ -105,6 +106,7 @@ def load(
         master_key_file=source.optional(known.MASTER_KEY_FILE) or Path(f"{home}.key"),
         default_timezone=source.read(known.DEFAULT_TIMEZONE),
         large_result_bytes=source.read(known.LARGE_RESULT_BYTES),
+        long_call_s=source.read(known.LONG_CALL_S),
         quarantine_deaths=source.read(known.QUARANTINE_DEATHS),
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),

@@ -85,6 +85,15 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(raw: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", raw) or not low <= float(raw) <= high:
+            raise ValueError
+        return float(raw)
+
+    return parse
+
+
 def _host(raw: str) -> str:
     if not re.fullmatch(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+(%\w+)?", raw):
         raise ValueError
@@ -170,6 +179,13 @@ LARGE_RESULT_BYTES = Variable(
     # Claude Code takes 25,000 tokens, claude.ai 150,000 characters.
     "60000",
 )
+LONG_CALL_S = Variable(
+    "LONG_CALL_S",
+    "a number of seconds from 0.1 to 3600",
+    _seconds(0.1, 3600),
+    # claude.ai gives up after 300 s, for some users after 60.
+    "50",
+)
 QUARANTINE_DEATHS = Variable(
     "QUARANTINE_DEATHS", "a whole number from 1 to 100000", _whole(1, 100_000), "5"
 )
@@ -209,6 +225,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     MASTER_KEY_FILE,
     DEFAULT_TIMEZONE,
     LARGE_RESULT_BYTES,
+    LONG_CALL_S,
     QUARANTINE_DEATHS,
     SANDBOX,
     SANDBOX_UID_BASE,

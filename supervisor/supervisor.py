@@ -40,6 +40,8 @@ from supervisor.warm_path import WarmPath
 from supervisor.watch import Watch
 from supervisor.wire import decode, encode
 
+WITH_PROGRESS = {"_meta": {"progressToken": 0}}
+"""The token is the link's to replace."""
 CANCELLED_BY_CALLER = "the caller went away"
 
 
@@ -265,8 +267,12 @@ class Supervisor:
         params: Mapping[str, object] | None,
         *,
         timeout_s: float | None = None,
+        on_progress: Callable[[Notice], None] | None = None,
     ) -> dict[str, Any]:
         """Send one request to a server's child and return the result. Never retried.
+
+        With `on_progress` the child is asked to tell how far it is, and its time begins anew
+        whenever it does.
 
         Raises:
             UnknownServer, ServerUnavailable, ChildDied, CallTimedOut: no answer, and why.
@@ -274,11 +280,18 @@ class Supervisor:
         """
         slot = self.slot(name)
         child = slot.current or await slot.child_for_call()
-        body = encode(params or {})
+        body = encode({**(params or {}), **(WITH_PROGRESS if on_progress else {})})
         if child.handshake.era is Era.MODERN:
             body = to_modern_params(body)
         limit = timeout_s if timeout_s is not None else slot.spec.call_timeout_s
-        answer = await self.finish(child, child.call(method, body), limit)
+        scope = anyio.CancelScope()
+
+        def note(notice: Notice) -> None:
+            scope.deadline = anyio.current_time() + limit
+            if on_progress is not None:
+                on_progress(notice)
+
+        answer = await self.finish(child, child.call(method, body, on_progress=note), limit, scope)
         if answer.error is not None:
             raise RequestRefused.from_json(name, decode(answer.error))
         return decode(answer.result or b"{}", type=dict[str, Any])
@@ -299,21 +312,26 @@ class Supervisor:
             async with on_trial(spec, launch, context) as child:
                 yield child
 
-    async def finish(self, child: Child, call: Call, timeout_s: float) -> Answer:
+    async def finish(
+        self, child: Child, call: Call, timeout_s: float, scope: anyio.CancelScope | None = None
+    ) -> Answer:
         """Wait for a call's answer; a call that is given up is cancelled at the child too.
+
+        Whoever holds `scope` may put its deadline off.
 
         Raises:
             ChildDied, CallTimedOut.
         """
+        patience = scope or anyio.CancelScope()
+        patience.deadline = anyio.current_time() + timeout_s
         try:
-            with anyio.fail_after(timeout_s):
+            with patience:
                 return await call.future
-        except TimeoutError:
-            child.link.cancel(call, f"no answer within {timeout_s:g} s")
-            raise CallTimedOut(child.spec.name, call.method, timeout_s) from None
         except anyio.get_cancelled_exc_class():
             child.link.cancel(call, CANCELLED_BY_CALLER)
             raise
+        child.link.cancel(call, f"no answer within {timeout_s:g} s")
+        raise CallTimedOut(child.spec.name, call.method, timeout_s)
 
     def _add(self, spec: ServerSpec, *, enabled: bool) -> None:
         context = self._context(spec.name, self._spawned)

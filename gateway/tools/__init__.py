@@ -18,6 +18,7 @@ from gateway.tools.dynamic_servers import DynamicServerTools
 from gateway.tools.fixed_servers import FixedServerTools
 from gateway.tools.invoke import InvokeTools
 from gateway.tools.jobs import JobTools
+from gateway.tools.long_calls import LongCallTools
 from gateway.tools.operations import OperationTools
 from gateway.tools.results import ResultTools
 from gateway.tools.runs import RunTools
@@ -36,10 +37,11 @@ INSTRUCTIONS = """\
 Claude Runner is a gateway on the user's own machine. It runs MCP servers that are installed there
 (fixed) or that you write (dynamic), prompts on a schedule (jobs) and prompts that a POST starts
 (webhooks). Servers' tools are not in your own tool list: find them with search_tools, see their
-arguments with describe_tool, call them with invoke_internal_mcp_tool. To make a new tool, write a
-server with create_mcp_server and call it the same way in the same conversation; test_mcp_server
-tries code before, update_mcp_server mends it, rollback_mcp_server takes it back. Jobs and webhooks
-run unattended without this conversation's context."""
+arguments with describe_tool, call them with invoke_internal_mcp_tool. A call that takes long
+answers with a handle for get_call, a large result with one for read_result. To make a new tool,
+write a server with create_mcp_server and call it the same way in the same conversation;
+test_mcp_server tries code before, update_mcp_server mends it, rollback_mcp_server takes it back.
+Jobs and webhooks run unattended without this conversation's context."""
 
 
 def build_mcp(services: Services) -> FastMCP[Any]:
@@ -65,7 +67,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
     dynamic, fixed = DynamicServerTools(services), FixedServerTools(services)
     credentials, versions = CredentialTools(services), VersionTools(services)
     operations = OperationTools(services)
-    discovery = DiscoveryTools(services)
+    discovery, long_calls = DiscoveryTools(services), LongCallTools(services)
     return (
         jobs.list_jobs,
         jobs.get_job,
@@ -103,6 +105,8 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         CrashTools(services).get_crash_report,
         InvokeTools(services).invoke_internal_mcp_tool,
         ResultTools(services).read_result,
+        long_calls.get_call,
+        long_calls.cancel_call,
         credentials.set_server_credential,
         credentials.get_server_credentials,
         credentials.list_required_credentials,

@@ -1,21 +1,29 @@
 """The tool that calls the tools of servers, so that a new one can be used in the same chat."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
+import anyio
+from fastmcp.server.dependencies import get_context
 from fastmcp.tools import ToolResult, tool
 from mcp_types import CallToolResult
 from pydantic import Field, ValidationError
 
+from gateway.calls.calls import Ask, LongCall
 from gateway.calls.cutting import Cutter
 from gateway.tools.finding import Finder, ToolText
 from gateway.tools.hints import OPEN
+from gateway.tools.long_calls import still_running
 from gateway.tools.mending import faults_in, mended, sentence_of_faults
 from gateway.tools.names import ToolName
 from gateway.tools.payload import Checker, NotAnObject, Unfollowable, read_payload
 from gateway.tools.scopes import caller_id
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
+from supervisor.link import Notice
+
+PROGRESS_EVERY_S = 1.0
+"""How often progress is passed on, if there is any."""
 
 Payload = Annotated[
     dict[str, Any] | str,
@@ -39,15 +47,47 @@ class InvokeTools:
 
         search_tools finds tools, describe_tool shows their arguments. A payload that does not fit
         is not sent: the answer says what was expected and shows one that fits. Otherwise the answer
-        is the tool's own; a large one is cut, and read_result reads on.
+        is the tool's own; a large one is cut, and read_result reads on. A call that takes long goes
+        on under a handle for get_call. Nothing is ever called twice.
         """
         name, definition = await self._finder.find(tool)
         self._finder.check_enabled(name.server)
         arguments = check_payload(name, payload, definition.get("inputSchema"))
-        result = await self._services.supervisor.request(
-            name.server, "tools/call", {"name": name.tool, "arguments": arguments}
+        call = self._services.calls.start(
+            caller_id(), name.canonical, self._ask(caller_id(), name, arguments)
         )
-        return await self._cutter.fitted(caller_id(), read_result(name, result))
+        try:
+            ended = await self._answered(call)
+        except anyio.get_cancelled_exc_class():
+            self._services.calls.cancel(call, "its caller went away")
+            raise
+        if ended:
+            self._services.calls.forget(call)
+            return call.answer()
+        self._services.calls.hand_over(call)
+        return still_running(call)
+
+    def _ask(self, owner: str, name: ToolName, arguments: dict[str, Any]) -> Ask:
+        async def ask(note: Callable[[Notice], None]) -> ToolResult:
+            params = {"name": name.tool, "arguments": arguments}
+            result = await self._services.supervisor.request(
+                name.server, "tools/call", params, on_progress=note
+            )
+            return await self._cutter.fitted(owner, read_result(name, result))
+
+        return ask
+
+    async def _answered(self, call: LongCall) -> bool:
+        """Return True when the call has ended in time, passing on its progress until then."""
+        context, told = get_context(), call.progress
+        until = anyio.current_time() + self._services.settings.long_call_s
+        while not await call.wait(min(PROGRESS_EVERY_S, until - anyio.current_time())):
+            if anyio.current_time() >= until:
+                return False
+            if call.progress is not None and call.progress is not told:
+                told = call.progress
+                await context.report_progress(told.progress, told.total, told.message)
+        return True
 
 
 def check_payload(

@@ -15,7 +15,15 @@ from gateway.domain.token import Scope
 from gateway.tools.sentences import Refused
 
 RUN_TOOLS = frozenset(
-    {"get_webhook", "invoke_internal_mcp_tool", "kill_run", "read_result", "trigger_job"}
+    {
+        "cancel_call",
+        "get_call",
+        "get_webhook",
+        "invoke_internal_mcp_tool",
+        "kill_run",
+        "read_result",
+        "trigger_job",
+    }
 )
 """Tools for scope `run`; get_webhook among them, for its answer is a way to start runs."""
 

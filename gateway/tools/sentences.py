@@ -18,6 +18,7 @@ from fastmcp.tools import ToolResult
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.calls.calls import NoSuchCall, TooManyCalls
 from gateway.calls.kept_results import NoSuchResult
 from gateway.credentials import CredentialRefused
 from gateway.jobs.errors import JobError
@@ -42,6 +43,8 @@ DOMAIN_ERRORS: tuple[type[Exception], ...] = (
     JobError,
     InvalidToolName,
     NoSuchResult,
+    NoSuchCall,
+    TooManyCalls,
 )
 """Errors whose message is one sentence for a person."""
 

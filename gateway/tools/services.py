@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
 from gateway.credentials import Credentials
 from gateway.jobs.runner import Runner
@@ -27,5 +28,6 @@ class Services:
     scheduler: Scheduler
     settings: Settings
     results: KeptResults
+    calls: Calls
     base_url: str
     """Where this machine reaches the gateway, without a path."""

@@ -7,7 +7,7 @@ import sys
 import httpx2
 import pytest
 from fastmcp import Client
-from fastmcp.client.transports import StdioTransport
+from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 
 from gateway.local import LiveGateway, find_live
 from gateway.variables import CHECKOUT
@@ -48,6 +48,31 @@ def test_call_prints_the_result_as_json(live_place: Place) -> None:
     status = live_place.run("status")
     assert "adder" in status.stdout
     live_place.json("call", "delete_mcp_server", '{"name": "adder"}')
+
+
+@pytest.mark.parametrize(("mode", "version"), ERAS)
+async def test_a_new_server_is_used_in_the_session_that_made_it(
+    live_place: Place, mode: str, version: str
+) -> None:
+    """Issue 4, What 6: through the endpoint, by the tools that a client saw at first."""
+    live = live_of(live_place)
+    transport = StreamableHttpTransport(f"{live.url}/mcp", auth=live.token)
+    async with asyncio.timeout(60), Client(transport, mode=mode) as client:
+        assert client.session.protocol_version == version
+        name = f"made-{mode}"
+        await client.call_tool("create_mcp_server", {"name": name, "code": CODE})
+        found = await client.call_tool("search_tools", {"query": f"add {name}"})
+        hit = (found.structured_content or {})["tools"][0]
+        assert hit["tool"] == f"mcp__{name}__add"
+        described = await client.call_tool("describe_tool", {"tool": hit["tool"]})
+        assert (described.structured_content or {})["example"] == {"a": 1, "b": 1}
+        wrong = {"tool": hit["tool"], "payload": {"a": "2", "c": 3}}
+        refused = await client.call_tool("invoke_internal_mcp_tool", wrong, raise_on_error=False)
+        assert refused.is_error
+        right = {"tool": hit["tool"], "payload": '{"a": 2, "b": 3}'}
+        called = await client.call_tool("invoke_internal_mcp_tool", right)
+        assert called.structured_content == {"result": 5}
+        await client.call_tool("delete_mcp_server", {"name": name})
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from supervisor.errors import (
     UnknownServer,
 )
 from supervisor.events import ChildExited, ChildReady, ChildSpawned, Reloaded, ServerState
+from supervisor.link import Notice
 from supervisor.restart import RestartPolicy
 from supervisor.spec import DeclaredCredential, Era, ReloadStrategy
 from tests.supervisor.conftest import GUARD_S, Stage, open_stage, raw_spec
@@ -381,3 +382,15 @@ async def test_leaving_the_supervisor_leaves_no_process(tmp_path: Path) -> None:
     assert len(pids) == 3
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert json.loads((tmp_path / "pids.json").read_text(encoding="utf-8")) == []
+
+
+async def test_progress_puts_the_end_of_a_call_off(stage: Stage) -> None:
+    """Ours: a server that tells how far it is has not hung; one that is silent has."""
+    await stage.start(raw_spec("a", call_timeout_s=1.0))
+    params = {"name": "wait", "arguments": {"steps": 30, "each_s": 0.05}}
+    told: list[Notice] = []
+    result = await stage.supervisor.request("a", "tools/call", params, on_progress=told.append)
+    assert result["content"][0]["text"] == "waited 30 version 1"
+    assert len(told) == 30
+    with pytest.raises(CallTimedOut):
+        await stage.supervisor.request("a", "tools/call", params)

@@ -17,6 +17,7 @@ from fastmcp import Client, FastMCP
 from mcp_types import CallToolResult, TextContent
 
 from gateway.auth.run_tokens import RunTokens
+from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
 from gateway.credentials import Credentials
 from gateway.jobs.clock import SystemClock
@@ -114,13 +115,16 @@ def write_server(root: Path, name: str, code: str, **metadata: object) -> None:
 
 
 @asynccontextmanager
-async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gateway]:
+async def open_gateway(
+    folder: Path, *, mode: str = "auto", long_call_s: str = "50"
+) -> AsyncIterator[Gateway]:
     """Start the services over what is in `folder`; a second time finds what the first one left."""
     environ = {
         "CLAUDE_RUNNER_HOME": str(folder / "home"),
         "FIXED_SERVERS_DIR": str(folder / "fixed"),
         "DYNAMIC_SERVERS_DIR": str(folder / "dynamic"),
         "DEFAULT_TIMEZONE": "Europe/Berlin",
+        "LONG_CALL_S": long_call_s,
     }
     settings = load(environ, None)
     events: list[Event] = []
@@ -153,7 +157,8 @@ async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gat
             follower.hear(event)
 
         supervisor = Supervisor(config=config, credentials=values, emit=emit)
-        async with supervisor, runner, KeptResults(settings.home) as results:
+        kept = KeptResults(settings.home)
+        async with supervisor, runner, kept as results, Calls() as calls:
             servers = Servers(
                 supervisor=supervisor,
                 store=store,
@@ -181,6 +186,7 @@ async def open_gateway(folder: Path, *, mode: str = "auto") -> AsyncIterator[Gat
                 scheduler=Scheduler(store, runner, SystemClock()),
                 settings=settings,
                 results=results,
+                calls=calls,
                 base_url="http://127.0.0.1:8080",
             )
             mcp = build_mcp(services)

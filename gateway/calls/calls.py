@@ -1,0 +1,219 @@
+"""Calls of servers' tools, each a task of its own, so that one can outlive the request it came by.
+
+Whoever asked waits for a while; a call that takes longer goes on under a handle, which is its
+caller's alone. Nothing is ever called twice. Above: `invoke`, `long_calls`.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Self, cast
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+from fastmcp.tools import ToolResult
+
+from gateway.domain.ids import new_id
+from supervisor.errors import SupervisorError
+from supervisor.link import Notice
+from supervisor.wire import decode
+
+log = logging.getLogger(__name__)
+
+KEEP_S = 3600.0
+"""An answer waits for its caller this long."""
+MAX_RUNNING = 100
+"""Of one caller, at once."""
+MAX_ENDED = 16
+"""Answers that wait for one caller; the oldest makes room."""
+LONGEST_S = 24 * 3600.0
+"""Also a call that goes on telling of progress ends."""
+MESSAGE_CHARACTERS = 500
+
+Ask = Callable[[Callable[[Notice], None]], Awaitable[ToolResult]]
+"""Carries a call out, and tells of its progress meanwhile."""
+
+
+class NoSuchCall(Exception):
+    """No call of this caller has this handle."""
+
+    def __init__(self, handle: str) -> None:
+        super().__init__(
+            f"There is no call {handle!r} of yours; answers are kept for an hour and calls end"
+            " with the gateway."
+        )
+
+
+class TooManyCalls(Exception):
+    """A caller has as many calls under way as one may have."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{MAX_RUNNING} of your calls are under way; wait for one with get_call or end one"
+            " with cancel_call."
+        )
+
+
+class CallEnded(SupervisorError):
+    """A call was ended before its answer came; it may or may not have taken effect."""
+
+    def __init__(self, tool: str, reason: str) -> None:
+        super().__init__(f"The call of {tool} was ended: {reason}.")
+        self.tool = tool
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a server told of a call last."""
+
+    progress: float
+    total: float | None
+    message: str | None
+
+
+@dataclass(eq=False, slots=True)
+class LongCall:
+    """One call, under way or ended."""
+
+    owner: str
+    tool: str
+    started_at: float
+    scope: anyio.CancelScope
+    handle: str = field(default_factory=lambda: new_id("call"))
+    progress: Progress | None = None
+    ended_at: float | None = None
+    handed_over: bool = False
+    """True once its caller was given the handle instead of an answer."""
+    why_ended: str = f"it took longer than {LONGEST_S / 3600:g} hours"
+    _result: ToolResult | None = None
+    _failure: Exception | None = None
+    _changed: anyio.Event = field(default_factory=anyio.Event)
+
+    def answer(self) -> ToolResult:
+        """Return the answer of a call that has ended, or raise what it failed with."""
+        if self._failure is not None:
+            raise self._failure
+        assert self._result is not None
+        return self._result
+
+    async def wait(self, seconds: float) -> bool:
+        """Return True when the call has ended, False when it goes on after this long."""
+        with anyio.move_on_after(seconds):
+            while self.ended_at is None:
+                await self._changed.wait()
+        return self.ended_at is not None
+
+    def note(self, notice: Notice) -> None:
+        """Take progress from the server; what is none is dropped."""
+        try:
+            told = decode(cast("bytes", notice.params), type=dict[str, Any])
+            total = told.get("total")
+            message = told.get("message")
+            self.progress = Progress(
+                float(told["progress"]),
+                None if total is None else float(total),
+                None if message is None else str(message)[:MESSAGE_CHARACTERS],
+            )
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+            return
+
+    def end(self, now: float, result: ToolResult | None, failure: Exception | None) -> None:
+        """Note how it ended, and wake who waits."""
+        self._result, self._failure, self.ended_at = result, failure, now
+        self._changed.set()
+
+
+class Calls:
+    """All calls under way, and the answers that wait for their callers; while it is entered."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._calls: dict[str, LongCall] = {}
+        self._group: TaskGroup = anyio.create_task_group()
+        self._idle = anyio.Event()
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        self.end_all("the gateway stops")
+        return await self._group.__aexit__(*error)
+
+    def start(self, owner: str, tool: str, ask: Ask) -> LongCall:
+        """Begin a call. Raises TooManyCalls."""
+        if sum(call.ended_at is None for call in self._of(owner)) >= MAX_RUNNING:
+            raise TooManyCalls
+        scope = anyio.CancelScope(deadline=anyio.current_time() + LONGEST_S)
+        call = LongCall(owner, tool, self._now(), scope)
+        self._calls[call.handle] = call
+        self._group.start_soon(self._run, call, ask, name=f"call {call.handle}")
+        return call
+
+    def find(self, owner: str, handle: str) -> LongCall:
+        """Return a caller's call. Raises NoSuchCall."""
+        self._drop_expired()
+        call = self._calls.get(handle)
+        # To anybody else it is not there, whatever the handle.
+        if call is None or call.owner != owner or not call.handed_over:
+            raise NoSuchCall(handle)
+        return call
+
+    def hand_over(self, call: LongCall) -> None:
+        """Let a call go on under its handle."""
+        call.handed_over = True
+
+    def cancel(self, call: LongCall, reason: str) -> None:
+        """End a call that is under way; its server is told."""
+        call.why_ended = reason
+        call.scope.cancel()
+
+    def forget(self, call: LongCall) -> None:
+        """Drop a call whose caller has its answer, or went away."""
+        self._calls.pop(call.handle, None)
+
+    async def drain(self, seconds: float) -> None:
+        """Return when no call is under way, or after this long."""
+        with anyio.move_on_after(seconds):
+            while any(call.ended_at is None for call in self._calls.values()):
+                self._idle = anyio.Event()
+                await self._idle.wait()
+
+    def end_all(self, reason: str) -> None:
+        """End every call that is under way; whoever waits is told why."""
+        for call in self._calls.values():
+            if call.ended_at is None:
+                log.warning("The call of %s is ended: %s", call.tool, reason)
+                self.cancel(call, reason)
+
+    async def _run(self, call: LongCall, ask: Ask) -> None:
+        result: ToolResult | None = None
+        failure: Exception = CallEnded(call.tool, call.why_ended)
+        try:
+            with call.scope:
+                result = await ask(call.note)
+            failure = CallEnded(call.tool, call.why_ended)
+        except Exception as error:  # noqa: BLE001 - carried to whoever asks for the answer
+            failure = error
+        finally:
+            call.end(self._now(), result, None if result is not None else failure)
+            self._idle.set()
+            self._drop_oldest(call.owner)
+
+    def _of(self, owner: str) -> list[LongCall]:
+        self._drop_expired()
+        return [call for call in self._calls.values() if call.owner == owner]
+
+    def _drop_expired(self) -> None:
+        now = self._now()
+        for call in tuple(self._calls.values()):
+            if call.ended_at is not None and now - call.ended_at >= KEEP_S:
+                self.forget(call)
+
+    def _drop_oldest(self, owner: str) -> None:
+        ended = [call for call in self._of(owner) if call.ended_at is not None and call.handed_over]
+        for call in ended[: max(0, len(ended) - MAX_ENDED)]:
+            self.forget(call)

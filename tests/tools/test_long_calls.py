@@ -1,0 +1,305 @@
+"""Calls that take longer than a client waits: they go on, once, for whoever made them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from fastmcp.tools import ToolResult
+from mcp_types import TextContent
+
+from gateway.calls.calls import (
+    KEEP_S,
+    MAX_ENDED,
+    MAX_RUNNING,
+    CallEnded,
+    Calls,
+    LongCall,
+    NoSuchCall,
+    Progress,
+    TooManyCalls,
+)
+from gateway.domain.token import Scope
+from supervisor.link import Notice
+from tests.tools.conftest import Gateway, open_gateway, text_of
+from tests.tools.test_scopes import connected
+
+GUARD_S = 10.0
+CODE = """
+import json, sys, threading
+
+WRITING = threading.Lock()
+RELEASED = threading.Event()
+CANCELLED = threading.Event()
+COUNT = [0]
+NAMES = ("slow", "stuck", "release", "counted", "was_cancelled", "fails", "dies", "large")
+
+def send(message):
+    with WRITING:
+        sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\\n")
+        sys.stdout.flush()
+
+def text(value):
+    return {"content": [{"type": "text", "text": value}]}
+
+def call(params):
+    name = params["name"]
+    if name in ("slow", "stuck", "fails", "dies", "large"):
+        COUNT[0] += 1
+        token = params.get("_meta", {}).get("progressToken")
+        send({"method": "notifications/progress", "params": {
+            "progressToken": token, "progress": 3, "total": 10, "message": "third of ten"}})
+        (CANCELLED if name == "stuck" else RELEASED).wait(30)
+        RELEASED.clear()
+    if name == "release":
+        RELEASED.set()
+    if name == "was_cancelled":
+        return text(str(CANCELLED.wait(5)))
+    if name == "counted":
+        return text(str(COUNT[0]))
+    if name == "fails":
+        return {**text("no paper"), "isError": True}
+    if name == "dies":
+        import os
+        os._exit(9)
+    return text("x" * 100000 if name == "large" else name + " done")
+
+def answer(message):
+    method, params = message["method"], message.get("params", {})
+    if method == "initialize":
+        result = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+                  "serverInfo": {"name": "test", "version": "1"}}
+    elif method == "tools/list":
+        result = {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in NAMES]}
+    else:
+        result = call(params)
+    send({"id": message["id"], "result": result})
+
+for line in sys.stdin:
+    message = json.loads(line)
+    if message.get("method") == "notifications/cancelled":
+        CANCELLED.set()
+    elif "id" in message and "method" in message:
+        threading.Thread(target=answer, args=(message,), daemon=True).start()
+"""
+
+
+@pytest.fixture(scope="module")
+async def slow(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    """A gateway that hands calls over after a fifth of a second, and a slow server."""
+    folder = tmp_path_factory.mktemp("slow")
+    async with open_gateway(folder, long_call_s="0.2") as gateway:
+        await gateway.call("create_mcp_server", name="slow", code=CODE)
+        yield gateway
+
+
+async def begin(gateway: Gateway, tool: str) -> dict[str, Any]:
+    """Return what a call answers that takes too long."""
+    result = await gateway.raw("invoke_internal_mcp_tool", tool=f"slow:{tool}")
+    assert result.is_error is False, text_of(result)
+    assert isinstance(result.structured_content, dict)
+    return result.structured_content
+
+
+async def invoke(gateway: Gateway, tool: str) -> str:
+    """Return the text of a call that is quick."""
+    return text_of(await gateway.raw("invoke_internal_mcp_tool", tool=f"slow:{tool}"))
+
+
+async def ended(gateway: Gateway, handle: str) -> Any:
+    """Return the result of a call under a handle, once it has one."""
+    with anyio.fail_after(GUARD_S):
+        while True:
+            result = await gateway.raw("get_call", handle=handle, wait_s=5)
+            content = result.structured_content
+            if not (isinstance(content, dict) and content.get("state") == "running"):
+                return result
+
+
+async def test_a_long_call_goes_on_and_is_called_once(slow: Gateway) -> None:
+    """Issue 4, What 6: handle, progress, then the tool's own result; never a second call."""
+    before = int(await invoke(slow, "counted"))
+    answer = await begin(slow, "slow")
+    handle = answer["handle"]
+    assert answer == {
+        "handle": handle, "tool": "mcp__slow__slow", "state": "running",
+        "running_s": answer["running_s"], "progress": 3.0, "total": 10.0,
+        "message": "third of ten",
+    }  # fmt: skip
+    waiting = await slow.raw("get_call", handle=handle, wait_s=0)
+    assert "(progress 3 of 10: third of ten)" in text_of(waiting)
+    assert "Do not call the tool again" in text_of(waiting)
+    assert await invoke(slow, "release") == "release done"
+    for _ in range(2):
+        assert text_of(await ended(slow, handle)) == "slow done"
+    assert int(await invoke(slow, "counted")) == before + 1
+
+
+async def test_a_cancelled_call_is_cancelled_at_its_server(slow: Gateway) -> None:
+    """MCP, basic/utilities/cancellation."""
+    handle = (await begin(slow, "stuck"))["handle"]
+    cancelled = await slow.call("cancel_call", handle=handle)
+    assert (cancelled["handle"], cancelled["state"]) == (handle, "cancelled")
+    assert await invoke(slow, "was_cancelled") == "True"
+    refusal = await slow.refusal("get_call", handle=handle)
+    assert refusal == ("The call of mcp__slow__stuck was ended: it was cancelled by its caller.")
+    again = await slow.call("cancel_call", handle=handle)
+    assert again["state"] == "had ended already"
+
+
+async def test_a_long_call_keeps_its_error(slow: Gateway) -> None:
+    """MCP: isError is the tool's own."""
+    handle = (await begin(slow, "fails"))["handle"]
+    await invoke(slow, "release")
+    result = await ended(slow, handle)
+    assert (result.is_error, text_of(result)) == (True, "no paper")
+
+
+async def test_a_long_call_with_a_large_result_is_cut(slow: Gateway) -> None:
+    """Ours: both handles work together."""
+    handle = (await begin(slow, "large"))["handle"]
+    await invoke(slow, "release")
+    first, second = await ended(slow, handle), await ended(slow, handle)
+    assert isinstance(first.content[0], TextContent)
+    assert "read_result(handle='result_" in first.content[0].text
+    assert first.content == second.content
+
+
+async def test_a_long_call_ends_with_its_server(tmp_path: Path) -> None:
+    """Ours: the reason waits for the caller."""
+    async with open_gateway(tmp_path, long_call_s="0.2") as gateway:
+        await gateway.call("create_mcp_server", name="slow", code=CODE)
+        handle = (await begin(gateway, "dies"))["handle"]
+        await invoke(gateway, "release")
+        result = await ended(gateway, handle)
+        assert result.is_error is True
+        assert text_of(result).startswith("Server 'slow' ended during the call: exit code 9")
+
+
+async def test_progress_reaches_a_client_that_waits(tmp_path: Path) -> None:
+    """MCP: progress is passed on under the client's own token."""
+    told: list[tuple[float, float | None, str | None]] = []
+    seen = anyio.Event()
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        told.append((progress, total, message))
+        seen.set()
+
+    async with open_gateway(tmp_path) as gateway, anyio.create_task_group() as group:
+        await gateway.call("create_mcp_server", name="slow", code=CODE)
+
+        async def wait() -> None:
+            await gateway.client.call_tool(
+                "invoke_internal_mcp_tool", {"tool": "slow:slow"}, progress_handler=note
+            )
+
+        group.start_soon(wait)
+        with anyio.fail_after(GUARD_S):
+            await seen.wait()
+        await invoke(gateway, "release")
+    assert told == [(3.0, 10.0, "third of ten")]
+
+
+@pytest.mark.parametrize("tool", ["get_call", "cancel_call"])
+async def test_an_unknown_handle_is_one_sentence(slow: Gateway, tool: str) -> None:
+    """Ours."""
+    refusal = await slow.refusal(tool, handle="call_none")
+    assert refusal == (
+        "There is no call 'call_none' of yours; answers are kept for an hour and calls end with"
+        " the gateway."
+    )
+
+
+@pytest.mark.parametrize("wait_s", [-1, 3601, "long"])
+async def test_a_wrong_wait_is_one_sentence(slow: Gateway, wait_s: object) -> None:
+    """Ours."""
+    assert "wait_s" in await slow.refusal("get_call", handle="x", wait_s=wait_s)
+
+
+async def test_another_token_reaches_neither_call_nor_result(slow: Gateway) -> None:
+    """Ours: over the endpoint, with two tokens of full scope."""
+    arguments = {"tool": "slow:slow"}
+    async with connected(slow, "2025-11-25", Scope.RUN) as mine:
+        begun = await mine.request(
+            "tools/call", name="invoke_internal_mcp_tool", arguments=arguments
+        )
+        handle = begun["structuredContent"]["handle"]
+        asked = {"name": "get_call", "arguments": {"handle": handle, "wait_s": 0}}
+        seen = await mine.request("tools/call", **asked)
+        assert seen["structuredContent"]["state"] == "running"
+        other = await slow.refusal("get_call", handle=handle)
+        assert other.startswith(f"There is no call '{handle}' of yours;")
+        assert (await slow.refusal("cancel_call", handle=handle)) == other
+        await invoke(slow, "release")
+
+
+async def text(value: str) -> ToolResult:
+    """Return a result."""
+    return ToolResult([TextContent(type="text", text=value)])
+
+
+async def finished(calls: Calls, owner: str) -> LongCall:
+    """Return a call under a handle that has ended."""
+    call = calls.start(owner, "mcp__a__b", lambda note: text("done"))
+    assert await call.wait(GUARD_S)
+    calls.hand_over(call)
+    return call
+
+
+async def test_calls_end_with_the_gateway_and_say_why() -> None:
+    """Ours: no task outlives its owner, and who waits is told."""
+    told: list[str] = []
+
+    async def wait(call: LongCall) -> None:
+        await call.wait(GUARD_S)
+        with pytest.raises(CallEnded) as ended:
+            call.answer()
+        told.append(ended.value.reason)
+
+    async with anyio.create_task_group() as group, Calls() as calls:
+        call = calls.start("me", "mcp__a__b", lambda note: anyio.sleep_forever())  # pyright: ignore[reportArgumentType]
+        group.start_soon(wait, call)
+        await anyio.lowlevel.checkpoint()
+    assert told == ["the gateway stops"]
+
+
+async def test_calls_are_bounded_for_each_caller() -> None:
+    """Ours: one caller cannot fill the gateway, nor push out another's answers."""
+    now = [0.0]
+    async with Calls(lambda: now[0]) as calls:
+        other = await finished(calls, "other")
+        ended = [await finished(calls, "me") for _ in range(MAX_ENDED + 1)]
+        await finished(calls, "me")
+        with pytest.raises(NoSuchCall):
+            calls.find("me", ended[0].handle)
+        with pytest.raises(NoSuchCall):
+            calls.find("other", ended[-1].handle)
+        assert calls.find("me", ended[-1].handle) is ended[-1]
+        assert calls.find("other", other.handle) is other
+        for _ in range(MAX_RUNNING):
+            calls.start("me", "mcp__a__b", lambda note: anyio.sleep_forever())  # pyright: ignore[reportArgumentType]
+        with pytest.raises(TooManyCalls):
+            calls.start("me", "mcp__a__b", lambda note: text("x"))
+        calls.start("other", "mcp__a__b", lambda note: text("x"))
+        now[0] = KEEP_S
+        with pytest.raises(NoSuchCall):
+            calls.find("other", other.handle)
+
+
+@pytest.mark.parametrize(
+    ("params", "progress"),
+    [
+        (b'{"progress": 1}', Progress(1.0, None, None)),
+        (b'{"progress": 0.5, "total": 2, "message": "half"}', Progress(0.5, 2.0, "half")),
+        (b'{"progress": "x"}', None),
+        (b'{"total": 1}', None),
+        (b"[]", None),
+        (None, None),
+    ],
+)
+async def test_progress_is_read_or_dropped(params: bytes | None, progress: Progress | None) -> None:
+    """Ours: a child's nonsense is no reason to fail its call."""
+    call = LongCall("me", "mcp__a__b", 0.0, anyio.CancelScope())
+    call.note(Notice("notifications/progress", params))
+    assert call.progress == progress
