@@ -170,8 +170,9 @@ class Runner:
             self._changed.pop(run_id, None)
         return run
 
-    def tidy_soon(self) -> None:
-        """See to it that work folders which nobody needs any more are removed now."""
+    def forget_folder(self, owner: str) -> None:
+        """Remove the work folder of a job or webhook that was deleted, soon."""
+        self._work_folders.forget(owner)
         self._untidy.set()
 
     async def drain(self, timeout_s: float) -> None:
@@ -233,7 +234,7 @@ class Runner:
             live.ended.set()
             self._announce(run.id)
             if live.work == run.id:
-                self.tidy_soon()
+                self._untidy.set()
             self._wake.set()
 
     async def _execute(self, run: Run, live: "_Live") -> RunResult:

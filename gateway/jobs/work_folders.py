@@ -1,8 +1,9 @@
 """Which work folders are kept, and removing the others.
 
-A job or webhook keeps its folder as long as it exists. A run of neither has a folder of its own,
-which is kept for a while: the newest ones, up to an age. The owner of a folder is the record that
-its user is taken, so a user is free again once the folder is gone.
+A job or webhook keeps its folder until it is deleted. A run of neither has a folder of its own,
+which is kept for a while: the newest ones, up to an age. So is a folder of whose owner the store
+knows nothing, because it may be the wrong store. The owner of a folder is the record that its user
+is taken, so a user is free again once the folder is gone.
 """
 
 import logging
@@ -40,31 +41,34 @@ class WorkFolders:
         self._store = store
         self._now_ms = now_ms
         self._retention = retention
+        self._forgotten: set[str] = set()
+
+    def forget(self, owner: str) -> None:
+        """Let the next sweep remove the folder of a job or webhook that was deleted."""
+        self._forgotten.add(owner)
 
     async def sweep(self, busy: Collection[str]) -> None:
         """Remove what is not to be kept; `busy` are folders in use. Raises StoreError."""
-        names = await to_thread.run_sync(_names, self._home / PLAYGROUND)
+        found = await to_thread.run_sync(_folders, self._home / PLAYGROUND)
         ended: dict[str, int] = {}
-        going: list[str] = []
-        for name in names:
-            if name in busy:
-                continue
-            if name.startswith("run_"):
+        for name, changed_at in found.items():
+            if name not in busy and not await self._is_needed(name):
                 run = await self._store.runs.get(name)
-                if run is None:
-                    going.append(name)
-                elif run.status.final:
-                    ended[name] = run.finished_at or run.created_at
-            elif await self._is_orphaned(name):
-                going.append(name)
-        going += expired(ended, self._retention, self._now_ms())
+                ended[name] = (run and run.finished_at) or changed_at
+        forgotten = self._forgotten & set(ended)
+        kept_for_now = {name: at for name, at in ended.items() if name not in forgotten}
+        going = [*forgotten, *expired(kept_for_now, self._retention, self._now_ms())]
         await to_thread.run_sync(self._remove, going)
+        self._forgotten -= forgotten
 
-    async def _is_orphaned(self, name: str) -> bool:
-        """Return whether a folder belongs to a job or webhook that is no more."""
+    async def _is_needed(self, name: str) -> bool:
+        """Return whether a folder is that of a job, a webhook or a live run, or none of ours."""
         if name.startswith("job_"):
-            return await self._store.jobs.get(name) is None
-        return name.startswith("webhook_") and await self._store.webhooks.get(name) is None
+            return await self._store.jobs.get(name) is not None
+        if name.startswith("webhook_"):
+            return await self._store.webhooks.get(name) is not None
+        run = await self._store.runs.get(name) if name.startswith("run_") else None
+        return not name.startswith("run_") or (run is not None and not run.status.final)
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
@@ -87,9 +91,14 @@ def expired(ended: dict[str, int], retention: Retention, now_ms: int) -> list[st
     ]
 
 
-def _names(playground: Path) -> list[str]:
+def _folders(playground: Path) -> dict[str, int]:
+    """Return the name of every folder, and when something was last added to it."""
     try:
         with os.scandir(playground) as entries:
-            return sorted(each.name for each in entries if each.is_dir(follow_symlinks=False))
+            return {
+                each.name: each.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
+                for each in entries
+                if each.is_dir(follow_symlinks=False)
+            }
     except FileNotFoundError:
-        return []
+        return {}

@@ -177,7 +177,7 @@ class JobTools:
                 await self._services.runner.kill(run.id, KILLED_WITH_JOB)
         if not await self._services.store.jobs.delete(job_id):
             raise _no_job(job_id)
-        self._services.runner.tidy_soon()
+        self._services.runner.forget_folder(job_id)
         return Deleted(job_id, f"Job {job.name!r} and its runs are deleted.")
 
     @tool(title="Run a job now", annotations=OPEN)

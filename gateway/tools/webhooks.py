@@ -137,7 +137,7 @@ class WebhookTools:
         webhook = await self._webhook(webhook_id)
         if not await self._services.store.webhooks.delete(webhook_id):
             raise _no_webhook(webhook_id)
-        self._services.runner.tidy_soon()
+        self._services.runner.forget_folder(webhook_id)
         return Deleted(webhook_id, f"Webhook {webhook.name!r} is deleted; its runs are kept.")
 
     async def _add(self, webhook: Webhook) -> None:

@@ -45,6 +45,13 @@ def made(home: Path, name: str) -> Path:
     return folder
 
 
+def aged(folder: Path) -> Path:
+    """Return a folder that nothing was added to for longer than folders are kept."""
+    moment = (NOW - 9 * DAY_MS) / 1000
+    os.utime(folder, (moment, moment))
+    return folder
+
+
 def test_the_newest_folders_are_kept_up_to_an_age() -> None:
     """Issue 3, 7: a retention by number and by age."""
     ended = {"a": NOW, "b": NOW - 1, "c": NOW - 2, "old": NOW - 2 * DAY_MS}
@@ -67,11 +74,13 @@ async def test_only_folders_that_nobody_needs_go(store: Store, tmp_path: Path) -
     ]
     gone = [
         await a_folder(store, tmp_path, RunStatus.FAILED, NOW - 9 * DAY_MS),
-        made(tmp_path, "run_of_nobody"),
-        made(tmp_path, "job_deleted"),
+        aged(made(tmp_path, "run_of_another_store")),
+        aged(made(tmp_path, "job_of_another_store")),
         made(tmp_path, "webhook_deleted"),
     ]
+    kept.append(made(tmp_path, "job_perhaps_of_another_store"))
     folders = WorkFolders(tmp_path, store, lambda: NOW, Retention())
+    folders.forget("webhook_deleted")
     await folders.sweep({"webhook_in_use"})
     assert [path.name for path in kept if not (path / "note.txt").exists()] == []
     assert [path.name for path in gone if path.exists()] == []
@@ -89,6 +98,7 @@ async def test_links_in_a_folder_lead_nowhere(store: Store, tmp_path: Path) -> N
     for _ in range(30):
         deep = deep / ("d" * 100)
         deep.mkdir()
+    aged(folder)
     await WorkFolders(tmp_path, store, lambda: NOW, Retention()).sweep(())
     assert not folder.exists()
     assert (precious / "file").read_text("utf-8") == "x"
@@ -101,7 +111,7 @@ async def test_a_user_is_free_again_once_its_folder_is_gone(store: Store, tmp_pa
     private.mkdir(parents=True)
     for path in (folder, private):
         ownership.give(path, ownership.UID_BASE)
-    playground = folder.parent
+    playground = aged(folder).parent
 
     def next_uid() -> int:
         return ownership.assign_uid(playground, playground / "run_2", siblings="*")
