@@ -21,13 +21,14 @@ import psutil
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 
-from benchmarks import plain
+from benchmarks import idle, plain
 from tests.cli.gateways import make_place
 from tests.e2e.conftest import client, wait_ready
 
 MIB = 1024 * 1024
 ROUNDS = 9
 SERVERS = 20
+IDLE = 1000
 GUARD_S = 120.0
 SUM = 5
 
@@ -49,6 +50,7 @@ class Desk:
 
     def __init__(self, session: Client[StreamableHttpTransport], folder: Path) -> None:
         self._session = session
+        self._dynamic = folder / "dynamic"
         self.script = folder / "server.py"
         self.script.write_text(plain.SERVER.format(plus=0), encoding="utf-8")
 
@@ -78,10 +80,17 @@ class Desk:
         await self.tool("update_mcp_server", name=name, code=code)
         assert await self.call(name) == SUM + 1
 
+    async def saved(self, name: str) -> None:
+        """Save a server's file as an editor does, and call it."""
+        beside = self._dynamic / name / "server.py.new"
+        beside.write_text(plain.SERVER.format(plus=2), encoding="utf-8")
+        beside.rename(beside.with_name("server.py"))
+        await self.until(name, SUM + 2)
+
     async def repaired(self, name: str, pid: int) -> None:
         """Kill a server's process and call it."""
         os.kill(pid, signal.SIGKILL)
-        await self.until(name, SUM + 1)
+        await self.until(name, SUM + 2)
 
     async def enabled(self, name: str) -> None:
         """Enable a server and call it."""
@@ -119,12 +128,14 @@ async def live(desk: Desk, rounds: int) -> list[Row]:
     rows = [
         Row("create to first answered call", 0.25),
         Row("update_mcp_server to new code answering", 0.2),
+        Row("file saved to new code answering", 0.2),
         Row("kill -9 to next good call, same session", 0.15),
         Row("private memory of a child, all its processes", 20.0, "MiB"),
     ]
     for number in range(-1, rounds):
         name = f"server-{number + 1}"
         took = [await timed(desk.made(name)), await timed(desk.changed(name))]
+        took.append(await timed(desk.saved(name)))
         pid = await desk.pid(name)
         took += [await timed(desk.repaired(name, pid)), private_mib(await desk.pid(name))]
         beside = await anyio.to_thread.run_sync(plain.start, desk.script)
@@ -202,6 +213,11 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o755)
         rows = anyio.run(measure, folder, given.rounds, given.servers)
+    cost = idle.added(IDLE)
+    rows += [
+        Row(f"{IDLE} servers that do not run: memory", 100, "MiB", [cost.private_mib]),
+        Row(f"{IDLE} servers that do not run: processor", 1, "%", [cost.cpu_percent]),
+    ]
     report(rows, given.rounds)
 
 
