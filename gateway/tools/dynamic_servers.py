@@ -109,7 +109,15 @@ class DynamicServerTools:
         none is lost. If it does not start, ok is false, the old code keeps serving and stays on
         disk, and the answer has the reason, with the line of the code that failed.
         """
+        self._services.servers.spec(name, ServerKind.DYNAMIC)
         edit = to_edit(code, old_text, new_text)
+        if edit is None and all(
+            given is None for given in (code, description, credentials, network, dependencies)
+        ):
+            raise Refused(
+                f"Nothing of server {name!r} is named to be changed; give code, old_text with "
+                f"new_text, or a declaration."
+            )
         if any(credential.value is not None for credential in credentials or ()):
             raise Refused("update_mcp_server stores no secrets; use set_server_credential.")
         draft = replace(to_draft(code, description, credentials, network, dependencies), edit=edit)

@@ -125,7 +125,7 @@ def _view(report: TrialReport) -> TrialView:
     else:
         message = f"The server runs, and {len(outcomes) - failed} of {len(outcomes)} calls succeed."
     if report.missing:
-        message += " Set them with set_server_credential, name the server, and ask for them."
+        message += " Set it with set_server_credential; then give name and with_credentials."
     return TrialView(
         ok=report.failure is None and not failed,
         message=message,

@@ -79,6 +79,7 @@ async def test_an_edit_is_taken_over_like_whole_code(gateway: Gateway) -> None:
         ({"old_text": "import os", "new_text": "", "code": SEND}, "and not with code"),
         ({"old_text": "import json\nimport os", "new_text": "import ("}, "is not valid Python"),
         ({"credentials": {"KEY": "hidden-value"}}, "use set_server_credential"),
+        ({}, "Nothing of server 'email' is named to be changed"),
     ):
         said = await gateway.refusal("update_mcp_server", name="email", **arguments)
         assert expected in said
