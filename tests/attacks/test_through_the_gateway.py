@@ -52,9 +52,23 @@ def ask(http: httpx2.Client, server: str, tool: str, arguments: object) -> Any:
     return json.loads(answer["result"]["content"][0]["text"])
 
 
+def fixed_servers(place: Place) -> dict[str, dict[str, Any]]:
+    """Return what the gateway says of its servers, by name."""
+    listed = place.json("call", "list_fixed_mcp_servers", "{}")["servers"]
+    return {server["name"]: server for server in listed}
+
+
+def come_as_meant(place: Place) -> dict[str, dict[str, Any]]:
+    """Return the servers; who came cold because the warm process was late is started again."""
+    for name, server in fixed_servers(place).items():
+        if server["start"] != STARTS[name]:
+            place.json("call", "restart_mcp_server", json.dumps({"name": name}))
+    return fixed_servers(place)
+
+
 def aim(place: Place, live: LiveGateway) -> dict[str, object]:
     """Return where everything worth having is."""
-    servers = {s["name"]: s for s in place.json("call", "list_fixed_mcp_servers", "{}")["servers"]}
+    servers = come_as_meant(place)
     assert {name: server["start"] for name, server in servers.items()} == STARTS
     data = place.home / "servers" / "neighbour" / "data"
     env_file = place.folder / ".env"
