@@ -88,7 +88,9 @@ async def test_kill_9_of_a_child_under_load_costs_only_the_calls_in_flight(place
                 await in_flight(place, "a", 20)
                 os.kill(pid, signal.SIGKILL)
                 group.cancel_scope.deadline = anyio.current_time() + GUARD_S
-            assert outcomes == ["Server 'a' ended during the call: killed by SIGKILL."] * 20
+            (outcome,) = set(outcomes)
+            assert outcome.startswith("Server 'a' ended during the call: killed by SIGKILL, after ")
+            assert len(outcomes) == 20
             await ask("version")
             assert outcomes[-1] == "answered"
             assert all_gone(tree, GUARD_S)

@@ -128,13 +128,21 @@ async def test_a_child_that_dies_answers_its_callers_with_the_reason(relay: Rela
     await relay.stage.start(HANDSHAKE)
     session = await relay.open_session("raw")
     answer = await relay.post("raw", call("die", "x", status=4), session)
+    crash = relay.stage.supervisor.crashes("raw")[0]
+    how = f"exit code 4, {crash.circumstances()}"
     assert answer.json() == {
         "jsonrpc": "2.0",
         "id": "x",
         "error": {
             "code": -32000,
-            "message": "Server 'raw' ended during the call: exit code 4.",
-            "data": {"server": "raw", "reason": "exit code 4", "stderrTail": ["last words"]},
+            "message": f"Server 'raw' ended during the call: {how}.",
+            "data": {
+                "server": "raw",
+                "reason": "exit code 4",
+                "stderrTail": ["last words"],
+                "generation": 1,
+                "more": "get_crash_report",
+            },
         },
     }
     again = await relay.post("raw", call("version"), session)
