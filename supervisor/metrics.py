@@ -8,7 +8,7 @@ import os
 import time
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 
 import anyio
 import anyio.to_thread
@@ -248,6 +248,9 @@ def _look_at_all(
 
 def _look(one: Observed, before: Usage | None, now: float) -> Usage:
     """Read what the watch's walk does not tell. Blocking."""
+    if before is not None and one.tree.cpu_ticks == before.cpu_ticks:
+        # What did nothing uses what it used; to read it would cost milliseconds per process.
+        return replace(before, at=now, cpu_percent=0.0)
     since, ticks = (before.at, before.cpu_ticks) if before else (one.spawned_at, 0)
     # A grandchild that nobody waited for takes its processor time with it.
     spent_s = max(0, one.tree.cpu_ticks - ticks) / TICKS_PER_S

@@ -4,6 +4,7 @@ The gateway builds one, enters it, and hands it specs; everything that happens i
 `emit`. Below: `slot`.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -285,9 +286,11 @@ class Supervisor:
             body = to_modern_params(body)
         limit = timeout_s if timeout_s is not None else slot.spec.call_timeout_s
         scope = anyio.CancelScope()
+        # The link calls back from the loop itself, where anyio does not know its clock.
+        clock = asyncio.get_running_loop().time
 
         def note(notice: Notice) -> None:
-            scope.deadline = anyio.current_time() + limit
+            scope.deadline = clock() + limit
             if on_progress is not None:
                 on_progress(notice)
 

@@ -68,7 +68,8 @@ class ToolIndex:
             f"CREATE VIRTUAL TABLE tools USING fts5({columns}, name UNINDEXED,"
             " tokenize = 'porter unicode61 remove_diacritics 2')"
         )
-        self._known: dict[str, Listed] = {}
+        self._known: dict[str, tuple[Listed, range]] = {}
+        self._next_row = 1
         self._one_at_a_time = anyio.Lock()
 
     async def find(self, query: str, listed: Iterable[Listed]) -> list[ToolName]:
@@ -110,18 +111,29 @@ class ToolIndex:
 
     def _refresh(self, listed: dict[str, Listed]) -> None:
         """Rewrite the rows of the servers whose lists are others than last time."""
-        for server in self._known.keys() | listed.keys():
-            before, now = self._known.get(server), listed.get(server)
+        # One transaction: FTS5 writes each of its own to its tables.
+        self._tables.execute("BEGIN")
+        for server, (before, rows) in tuple(self._known.items()):
             # A list that did not change is the same object.
-            if before is not None and now is not None and before.tools is now.tools:
-                continue
-            self._tables.execute("DELETE FROM tools WHERE server = ?", (server,))
-            if now is not None:
-                self._tables.executemany(
-                    "INSERT INTO tools VALUES (?, ?, ?, ?, ?, ?)",
-                    [_row(server, tool) for tool in now.tools],
-                )
-        self._known = listed
+            if server not in listed or listed[server].tools is not before.tools:
+                self._tables.executemany("DELETE FROM tools WHERE rowid = ?", ((r,) for r in rows))
+                del self._known[server]
+        for server in listed.keys() - self._known.keys():
+            self._add(listed[server])
+        self._tables.execute("COMMIT")
+
+    def _add(self, listed: Listed) -> None:
+        rows = range(self._next_row, self._next_row + len(listed.tools))
+        self._next_row = rows.stop
+        self._tables.executemany(
+            "INSERT INTO tools (rowid, tool, server, title, description, arguments, name)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (row, *_row(listed.server, tool))
+                for row, tool in zip(rows, listed.tools, strict=True)
+            ],
+        )
+        self._known[listed.server] = listed, rows
 
 
 def words_of(query: str) -> list[str]:

@@ -12,6 +12,7 @@ from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from gateway.local import LiveGateway, find_live
 from gateway.variables import CHECKOUT
 from tests.cli.gateways import CODE, Place
+from tests.tools.test_long_calls import CODE as SLOW
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -91,6 +92,26 @@ def test_call_that_cannot_be_meant_so_says_what_to_do(
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert advice in done.stderr
     assert "s3cret" not in done.stderr
+
+
+async def test_progress_of_a_server_reaches_the_client(live_place: Place) -> None:
+    """MCP: from the child's pipe to a client of the real endpoint, and the answer after it."""
+    live, told = live_of(live_place), asyncio.Event()
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        assert (progress, total, message) == (3.0, 10.0, "third of ten")
+        told.set()
+
+    transport = StreamableHttpTransport(f"{live.url}/mcp", auth=live.token)
+    async with asyncio.timeout(60), Client(transport) as client:
+        await client.call_tool("create_mcp_server", {"name": "slow", "code": SLOW})
+        invoke = "invoke_internal_mcp_tool"
+        slow = client.call_tool(invoke, {"tool": "slow:slow"}, progress_handler=note)
+        calling = asyncio.ensure_future(slow)
+        await told.wait()
+        await client.call_tool(invoke, {"tool": "slow:release"})
+        assert [block.model_dump()["text"] for block in (await calling).content] == ["slow done"]
+        await client.call_tool("delete_mcp_server", {"name": "slow"})
 
 
 @pytest.mark.parametrize(
