@@ -13,9 +13,11 @@ from sandboxes.policy import MIB, Limits, Network, NetworkMode
 from supervisor.dependencies import NODE_MODULES, SERVER_FILE, read_recipe
 from supervisor.errors import InvalidServer
 from supervisor.metadata import METADATA, HostsGiven, Metadata, read_metadata
-from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec
+from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec, StartTime
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+IDLE_STOP_S = 900.0
+"""For dynamic servers that do not say; they are many, and most of them are used now and then."""
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", ".venv", ".git"})
 """Derived content: it changes by itself and is no change of code."""
 NOISE = re.compile(r".*\.py[co]|.*~|.*\.sw[a-z]|.*\.tmp|\.#.*|#.*#|4913|\.DS_Store")
@@ -135,6 +137,7 @@ def _check_grants(name: str, kind: ServerKind, metadata: Metadata) -> None:
 
 
 def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
+    is_dynamic = kind is ServerKind.DYNAMIC
     return ServerSpec(
         name=folder.name,
         kind=kind,
@@ -149,6 +152,8 @@ def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
         start_timeout_s=metadata.start_timeout_s,
         call_timeout_s=metadata.call_timeout_s,
         instances=metadata.instances,
+        start=metadata.start or (StartTime.LAZY if is_dynamic else StartTime.EAGER),
+        idle_stop_s=_idle_stop_s(metadata, IDLE_STOP_S if is_dynamic else None),
         reload=metadata.reload,
         era=metadata.era,
         read_only=_absolute(folder.name, metadata.read_only),
@@ -160,6 +165,11 @@ def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
             source_builds=metadata.allow_source_builds,
         ),
     )
+
+
+def _idle_stop_s(metadata: Metadata, default: float | None) -> float | None:
+    """Return how long a child may be idle; 0 in the metadata means for ever."""
+    return default if metadata.idle_stop_s is None else metadata.idle_stop_s or None
 
 
 def _command(folder: Path, metadata: Metadata) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ from sandboxes.outside import Outside
 from supervisor.child import Child, Spawn
 from supervisor.crash_log import CrashLog
 from supervisor.events import Event
+from supervisor.known_tools import KnownTools
 from supervisor.link import Notice
 from supervisor.restart import RestartPolicy
 from supervisor.spec import ServerSpec
@@ -25,9 +26,11 @@ class SlotContext:
     spawn: Spawn
     on_spawned: Callable[[Child], None]
     on_gone: Callable[[Child], None]
+    on_ready: Callable[[], None]
     on_notice: Callable[[str, Notice], None]
     policy: RestartPolicy
     log: StderrLog
     crashes: CrashLog
+    known_tools: KnownTools
     outside: Outside
     """What children with granted hosts reach."""

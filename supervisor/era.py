@@ -22,6 +22,7 @@ PREFIX = "io.modelcontextprotocol/"
 VERSION_KEY = PREFIX + "protocolVersion"
 CLIENT_INFO = {"name": "claude-runner", "version": "1"}
 
+LISTS = ("tools", "prompts", "resources")
 _CACHEABLE = frozenset(
     {
         "tools/list",
@@ -54,7 +55,7 @@ class Handshake:
         version = asked if asked in HANDSHAKE_VERSIONS and asked <= own else own
         result: dict[str, Any] = {
             "protocolVersion": version,
-            "capabilities": self.capabilities,
+            "capabilities": _telling(self.capabilities),
             "serverInfo": self.server_info,
         }
         if self.instructions is not None:
@@ -74,6 +75,12 @@ class Handshake:
         if self.instructions is not None:
             result["instructions"] = self.instructions
         return encode(result)
+
+
+def _telling(capabilities: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a child's capabilities with what the gateway adds: it tells of changed lists."""
+    told = {name: {**_member(capabilities, name), "listChanged": True} for name in LISTS}
+    return {**capabilities, **{name: told[name] for name in LISTS if name in capabilities}}
 
 
 def initialize_params() -> bytes:

@@ -8,6 +8,7 @@ class ServerState(StrEnum):
     """A slot's state."""
 
     STOPPED = "stopped"
+    """Switched on, and started by its next call."""
     STARTING = "starting"
     READY = "ready"
     BACKOFF = "backoff"

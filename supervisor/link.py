@@ -82,6 +82,8 @@ class Link:
     junk_sample: str = ""
     latencies: Latencies | None = None
     """Where the durations of answered tool calls are counted."""
+    idle_since: float = field(default_factory=time.monotonic)
+    """When the last call in flight ended, on the monotonic clock."""
     _pending: dict[int, Call] = field(default_factory=dict[int, Call])
     _last_id: int = 0
     _closed: Exception | None = None
@@ -183,6 +185,7 @@ class Link:
     def _forget(self, call_id: int) -> Call | None:
         call = self._pending.pop(call_id, None)
         if not self._pending:
+            self.idle_since = time.monotonic()
             self._idle.set()
         return call
 

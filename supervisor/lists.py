@@ -25,6 +25,11 @@ class ToolChanges:
     removed: tuple[str, ...]
     changed: tuple[str, ...]
 
+    @property
+    def any(self) -> bool:
+        """False when both lists say the same."""
+        return bool(self.added or self.removed or self.changed)
+
 
 async def fetch_tools(ask: Ask) -> tuple[Tool, ...]:
     """Return all tools, page by page; none when the child has no tools capability.

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from supervisor.errors import InvalidServer
-from supervisor.spec import Era, Instances, ReloadStrategy
+from supervisor.spec import Era, Instances, ReloadStrategy, StartTime
 
 METADATA = "metadata.json"
 MAX_METADATA_BYTES = 64 * 1024
+MAX_IDLE_S = 30 * 24 * 3600.0
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -55,6 +56,8 @@ class Metadata(_Strict):
     start_timeout_s: Seconds = 30.0
     call_timeout_s: Seconds = 300.0
     instances: Instances = Instances.SHARED
+    start: StartTime | None = None
+    idle_stop_s: Annotated[float, Field(ge=0, le=MAX_IDLE_S)] | None = None
     reload: ReloadStrategy = ReloadStrategy.SIDE_BY_SIDE
     era: Era | None = None
     read_only: tuple[Path, ...] = ()

@@ -15,6 +15,10 @@ class Want(Enum):
     """What an order asks for."""
 
     START = auto()
+    WAKE = auto()
+    """Start for a call: nothing when it was switched off or replaced meanwhile."""
+    DOZE = auto()
+    """Stop until the next call, if it still is idle."""
     STOP = auto()
     RESTART = auto()
     REPLACE = auto()

@@ -5,6 +5,7 @@ run interrupt a start that is under way, so that the newest always wins.
 """
 
 import logging
+import time
 
 import anyio
 from anyio.abc import TaskGroup
@@ -30,11 +31,14 @@ from supervisor.outlet import Outlet
 from supervisor.planning import RestartPlan
 from supervisor.reload import REPLACED, may_overlap, reloaded, retire, successor
 from supervisor.restart import Life
-from supervisor.spec import ServerSpec
+from supervisor.spec import ServerSpec, StartTime
 from supervisor.states import Standing
 from supervisor.stderr_log import StderrLog
+from supervisor.tool_list import TOOLS_CHANGED, ToolList
 
 log = logging.getLogger(__name__)
+
+ASLEEP = "starts with its next call"
 
 
 class Slot:
@@ -46,22 +50,33 @@ class Slot:
         self.last_exit: str | None = None
         self.rejected: str | None = None
         """Why newer code than that of the present child is not running."""
-        self.tools: tuple[Tool, ...] = ()
         self.calls_before = 0
         self.errors_before = 0
         self.outlet = Outlet(spec.name, context.outside, context.emit)
         self._context = context
-        state, reason = (
-            (ServerState.STOPPED, "not started yet")
-            if enabled
-            else (ServerState.DISABLED, "disabled")
-        )
-        self._standing = Standing(spec.name, state, reason, on_change=self._state_changed)
+        self._list = ToolList(spec.name, context)
+        self._standing = Standing(spec.name, *_beginning(enabled), on_change=self._state_changed)
         self._child: Child | None = None
         self._orders = Orders()
         self._births = Births(context, Reports(self._spawned, self._exited, self._noticed))
         self._plan = RestartPlan(context.policy)
         self._group: TaskGroup | None = None
+        self._dozing = False
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools of its newest child that became ready, also while none runs."""
+        return self._list.tools
+
+    @property
+    def idle_left_s(self) -> float | None:
+        """Seconds until its child has been idle for too long; None when it may stay."""
+        child, limit_s = self.current, self.spec.idle_stop_s
+        if child is None or limit_s is None or self._dozing:
+            return None
+        if child.link.in_flight:
+            return limit_s
+        return child.link.idle_since + limit_s - time.monotonic()
 
     @property
     def state(self) -> ServerState:
@@ -97,16 +112,20 @@ class Slot:
     async def child_for_call(self) -> Child:
         """Return the child to call, waiting while one is being started.
 
+        One that was stopped for being idle is started; all its callers share that start.
+
         Raises:
             ServerUnavailable: nothing is being started, or not in time.
         """
         with anyio.move_on_after(self.spec.start_timeout_s):
-            while True:
-                if (child := self.current) is not None:
-                    return child
-                if self.state is not ServerState.STARTING:
+            while (child := self.current) is None:
+                if self.state is ServerState.STOPPED:
+                    self._start_soon(Want.WAKE)
+                if self.state not in (ServerState.STARTING, ServerState.STOPPING):
                     break
                 await self._standing.changed()
+            else:
+                return child
         raise self._unavailable()
 
     async def settled(self) -> None:
@@ -130,10 +149,21 @@ class Slot:
         self.rejected = reason.rstrip(".")
         self._context.emit(ReloadRejected(self.spec.name, self.rejected))
 
-    def start_soon(self) -> None:
-        """Order a start without waiting for it."""
+    def begin(self) -> None:
+        """Order the first start, unless that is for the first call to do."""
+        if self.spec.start is StartTime.LAZY and self._list.recall(self.spec.digest):
+            self._standing.to(ServerState.STOPPED, ASLEEP)
+        else:
+            self._start_soon(Want.START)
+
+    def doze(self) -> None:
+        """Order that its child is stopped if it still is idle then."""
+        self._dozing = True
+        self._orders.post(Want.DOZE).add_done_callback(observed)
+
+    def _start_soon(self, want: Want) -> None:
         self._standing.to(ServerState.STARTING, "being started")
-        self._orders.post(Want.START).add_done_callback(observed)
+        self._orders.post(want).add_done_callback(observed)
 
     async def run(self) -> None:
         """Own the slot until it is removed or cancelled; leaves no child behind."""
@@ -169,6 +199,11 @@ class Slot:
         match order.want:
             case Want.START:
                 await self._start()
+            case Want.WAKE:
+                if self.state is ServerState.STARTING:
+                    await self._start()
+            case Want.DOZE:
+                await self._doze()
             case Want.STOP | Want.REMOVE:
                 await self._stop()
             case Want.RESTART:
@@ -200,6 +235,16 @@ class Slot:
             self._standing.to(ServerState.STOPPED, "its start was interrupted")
             return
         self._adopt(child)
+
+    async def _doze(self) -> None:
+        self._dozing = False
+        left_s = self.idle_left_s
+        if left_s is not None and left_s <= 0:
+            self._standing.to(ServerState.STOPPING, "being stopped, because nobody calls it")
+            await self._stop_child("nobody called it")
+            self._standing.to(ServerState.STOPPED, ASLEEP)
+        else:
+            self._context.on_ready()
 
     async def _replace(self, spec: ServerSpec) -> None:
         """Bring in new code: beside the old child, or after it where two cannot overlap."""
@@ -242,10 +287,11 @@ class Slot:
 
     def _adopt(self, child: Child) -> None:
         self._child = child
-        self.tools = child.tools
+        self._list.adopt(child)
         self._orders.forget_plan()
         self._context.emit(tidings.ready(child))
         self._standing.to(ServerState.READY, "")
+        self._context.on_ready()
 
     async def _stop(self) -> None:
         self._orders.forget_plan()
@@ -294,19 +340,9 @@ class Slot:
 
     def _noticed(self, child: Child, notice: Notice) -> None:
         if child is self._child:
-            if notice.method == "notifications/tools/list_changed" and self._group is not None:
-                self._group.start_soon(self._refresh, child)
+            if notice.method == TOOLS_CHANGED and self._group is not None:
+                self._group.start_soon(self._list.refresh, child)
             self._context.on_notice(self.spec.name, notice)
-
-    async def _refresh(self, child: Child) -> None:
-        with anyio.move_on_after(self.spec.start_timeout_s):
-            try:
-                await child.refresh_tools()
-            except SupervisorError:
-                # The last good list stays; a child that died is dealt with by its exit.
-                return
-            if child is self._child:
-                self.tools = child.tools
 
     def _state_changed(self, before: ServerState, after: ServerState, reason: str) -> None:
         self._context.emit(StateChanged(self.spec.name, before, after, reason))
@@ -314,3 +350,8 @@ class Slot:
     def _unavailable(self) -> ServerUnavailable:
         due_in_s = self._orders.due_in_s
         return ServerUnavailable(self.spec.name, self.state, self.reason, due_in_s)
+
+
+def _beginning(enabled: bool) -> tuple[ServerState, str]:  # noqa: FBT001 - the server's switch
+    state = ServerState.STOPPED if enabled else ServerState.DISABLED
+    return state, "not started yet" if enabled else "disabled"

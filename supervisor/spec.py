@@ -24,6 +24,15 @@ class Instances(StrEnum):
     PER_SESSION = "per_session"
 
 
+class StartTime(StrEnum):
+    """When a server that is switched on gets its child."""
+
+    EAGER = "eager"
+    """With the supervisor."""
+    LAZY = "lazy"
+    """With its first call, once its tools are known."""
+
+
 class ReloadStrategy(StrEnum):
     """How new code replaces old."""
 
@@ -71,6 +80,9 @@ class ServerSpec:
     start_timeout_s: float = 30.0
     call_timeout_s: float = 300.0
     instances: Instances = Instances.SHARED
+    start: StartTime = StartTime.EAGER
+    idle_stop_s: float | None = None
+    """A child that nobody called for this long is stopped until the next call; None: never."""
     reload: ReloadStrategy = ReloadStrategy.SIDE_BY_SIDE
     era: Era | None = None
     """None: handshake where the server speaks it, else modern."""

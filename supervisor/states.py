@@ -15,7 +15,7 @@ TRANSITIONS: Mapping[ServerState, frozenset[ServerState]] = {
     S.READY: frozenset({S.STARTING, S.STOPPING, S.FAILED}),
     S.BACKOFF: frozenset({S.STARTING, S.DISABLED, S.FAILED}),
     S.QUARANTINED: frozenset({S.STARTING, S.DISABLED, S.FAILED}),
-    S.STOPPING: frozenset({S.DISABLED, S.FAILED}),
+    S.STOPPING: frozenset({S.STOPPED, S.DISABLED, S.FAILED}),
     S.FAILED: frozenset({S.STARTING, S.DISABLED}),
     S.DISABLED: frozenset({S.STARTING, S.FAILED}),
 }

@@ -26,6 +26,9 @@ from supervisor.crash_log import CrashLog
 from supervisor.era import to_modern_params
 from supervisor.errors import CallTimedOut, RequestRefused, UnknownServer
 from supervisor.events import Event, LeftoverKilled
+from supervisor.idling import Idling
+from supervisor.known_tools import FILE as TOOLS_FILE
+from supervisor.known_tools import KnownTools
 from supervisor.launching import Launcher, Workplace
 from supervisor.leftovers import PidFile, Recorded, kill_leftovers
 from supervisor.link import Answer, Call, Notice
@@ -84,6 +87,7 @@ class Supervisor:
         self._environments = Environments(config.home / "environments", build_tools(config))
         self._launcher = Launcher(workplace, credentials, self._environments)
         self._upkeep = Upkeep(self._environments, emit, self._specs)
+        self._idling = Idling(lambda: tuple(self._slots.values()))
         self._listeners: set[NoticeListener] = set()
         self._stack = AsyncExitStack()
         self._group: TaskGroup | None = None
@@ -98,6 +102,7 @@ class Supervisor:
         self._group.start_soon(self._watch.run, name="watch over limits")
         self._group.start_soon(self._metrics.run, name="metrics")
         self._group.start_soon(self._upkeep.run, name="upkeep of environments")
+        self._group.start_soon(self._idling.run, name="stops of idle children")
         return self
 
     async def __aexit__(
@@ -342,7 +347,7 @@ class Supervisor:
         assert self._group is not None
         self._group.start_soon(slot.run, name=f"slot {spec.name}")
         if enabled:
-            slot.start_soon()
+            slot.begin()
 
     def _context(self, server: str, on_spawned: Callable[[Child], None]) -> SlotContext:
         folder = self._config.home / "servers" / server
@@ -352,10 +357,12 @@ class Supervisor:
             spawn=self._warm.spawn,
             on_spawned=on_spawned,
             on_gone=self._gone,
+            on_ready=self._idling.wake,
             on_notice=self._noticed,
             policy=self._config.restart,
             log=StderrLog(folder / "stderr.log"),
             crashes=CrashLog(folder / CRASH_FILE),
+            known_tools=KnownTools(folder / TOOLS_FILE),
             outside=self._outside,
         )
 

@@ -100,7 +100,10 @@ async def in_flight(place: Place, server: str, count: int) -> None:
     """Return once this many calls are under way."""
     with anyio.fail_after(GUARD_S * 3):
         while True:
-            status = place.json("call", "list_fixed_mcp_servers", "{}")
+            # In a thread: a loop that stands still would let the gateway close what waits in it.
+            status = await anyio.to_thread.run_sync(
+                place.json, "call", "list_fixed_mcp_servers", "{}"
+            )
             found = next(s for s in status["servers"] if s["name"] == server)
             if found["in_flight"] == count:
                 return

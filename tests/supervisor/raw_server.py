@@ -3,7 +3,8 @@
 Usage: raw_server.py [BEHAVIOUR ...]. Behaviours: `modern` (speaks only 2026-07-28), `silent`
 (never answers), `exits` (ends at once with status 3), `junk` (prints lines that are not MCP),
 `flood` (never ends a line), `deaf` (ignores the end of its input and TERM), `unread` (stops
-reading after the handshake), `version=N` (what the tool `version` answers).
+reading after the handshake), `fewer` (has one tool less), `version=N` (what the tool `version`
+answers).
 """
 
 import json
@@ -35,6 +36,10 @@ TOOLS = [
         "mute",
     )
 ]
+
+
+if "fewer" in BEHAVIOURS:
+    del TOOLS[-1]
 
 
 def send(message):

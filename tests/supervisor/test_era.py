@@ -70,7 +70,7 @@ def test_a_modern_child_can_be_initialised_by_a_handshake_caller() -> None:
     assert handshake.era is Era.MODERN
     assert json.loads(handshake.initialize_result("2025-06-18")) == {
         "protocolVersion": "2025-06-18",
-        "capabilities": {"tools": {}},
+        "capabilities": {"tools": {"listChanged": True}},
         "serverInfo": {"name": "unnamed", "version": "0"},
     }
 

@@ -38,7 +38,10 @@ async def test_a_server_outlives_the_gateway(tmp_path: Path) -> None:
     async with open_gateway(tmp_path) as gateway:
         listed = await gateway.call("list_dynamic_mcp_servers")
         states = [(server["name"], server["state"]) for server in listed["servers"]]
-        assert states == [("one", "ready"), ("two", "disabled")]
+        assert states == [("one", "stopped"), ("two", "disabled")]
+        payload = {"to": "me"}
+        result = await gateway.raw("invoke_internal_mcp_tool", tool="one:send", payload=payload)
+        assert not result.is_error
 
 
 async def test_a_server_made_disabled_starts_when_enabled(gateway: Gateway) -> None:
