@@ -25,6 +25,7 @@ PREFERRED_NAMES = (PROVIDED, "server", "app")
 SERVER_CLASSES = frozenset({"FastMCP", "MCPServer"})
 """FastMCP's, that of mcp 1.x, and what mcp 2.x calls it."""
 SERVER_PACKAGES = frozenset({"fastmcp", "mcp"})
+NO_SERVER = "server.py runs no server and leaves none: write functions decorated with @mcp.tool."
 STDIN = 0
 
 
@@ -64,9 +65,13 @@ def _run_in(main: ModuleType, script: Path) -> None:
         # The library of the server's own environment; importing it may take seconds.
         main.__dict__[PROVIDED] = importlib.import_module("fastmcp").FastMCP(script.parent.name)
     exec(code, main.__dict__)  # noqa: S102 - running the server is the point
+    if _input_has_ended():
+        return
     left = _servers_in(main)
-    if left and not _input_has_ended():
+    if left:
         _choose(left).run()
+    else:
+        print(NO_SERVER, file=sys.stderr)
 
 
 def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

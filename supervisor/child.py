@@ -23,7 +23,7 @@ from supervisor.era import (
     read_initialize,
     to_modern_params,
 )
-from supervisor.errors import ChildDied, NotMcp, RequestRefused, StartFailed
+from supervisor.errors import ChildDied, NotMcp, NotTaken, RequestRefused, StartFailed
 from supervisor.link import Answer, Call, Link, Notice
 from supervisor.lists import Tool, fetch_tools
 from supervisor.process import ChildProcess, Pipes, exit_in_words
@@ -161,12 +161,14 @@ class Child:
         """Send a request in the child's own era.
 
         Raises:
-            ChildDied: the child is gone or does not take input.
+            NotTaken: the child has closed its input; it is gone, or soon will be.
+            ChildDied: the child is gone or has stopped reading.
         """
         try:
             return self.link.call(method, params, on_progress=on_progress)
         except BrokenPipeError:
-            raise self._died("it closed its standard input") from None
+            reason = "it closed its standard input"
+            raise NotTaken(self.spec.name, reason, self.stderr_tail) from None
         except BlockingIOError:
             raise self._died("it stopped reading its standard input") from None
 
@@ -264,7 +266,9 @@ class Child:
         if not self.wanted_exit:
             self._breached = self._breached or is_breach(returncode)
             self.crash = self._report(self.exit_reason)
-        self.calls_failed = self.link.close(self._died(self.exit_reason))
+        failed = self.link.close(self._died(self.exit_reason))
+        # What the start itself asked is nobody's call.
+        self.calls_failed = failed if self.ready_at is not None else 0
         self._reports.on_exit(self)
 
     def _died(self, reason: str) -> ChildDied:

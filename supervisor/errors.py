@@ -92,6 +92,10 @@ class ChildDied(SupervisorError):
         self.crash = crash
 
 
+class NotTaken(ChildDied):
+    """The child had closed its input: nothing of the call was sent."""
+
+
 class RequestRefused(SupervisorError):
     """The child answered with a JSON-RPC error."""
 

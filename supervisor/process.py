@@ -143,6 +143,11 @@ class ChildProcess:
             return os.write(self._stdin_fd, data)
         except BlockingIOError:
             return 0
+        except BrokenPipeError:
+            self._loop.call_later(
+                MUTE_GRACE_S, self._end_unless_gone, "it closed its standard input"
+            )
+            raise
 
     def _flush(self) -> None:
         try:
@@ -160,7 +165,9 @@ class ChildProcess:
         if not data:
             if data == b"":
                 self._close_stdout()
-                self._loop.call_later(MUTE_GRACE_S, self._end_if_mute)
+                self._loop.call_later(
+                    MUTE_GRACE_S, self._end_unless_gone, "it closed its standard output"
+                )
             return False
         try:
             for line in self._splitter.feed(data):
@@ -171,10 +178,10 @@ class ChildProcess:
             return False
         return True
 
-    def _end_if_mute(self) -> None:
-        """End a process that lives on without the output that every answer needs."""
+    def _end_unless_gone(self, reason: str) -> None:
+        """End a process that lives on without the pipe that every call needs."""
         if self.returncode is None:
-            self._pipes.on_unusable("it closed its standard output")
+            self._pipes.on_unusable(reason)
 
     def _read_stderr(self) -> bool:
         """Read once. True when there may be more to read now."""

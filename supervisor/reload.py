@@ -11,6 +11,7 @@ from supervisor.spec import ReloadStrategy, ServerSpec
 DRAIN_S = 30.0
 """Calls in flight on an old child get this long to finish after new code took over."""
 REPLACED = "replaced by new code"
+LOST_TOOLS = "the new code has no tools, and the old code had some"
 
 NewChild = Callable[[ServerSpec], Awaitable[Child | None]]
 
@@ -20,8 +21,8 @@ def may_overlap(old: ServerSpec, new: ServerSpec) -> bool:
     return ReloadStrategy.STOP_FIRST not in (old.reload, new.reload)
 
 
-async def successor(spec: ServerSpec, start: NewChild) -> Child:
-    """Return a child of new code that is ready; the old one serves meanwhile.
+async def successor(spec: ServerSpec, start: NewChild, before: tuple[Tool, ...]) -> Child:
+    """Return a child of new code that is ready; the old one, with tools `before`, serves on.
 
     Raises:
         StartFailed, NotConfigured, SandboxError: there is none.
@@ -29,6 +30,10 @@ async def successor(spec: ServerSpec, start: NewChild) -> Child:
     child = await start(spec)
     if child is None:
         raise StartFailed(spec.name, "superseded by a newer change")
+    if before and not child.tools:
+        # Tools that are all gone are a slip of the editor more often than a wish.
+        await child.stop(LOST_TOOLS)
+        raise StartFailed(spec.name, LOST_TOOLS)
     return child
 
 

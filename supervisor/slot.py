@@ -6,6 +6,8 @@ run interrupt a start that is under way, so that the newest always wins.
 
 import logging
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -19,6 +21,7 @@ from supervisor.crash_log import CrashLog
 from supervisor.errors import (
     CannotStart,
     NotConfigured,
+    NotTaken,
     ServerUnavailable,
     StartFailed,
     SupervisorError,
@@ -39,6 +42,8 @@ from supervisor.tool_list import TOOLS_CHANGED, ToolList
 log = logging.getLogger(__name__)
 
 ASLEEP = "starts with its next call"
+
+T = TypeVar("T")
 
 
 class Slot:
@@ -126,6 +131,24 @@ class Slot:
                 await self._standing.changed()
             else:
                 return child
+        raise self._unavailable()
+
+    async def send(self, send: Callable[[Child], T]) -> T:
+        """Have a call sent to the child that takes calls; return what `send` does.
+
+        A child that died unnoticed took nothing of the call: its successor gets it.
+
+        Raises:
+            ServerUnavailable: nothing is being started, or not in time.
+            ChildDied: the child has stopped reading.
+        """
+        with anyio.move_on_after(self.spec.start_timeout_s):
+            while True:
+                child = await self.child_for_call()
+                try:
+                    return send(child)
+                except NotTaken:
+                    await self._standing.changed()
         raise self._unavailable()
 
     async def settled(self) -> None:
@@ -257,7 +280,7 @@ class Slot:
             await self._start()
             return
         try:
-            child = await successor(spec, self._new_child)
+            child = await successor(spec, self._new_child, self.tools)
         except (SupervisorError, SandboxError) as error:
             self.reject(error.reason if isinstance(error, StartFailed) else str(error))
             # The old one may have died meanwhile.

@@ -285,10 +285,7 @@ class Supervisor:
             RequestRefused: the child answered with a JSON-RPC error.
         """
         slot = self.slot(name)
-        child = slot.current or await slot.child_for_call()
         body = encode({**(params or {}), **(WITH_PROGRESS if on_progress else {})})
-        if child.handshake.era is Era.MODERN:
-            body = to_modern_params(body)
         limit = timeout_s if timeout_s is not None else slot.spec.call_timeout_s
         scope = anyio.CancelScope()
         # The link calls back from the loop itself, where anyio does not know its clock.
@@ -299,7 +296,13 @@ class Supervisor:
             if on_progress is not None:
                 on_progress(notice)
 
-        answer = await self.finish(child, child.call(method, body, on_progress=note), limit, scope)
+        def send(child: Child) -> tuple[Child, Call]:
+            modern = child.handshake.era is Era.MODERN
+            sent = to_modern_params(body) if modern else body
+            return child, child.call(method, sent, on_progress=note)
+
+        child, call = await slot.send(send)
+        answer = await self.finish(child, call, limit, scope)
         if answer.error is not None:
             raise RequestRefused.from_json(name, decode(answer.error))
         return decode(answer.result or b"{}", type=dict[str, Any])

@@ -6,6 +6,8 @@ Source: MCP 2025-11-25 and 2026-07-28, basic/transports, Streamable HTTP.
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
 from gateway.auth.caller import Caller
 from gateway.relay.exchange import KEEP_ALIVE_S, Asked, Exchange
 from gateway.relay.http import (
@@ -36,7 +38,7 @@ from gateway.relay.sessions import Session, Sessions
 from supervisor.child import Child
 from supervisor.era import MODERN_VERSION, to_handshake_params, to_modern_params
 from supervisor.errors import SupervisorError, UnknownServer
-from supervisor.link import Notice
+from supervisor.link import Call, Notice
 from supervisor.slot import Slot
 from supervisor.spec import Era
 from supervisor.supervisor import Supervisor
@@ -126,7 +128,7 @@ class ServerEndpoint:
     ) -> None:
         request_id = _id(posted)
         if posted.era is Era.HANDSHAKE and posted.method == "initialize":
-            child = slot.current or await slot.child_for_call()
+            child = await slot.child_for_call()
             session = self._sessions.open(slot.spec.name, caller.id)
             result = child.handshake.initialize_result(posted.fields.protocol_version)
             await send_body(
@@ -140,28 +142,30 @@ class ServerEndpoint:
         if session is not None and posted.method == "ping":
             await send_body(send, 200, result_message(request_id, b"{}"))
             return
-        child = slot.current or await slot.child_for_call()
         if posted.era is Era.MODERN and posted.method == "server/discover":
+            child = await slot.child_for_call()
             await send_body(
                 send, 200, result_message(request_id, child.handshake.discover_result())
             )
             return
         _check_tool(slot.spec.name, posted, caller)
-        await self._relay(child, posted, session, receive, send)
+        await self._relay(slot, posted, session, receive, send)
 
     async def _relay(
-        self, child: Child, posted: Posted, session: Session | None, receive: Receive, send: Send
+        self, slot: Slot, posted: Posted, session: Session | None, receive: Receive, send: Send
     ) -> None:
-        params = posted.envelope.params
-        if posted.era is not child.handshake.era:
-            translate = to_modern_params if posted.era is Era.HANDSHAKE else to_handshake_params
-            params = translate(params)
         request_id = _id(posted)
-        asked = Asked(request_id, posted.method, posted.era, child.spec.call_timeout_s)
-        exchange = Exchange(asked, child, send)
-        call = child.call(posted.method, params, on_progress=exchange.on_progress)
-        if session is not None:
-            session.calls[request_id] = (child.link, call)
+        asked = Asked(request_id, posted.method, posted.era, slot.spec.call_timeout_s)
+
+        def ask(child: Child) -> tuple[Exchange, Call]:
+            exchange = Exchange(asked, child, send)
+            params = _in_era(child.handshake.era, posted)
+            call = child.call(posted.method, params, on_progress=exchange.on_progress)
+            if session is not None:
+                session.calls[request_id] = (child.link, call)
+            return exchange, call
+
+        exchange, call = await slot.send(ask)
         try:
             # In the handshake era a closed connection is no cancellation.
             modern = posted.era is Era.MODERN
@@ -226,6 +230,14 @@ def _check_tool(server: str, posted: Posted, caller: Caller) -> None:
             f"This token may not call tool {posted.fields.name!r} of server {server!r}.",
             403,
         )
+
+
+def _in_era(era: Era, posted: Posted) -> bytes | msgspec.Raw | None:
+    """Return the params as a child of this era reads them."""
+    params = posted.envelope.params
+    if posted.era is era:
+        return params
+    return to_modern_params(params) if era is Era.MODERN else to_handshake_params(params)
 
 
 def _id(posted: Posted) -> bytes:

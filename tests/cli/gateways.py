@@ -112,13 +112,13 @@ class Place:
         }
 
     @contextmanager
-    def gateway(self) -> Generator[LiveGateway]:
-        """Run a gateway on this home until the body ends."""
+    def gateway(self, **env: str) -> Generator[LiveGateway]:
+        """Run a gateway on this home, with these settings too, until the body ends."""
         log = self.folder / "gateway.log"
         with log.open("wb") as stderr:
             process = subprocess.Popen(
                 [*COMMAND, "serve"],
-                env=self.env(),
+                env={**self.env(), **env},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from sandboxes.policy import Level
-from sandboxes.python_server import needs_mcp
+from sandboxes.python_server import NO_SERVER, needs_mcp
 from tests.sandboxes.conftest import GUARD_S, Room, build_room
 
 STAND_IN = """
@@ -59,7 +59,8 @@ def test_each_server_is_run_once_and_the_one_that_is_meant(
 ) -> None:
     """Ours: who has served until the end of the input is not run again, however it was started."""
     done = serve(plain, f"{STAND_IN}\n{code}", "{}\n")
-    assert (done.stdout, done.stderr, done.returncode) == (expected, "", 0)
+    told = "" if expected else f"{NO_SERVER}\n"
+    assert (done.stdout, done.stderr, done.returncode) == (expected, told, 0)
 
 
 def test_a_server_that_is_stopped_before_its_end_is_not_begun(plain: Room) -> None:
