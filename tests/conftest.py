@@ -1,9 +1,14 @@
 """What every test may use: one event loop, counts for long demonstrations, the test toolchain."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.demonstrations import Counts, Demonstrations
 from tests.toolchain import Toolchain, find
+
+LONG_ROOMS = ("bootstrap", "e2e", "attacks", "cli", "jobs")
+"""Their files take longest: begun last, one worker would end alone with them."""
 
 _DEMONSTRATIONS = pytest.StashKey[Demonstrations]()
 
@@ -22,11 +27,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of the full suite unless it was asked for."""
+    """Put the long rooms first; leave out the tests of the full suite unless it was asked for."""
+    items.sort(key=_place_in_line)
     if not config.getoption("--full"):
         chosen = [item for item in items if item.get_closest_marker("full") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
+
+
+def _place_in_line(item: pytest.Item) -> int:
+    room = item.path.relative_to(Path(__file__).parent).parts[0]
+    return LONG_ROOMS.index(room) if room in LONG_ROOMS else len(LONG_ROOMS)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -9,14 +9,17 @@ from tests import toolchain
 SUITE_S = 15 * 60
 """The promise of `./claude-runner test` on two cores; a full run may take longer."""
 
+SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""Two workers, a file each at a time, in the order of collection. `-n 0` has the last word."""
+
 
 def main(arguments: list[str]) -> int:
     """Run the suite and return its exit code."""
     failed = toolchain.install()
     if failed:
         return failed
-    bound = [] if "--full" in arguments else [f"--session-timeout={SUITE_S}"]
-    return int(pytest.main([*bound, *arguments]))
+    sample = [f"--session-timeout={SUITE_S}", *SIDE_BY_SIDE]
+    return int(pytest.main([*([] if "--full" in arguments else sample), *arguments]))
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ def refused(action):
 print(int(status["CapEff"], 16), status["NoNewPrivs"].strip(), status["Seccomp"].strip(),
       refused(lambda: os.listdir("/")), refused(lambda: open("/etc/passwd")),
       refused(lambda: os.setuid(0)), refused(socket.socket))
+raise SystemExit
 """
 
 

@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import anyio
 import pytest
 from sqlalchemy import NullPool, create_engine
 
@@ -66,18 +65,18 @@ def address(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+async def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file of the newest schema."""
     path = tmp_path_factory.mktemp("migrated") / "jobs.db"
-    anyio.run(_migrate, Address(None, path))
+    await _migrate(Address(None, path))
     return path
 
 
 @pytest.fixture(scope="session")
-def migrated_database(postgres: Postgres) -> Iterator[str]:
+async def migrated_database(postgres: Postgres) -> AsyncIterator[str]:
     """The URL of a PostgreSQL database of the newest schema."""
     with postgres.database() as url:
-        anyio.run(_migrate, Address(url, Path("unused")))
+        await _migrate(Address(url, Path("unused")))
         yield url
 
 
