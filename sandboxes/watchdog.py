@@ -6,7 +6,6 @@ supervisor's watch.
 """
 
 import os
-import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -108,13 +107,13 @@ def _tree(processes: Iterable[_Process]) -> Tree:
 
 def _read_process(pid: int) -> _Process | None:
     # proc_pid_stat(5); a name may hold spaces and brackets, so fields count from its last bracket.
-    text = _read(f"/proc/{pid}/stat")
+    text = read(f"/proc/{pid}/stat")
     fields = text.rpartition(b")")[2].split()
     if len(fields) < STATE_FIELDS:
         return None
     if fields[0] == ENDED and int(fields[17]) > 1:
         # All but the numbers of the whole process went with its first thread.
-        resident = _read(f"{_living(pid)}/stat").rpartition(b")")[2].split()
+        resident = read(f"{living(pid)}/stat").rpartition(b")")[2].split()
         fields[21] = resident[21] if len(resident) >= STATE_FIELDS else b"0"
     return _Process(
         pid=pid,
@@ -125,7 +124,7 @@ def _read_process(pid: int) -> _Process | None:
     )
 
 
-def _living(pid: int) -> str:
+def living(pid: int) -> str:
     """Return the folder of a thread that lives; the first one may end before the others.
 
     What they share, memory and open files, is told in their folders then, and not in its own.
@@ -133,7 +132,7 @@ def _living(pid: int) -> str:
     with suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
             place = f"/proc/{pid}/task/{name}"
-            if _read(f"{place}/stat").rpartition(b")")[2].split()[:1] not in ([], [ENDED]):
+            if read(f"{place}/stat").rpartition(b")")[2].split()[:1] not in ([], [ENDED]):
                 return place
     return f"/proc/{pid}"
 
@@ -145,40 +144,18 @@ def proportional_bytes(pids: Iterable[int]) -> int:
     """
     total = files = 0
     for pid in pids:
-        text = _read(f"/proc/{pid}/smaps_rollup") or _read(f"{_living(pid)}/smaps_rollup")
+        text = read(f"/proc/{pid}/smaps_rollup") or read(f"{living(pid)}/smaps_rollup")
         if text:
-            total += _kib(text, b"Pss:") + _kib(text, b"SwapPss:")
+            total += field(text, b"Pss:") + field(text, b"SwapPss:")
             continue
-        text = _read(f"{_living(pid)}/status")
-        total += sum(_kib(text, name) for name in (b"RssAnon:", b"RssShmem:", b"VmSwap:"))
-        files = max(files, _kib(text, b"RssFile:"))
+        text = read(f"{living(pid)}/status")
+        total += sum(field(text, name) for name in (b"RssAnon:", b"RssShmem:", b"VmSwap:"))
+        files = max(files, field(text, b"RssFile:"))
     return (total + files) * KIB
 
 
-def unlinked_bytes(pids: Iterable[int]) -> int:
-    """Return the disk space of files that processes hold open and no folder names any more."""
-    seen: dict[tuple[int, int], int] = {}
-    for pid in pids:
-        folder = f"/proc/{pid}/fd"
-        try:
-            names = os.listdir(folder)  # noqa: PTH208
-            if not names:
-                folder = f"{_living(pid)}/fd"
-                names = os.listdir(folder)  # noqa: PTH208
-        except OSError:
-            continue
-        for name in names:
-            try:
-                status = os.stat(f"{folder}/{name}")  # noqa: PTH116
-            except OSError:
-                continue
-            if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
-                seen[(status.st_dev, status.st_ino)] = status.st_blocks * 512
-    return sum(seen.values())
-
-
-def _read(path: str) -> bytes:
-    """Return the file's text; nothing when the process is gone or closed to us."""
+def read(path: str) -> bytes:
+    """Return the start of a file below /proc; nothing when the process is gone or closed to us."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -191,7 +168,17 @@ def _read(path: str) -> bytes:
         os.close(descriptor)
 
 
-def _kib(text: bytes, name: bytes) -> int:
+def read_all(path: str) -> bytes:
+    """Return the whole of a file below /proc; nothing when the process is gone or closed to us."""
+    try:
+        with open(path, "rb", 0) as file:  # noqa: PTH123
+            return file.read()
+    except OSError:
+        return b""
+
+
+def field(text: bytes, name: bytes) -> int:
+    """Return the number on the line that begins with a name, 0 when there is none."""
     for line in text.splitlines():
         if line.startswith(name):
             return int(line.split()[1])

@@ -16,6 +16,7 @@ import anyio.to_thread
 from sandboxes import tree, watchdog
 from sandboxes.cgroup import Cgroups
 from sandboxes.policy import MIB, Limits
+from sandboxes.unlinked import UnlinkedFiles
 from supervisor.child import Child
 from supervisor.cpu_share import CpuWindow
 from supervisor.events import Event, GroupRefused, LimitExceeded, PriorityLowered
@@ -52,6 +53,11 @@ class _Watched:
     """Name of its cgroup; None: it has none."""
     enclosed: frozenset[int] = frozenset()
     """Processes that are in it; what they start is in it as well."""
+    unlinked: UnlinkedFiles = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare to measure files without a name."""
+        self.unlinked = UnlinkedFiles(self.folders, self.limits.file_size_bytes)
 
 
 Breach = tuple[_Watched, str]
@@ -178,10 +184,13 @@ class Watch:
         breaches: list[Breach] = []
         for one in watched:
             now, found = time.monotonic(), one.latest
-            if found is None or found.cpu_ticks == one.measured_at_ticks or now < one.rest_until:
+            if found is None or now < one.rest_until:
+                continue
+            if found.cpu_ticks == one.measured_at_ticks and not one.unlinked.due(now):
                 continue
             one.measured_at_ticks = found.cpu_ticks
-            size, reason = measure_disk(found, one.limits, one.folders)
+            size = tree.measure(one.folders, max_entries=one.limits.data_dir_files)
+            reason = over_disk(size, one.unlinked.measure(found.pids, now), one.limits)
             one.disk_bytes = size.bytes
             one.rest_until = time.monotonic() + REST_PER_WALK * (time.monotonic() - now)
             if reason:
@@ -238,21 +247,13 @@ def over_processes(found: watchdog.Tree, limits: Limits) -> str | None:
     return f"limit of {limits.processes} processes and threads exceeded ({found.tasks})"
 
 
-def measure_disk(
-    found: watchdog.Tree, limits: Limits, folders: Iterable[Path]
-) -> tuple[tree.Size, str | None]:
-    """Return what the folders hold, and the breach in words or None."""
-    size = tree.measure(folders, max_entries=limits.data_dir_files)
-    return size, over_disk(size, found, limits)
-
-
-def over_disk(size: tree.Size, found: watchdog.Tree, limits: Limits) -> str | None:
+def over_disk(size: tree.Size, unlinked_bytes: int, limits: Limits) -> str | None:
     """Return the breach in words, None when there is none."""
     if size.entries > limits.data_dir_files:
         return f"DATA_DIR limit of {limits.data_dir_files} files exceeded"
     if size.too_deep:
         return f"DATA_DIR limit of {tree.MAX_DEPTH} folders in each other exceeded"
-    used = size.bytes + watchdog.unlinked_bytes(found.pids)
+    used = size.bytes + unlinked_bytes
     if used > limits.data_dir_bytes:
         return f"DATA_DIR limit of {_mib(limits.data_dir_bytes)} exceeded ({_mib(used)} on disk)"
     return None

@@ -40,6 +40,8 @@ WATCHED = {
     "many_big_files": "DATA_DIR limit of 64 MiB",
     "deleted_files": "DATA_DIR limit of 64 MiB",
     "files_behind_an_ended_thread": "DATA_DIR limit of 64 MiB",
+    "files_under_way": "DATA_DIR limit of 64 MiB",
+    "files_only_mapped": "DATA_DIR limit of 64 MiB",
     "files_in_home": "DATA_DIR limit of 64 MiB",
     "many_small_files": "DATA_DIR limit of 2000 files",
     "folders_in_folders": "DATA_DIR limit of 100 folders",

@@ -1,5 +1,6 @@
 """Attacks on what all share: memory, processes, disks, descriptors, the gateway's attention."""
 
+import ctypes
 import errno
 import mmap
 import os
@@ -176,6 +177,37 @@ def deleted_files(t):
         os.unlink(path)
         for _ in range(8):
             file.write(PIECE)
+    return wait_for_the_end()
+
+
+def unlinked_file(number):
+    """Make a file of 8 MiB without a name; return its descriptor."""
+    path = os.path.join(DATA, f"file-{number}")
+    with open(path, "wb+", 0) as file:
+        os.unlink(path)
+        for _ in range(8):
+            file.write(PIECE)
+        return os.dup(file.fileno())
+
+
+@bomb
+def files_under_way(t):
+    held = socket.socketpair()
+    for number in range(24):
+        descriptor = unlinked_file(number)
+        socket.send_fds(held[0], [b"x"], [descriptor])
+        os.close(descriptor)
+    return wait_for_the_end()
+
+
+@bomb
+def files_only_mapped(t):
+    for number in range(24):
+        descriptor = unlinked_file(number)
+        # mmap.mmap would keep a descriptor of its own.
+        size, offset = ctypes.c_size_t(8 * MIB), ctypes.c_size_t(0)
+        call(9, 222, None, size, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, offset)
+        os.close(descriptor)
     return wait_for_the_end()
 
 
