@@ -15,7 +15,7 @@ from gateway.standin import Call, ModelRequest, Reply, Say
 from sandboxes.ownership import UID_BASE, UID_SPAN
 from sandboxes.policy import MIB, Level
 from tests.jobs.parts import API_KEY, CLI_GUARD_S, Parts, a_run, processes_of
-from tests.sandboxes.conftest import is_open_to_all, skip_unless_available
+from tests.sandboxes.conftest import is_open_to_all, open_to_all, skip_unless_available
 
 pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)
 
@@ -165,8 +165,7 @@ async def test_a_run_works_at_the_other_levels(parts: Parts, level: Level) -> No
     if level is Level.REDUCED and os.geteuid() == 0 and not is_open_to_all(BUNDLED_CLI):
         pytest.skip("level reduced as root needs a CLI outside of root's home folder")
     parts.config = replace(parts.config, level=level)
-    for folder in (parts.home, *parts.home.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(parts.home)
     command = f"id -u; cat {parts.home}/jobs.db >/dev/null && echo READ; echo END"
     parts.api.script = plays(
         [Call("mcp__adder__add", {"a": 1, "b": 2}), Call("Bash", {"command": command}), Say("ok")]
