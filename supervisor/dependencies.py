@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 from sandboxes.python_server import needs_mcp
 from sandboxes.recipe import NodeRecipe, PythonRecipe, Recipe
 from supervisor.errors import InvalidServer
+from supervisor.trees import tree_of
 
 SERVER_FILE = "server.py"
 REQUIREMENTS_FILE = "requirements.txt"
@@ -98,7 +99,7 @@ def _shipped(named: set[str], imported: set[str]) -> Iterator[str]:
 def _imported(code: str) -> set[str]:
     """Return the packages that code needs: what it imports, and FastMCP where `mcp` is provided."""
     try:
-        tree = ast.parse(code)
+        tree = tree_of(code, SERVER_FILE)
         found = {"fastmcp"} if needs_mcp(code) else set[str]()
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()

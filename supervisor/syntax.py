@@ -5,6 +5,7 @@ import ast
 from supervisor.dependencies import MAX_BYTES, SERVER_FILE
 from supervisor.errors import InvalidCode, InvalidServer
 from supervisor.spec import ServerSpec
+from supervisor.trees import check, tree_of
 
 MAX_LINE_SHOWN = 200
 
@@ -20,9 +21,8 @@ def parse(code: str | bytes) -> ast.Module:
         NotPython: there is none.
     """
     try:
-        tree = ast.parse(code, filename=SERVER_FILE)
-        # Finds what no grammar does, such as a `return` outside of a function.
-        compile(tree, SERVER_FILE, "exec", dont_inherit=True)
+        tree = tree_of(code, SERVER_FILE)
+        check(tree, SERVER_FILE)
         return tree
     except SyntaxError as error:
         text = _line(code, error.lineno)
