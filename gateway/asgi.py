@@ -32,8 +32,8 @@ from gateway.relay.http import (
 from gateway.relay.refusal import INVALID_REQUEST, Refusal
 from gateway.relay.request import read_envelope
 from gateway.store import StoreError
+from supervisor.children.wire import encode, error_message
 from supervisor.errors import INTERNAL_ERROR
-from supervisor.wire import encode, error_message
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 

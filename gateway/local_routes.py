@@ -15,7 +15,7 @@ from gateway.domain.clock import utc_ms
 from gateway.sandbox_notice import sandbox_notice
 from gateway.store import Store
 from sandboxes.policy import Level
-from supervisor.metrics import ServerMetrics
+from supervisor.metering.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.supervisor import Supervisor
 

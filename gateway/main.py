@@ -41,15 +41,15 @@ from gateway.tools import Services, build_mcp
 from gateway.variables import Transport
 from gateway.vault import SealBroken, Vault
 from gateway.webhooks import build_intake
-from sandboxes.cgroup import open_delegated
+from sandboxes.limits.cgroup import open_delegated
 from sandboxes.policy import Level
 from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.errors import NotConfigured
 from supervisor.events import Event
-from supervisor.restart import RestartPolicy
+from supervisor.folders.watcher import Watcher
+from supervisor.slots.restart import RestartPolicy
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor
-from supervisor.watcher import Watcher
 
 RECENT_RUNS = 20
 REHEARSAL = Path(__file__).resolve().with_name("rehearsal.py")

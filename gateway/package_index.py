@@ -8,7 +8,7 @@ import configparser
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sandboxes.build import PackageIndex
+from sandboxes.packages.build import PackageIndex
 
 PASSED = frozenset(
     {

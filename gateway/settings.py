@@ -17,8 +17,8 @@ from gateway import variables as known
 from gateway.package_index import CERTIFICATES, read_index
 from gateway.secret import Secret
 from gateway.variables import CHECKOUT, VARIABLES, Transport, Variable
-from sandboxes.build import PackageIndex
-from sandboxes.hosts import Target
+from sandboxes.network.hosts import Target
+from sandboxes.packages.build import PackageIndex
 from sandboxes.policy import Level
 
 ENV_FILE = CHECKOUT / ".env"

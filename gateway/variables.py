@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.secret import Secret
 from sandboxes.errors import InvalidHost
-from sandboxes.hosts import HTTPS_PORT, Target, parse_target
+from sandboxes.network.hosts import HTTPS_PORT, Target, parse_target
 from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level
 

@@ -13,22 +13,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sandboxes import (
-    bubblewrap,
-    environment,
-    hosts,
-    interpreter,
-    landlock,
-    machines,
-    reach,
-    system,
-    way_out,
-)
+from sandboxes import environment, interpreter, reach, system
+from sandboxes.confinement import bubblewrap, landlock, machines
 from sandboxes.errors import CommandNotFound, LevelUnavailable, NetworkUnavailable, SandboxError
+from sandboxes.network import hosts, way_out
+from sandboxes.network.way_out import Egress
 from sandboxes.policy import Level, Limits, Network, NetworkMode, Policy
-from sandboxes.way_out import Egress
 
-LAUNCHER = interpreter.SANDBOXES / "launcher.py"
+LAUNCHER = interpreter.SANDBOXES / "confinement" / "launcher.py"
 STRONG_LANDLOCK = 1
 """Under strong, Landlock is the second fence behind the mount tree; any version will do."""
 REDUCED_LANDLOCK = 6

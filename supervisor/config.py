@@ -4,13 +4,13 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandboxes.build import PackageIndex, Tools
-from sandboxes.cgroup import Cgroups
+from sandboxes.limits.cgroup import Cgroups
 from sandboxes.ownership import UID_BASE
+from sandboxes.packages.build import PackageIndex, Tools
 from sandboxes.policy import Level
-from sandboxes.warm import WarmConfig
-from supervisor.launching import QUIET
-from supervisor.restart import RestartPolicy
+from sandboxes.warm.parent import WarmConfig
+from supervisor.slots.restart import RestartPolicy
+from supervisor.starts.launching import QUIET
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from supervisor.crash import CrashReport
+from supervisor.children.crash import CrashReport
 
 INTERNAL_ERROR = -32603
 """JSON-RPC 2.0, section 5.1."""

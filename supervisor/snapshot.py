@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandboxes.build import Built
-from sandboxes.environments import Environments
 from sandboxes.launch import StartKind
+from sandboxes.packages.build import Built
+from sandboxes.packages.environments import Environments
+from sandboxes.packages.recipe import declared_packages
 from sandboxes.policy import Level, Network
-from sandboxes.recipe import declared_packages
-from supervisor.crash import CrashReport
+from supervisor.children.crash import CrashReport
 from supervisor.events import ServerState
-from supervisor.slot import Slot
+from supervisor.slots.slot import Slot
 from supervisor.spec import Era, ServerKind
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from sandboxes.packages.recipe import Recipe
 from sandboxes.policy import Limits, Network
-from sandboxes.recipe import Recipe
 
 
 class ServerKind(StrEnum):

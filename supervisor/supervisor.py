@@ -15,34 +15,34 @@ from typing import Any, Self
 import anyio
 from anyio.abc import TaskGroup
 
-from sandboxes.environments import Environments
-from sandboxes.outside import Internet, Outside
-from supervisor.child import Child
+from sandboxes.network.outside import Internet, Outside
+from sandboxes.packages.environments import Environments
+from supervisor.children.child import Child
+from supervisor.children.crash import CrashReport
+from supervisor.children.crash_log import FILE as CRASH_FILE
+from supervisor.children.crash_log import CrashLog
+from supervisor.children.era import to_modern_params
+from supervisor.children.link import Answer, Call, Notice
+from supervisor.children.stderr_log import StderrLog
+from supervisor.children.wire import decode, encode
 from supervisor.config import SupervisorConfig, build_tools, warm_config
-from supervisor.context import SlotContext
-from supervisor.crash import CrashReport
-from supervisor.crash_log import FILE as CRASH_FILE
-from supervisor.crash_log import CrashLog
-from supervisor.era import to_modern_params
 from supervisor.errors import CallTimedOut, RequestRefused, UnknownServer
 from supervisor.events import Event, LeftoverKilled
-from supervisor.idling import Idling
-from supervisor.known_tools import FILE as TOOLS_FILE
-from supervisor.known_tools import KnownTools
-from supervisor.launching import Launcher, Workplace
-from supervisor.leftovers import PidFile, Recorded, kill_leftovers
-from supervisor.link import Answer, Call, Notice
-from supervisor.metrics import Counted, Metrics, ServerMetrics
-from supervisor.orders import Want
-from supervisor.slot import Slot
+from supervisor.metering.metrics import Counted, Metrics, ServerMetrics
+from supervisor.metering.watch import Watch
+from supervisor.slots.context import SlotContext
+from supervisor.slots.idling import Idling
+from supervisor.slots.known_tools import FILE as TOOLS_FILE
+from supervisor.slots.known_tools import KnownTools
+from supervisor.slots.orders import Want
+from supervisor.slots.slot import Slot
+from supervisor.slots.trial import on_trial
 from supervisor.snapshot import ServerSnapshot, take
 from supervisor.spec import Era, ServerSpec
-from supervisor.stderr_log import StderrLog
-from supervisor.trial import on_trial
-from supervisor.upkeep import Upkeep
-from supervisor.warm_path import WarmPath
-from supervisor.watch import Watch
-from supervisor.wire import decode, encode
+from supervisor.starts.launching import Launcher, Workplace
+from supervisor.starts.leftovers import PidFile, Recorded, kill_leftovers
+from supervisor.starts.upkeep import Upkeep
+from supervisor.starts.warm_path import WarmPath
 
 WITH_PROGRESS = {"_meta": {"progressToken": 0}}
 """The token is the link's to replace."""

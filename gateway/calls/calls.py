@@ -16,9 +16,9 @@ from anyio.abc import TaskGroup
 from fastmcp.tools import ToolResult
 
 from gateway.domain.ids import new_id
+from supervisor.children.link import Notice
+from supervisor.children.wire import decode
 from supervisor.errors import SupervisorError
-from supervisor.link import Notice
-from supervisor.wire import decode
 
 log = logging.getLogger(__name__)
 

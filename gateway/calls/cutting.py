@@ -22,7 +22,7 @@ from mcp_types import (
 )
 
 from gateway.calls.kept_results import KeptResults, cut
-from supervisor.wire import decode, encode
+from supervisor.children.wire import decode, encode
 
 MAX_BINARY_BYTES = 4 * 1024 * 1024
 """Of base64 in all blocks of one result."""

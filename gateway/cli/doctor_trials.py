@@ -9,10 +9,12 @@ from pathlib import Path
 
 from gateway.settings import Settings
 from gateway.variables import CHECKOUT
-from sandboxes import cgroup, proxy_probe, warm_probe
+from sandboxes.limits import cgroup
+from sandboxes.network import proxy_probe
 from sandboxes.policy import Level
-from sandboxes.warm import WarmConfig
-from supervisor.launching import QUIET
+from sandboxes.warm import probe as warm_probe
+from sandboxes.warm.parent import WarmConfig
+from supervisor.starts.launching import QUIET
 
 REHEARSAL = CHECKOUT / "gateway" / "rehearsal.py"
 

@@ -13,7 +13,7 @@ from gateway.dashboard.pages import Pages
 from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.views import run_rows, server_rows
 from gateway.domain.run import Run
-from supervisor.metrics import ServerMetrics
+from supervisor.metering.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 
 MAX_BODY_BYTES = 64 * 1024

@@ -9,7 +9,7 @@ from gateway.domain.run import Run, RunStatus
 from gateway.domain.units import instant, size
 from sandboxes.policy import MIB, NetworkMode
 from supervisor.events import ServerState
-from supervisor.metrics import ServerMetrics
+from supervisor.metering.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 
 NONE = "-"

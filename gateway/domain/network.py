@@ -20,7 +20,7 @@ class RunNetwork:
 
     access: NetworkAccess = NetworkAccess.PUBLIC
     hosts: tuple[str, ...] = ()
-    """As `sandboxes.hosts.parse_rule` reads them."""
+    """As `sandboxes.network.hosts.parse_rule` reads them."""
 
 
 PUBLIC = RunNetwork()

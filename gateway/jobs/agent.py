@@ -28,9 +28,9 @@ from gateway.jobs.options import AgentConfig, cli_environment, cli_options
 from gateway.jobs.run_egress import egress_of, proxy_of
 from gateway.store import Store
 from sandboxes.launch import Launch
-from sandboxes.outside import Outside
+from sandboxes.network.outside import Outside
+from sandboxes.network.traffic import Traffic
 from sandboxes.policy import Level
-from sandboxes.traffic import Traffic
 
 TOKEN_MARGIN_S = 300.0
 """A run's token outlives its time limit by the start before and the clean-up after."""

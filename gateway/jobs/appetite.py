@@ -7,9 +7,9 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from sandboxes import tree, watchdog
+from sandboxes.limits import tree, watchdog
 from sandboxes.policy import MIB, Limits
-from supervisor.watch import (
+from supervisor.metering.watch import (
     DISK_EVERY_S,
     MEMORY_EVERY_S,
     REST_PER_WALK,

@@ -22,8 +22,8 @@ from gateway.jobs.outcome import Stop, conclude
 from gateway.jobs.process import ProcessGroup, end_group, read_group
 from gateway.jobs.transcript import Transcript
 from gateway.store import RunTable
+from sandboxes.network.traffic import Traffic
 from sandboxes.policy import Limits
-from sandboxes.traffic import Traffic
 
 CONNECT_S = 35.0
 """The CLI gives up on a server after 30 s (CONNECT_TIMEOUT_MS in options.py) and says so."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from gateway.jobs.door import PORT
 from gateway.jobs.folders import RunFolders
-from sandboxes import launch, ownership, way_out
+from sandboxes import launch, ownership
 from sandboxes.launch import Launch
+from sandboxes.network import way_out
 from sandboxes.policy import MIB, Level, Limits, Network, NetworkMode, Policy
 
 LIMITS = Limits(

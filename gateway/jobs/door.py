@@ -19,8 +19,8 @@ from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
 from gateway.relay.http import Receive, Scope, Send
-from sandboxes.egress import Proxy, receive_listeners
-from sandboxes.handover import LOOPBACK
+from sandboxes.network.egress import Proxy, receive_listeners
+from sandboxes.network.handover import LOOPBACK
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gateway.domain.run import Run
 from gateway.jobs.gate import McpHttpEntry
-from sandboxes import tree
+from sandboxes.limits import tree
 
 log = logging.getLogger(__name__)
 

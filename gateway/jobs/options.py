@@ -18,8 +18,8 @@ from gateway.jobs.confinement import LIMITS
 from gateway.jobs.door import CHANNEL
 from gateway.jobs.folders import RunFolders
 from gateway.secret import Secret
-from sandboxes.handover import HANDOVER_FD
 from sandboxes.launch import Launch
+from sandboxes.network.handover import HANDOVER_FD
 from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level, Limits
 

@@ -5,13 +5,13 @@ import logging
 from gateway.domain.network import NetworkAccess, RunNetwork
 from gateway.domain.run import Run
 from gateway.jobs.errors import RunRefused
-from sandboxes.egress import Proxy
-from sandboxes.hosts import parse_rules
-from sandboxes.outside import Outside
+from sandboxes.network.egress import Proxy
+from sandboxes.network.hosts import parse_rules
+from sandboxes.network.outside import Outside
+from sandboxes.network.proxy_request import Refusal
+from sandboxes.network.traffic import Traffic
+from sandboxes.network.way_out import Egress
 from sandboxes.policy import Level
-from sandboxes.proxy_request import Refusal
-from sandboxes.traffic import Traffic
-from sandboxes.way_out import Egress
 
 log = logging.getLogger(__name__)
 

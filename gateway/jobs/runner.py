@@ -31,7 +31,7 @@ from gateway.jobs.process import ProcessGroup, end_leftover
 from gateway.jobs.work_folders import Retention, WorkFolders
 from gateway.store import Store, StoreError
 from sandboxes.errors import SandboxError
-from sandboxes.outside import Internet, Outside
+from sandboxes.network.outside import Internet, Outside
 from supervisor.errors import SupervisorError
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from anyio import to_thread
 
 from gateway.jobs.folders import PLAYGROUND, RUNS
 from gateway.store import Store
-from sandboxes import tree
+from sandboxes.limits import tree
 
 log = logging.getLogger(__name__)
 

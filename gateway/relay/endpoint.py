@@ -35,18 +35,18 @@ from gateway.relay.refusal import (
 )
 from gateway.relay.request import Posted, read_message
 from gateway.relay.sessions import Session, Sessions
-from supervisor.child import Child
-from supervisor.era import MODERN_VERSION, to_handshake_params, to_modern_params
-from supervisor.errors import SupervisorError, UnknownServer
-from supervisor.link import Call, Notice
-from supervisor.slot import Slot
-from supervisor.spec import Era
-from supervisor.supervisor import Supervisor
-from supervisor.wire import (
+from supervisor.children.child import Child
+from supervisor.children.era import MODERN_VERSION, to_handshake_params, to_modern_params
+from supervisor.children.link import Call, Notice
+from supervisor.children.wire import (
     error_message,
     notification_line,
     result_message,
 )
+from supervisor.errors import SupervisorError, UnknownServer
+from supervisor.slots.slot import Slot
+from supervisor.spec import Era
+from supervisor.supervisor import Supervisor
 
 SESSION_HEADER = b"mcp-session-id"
 

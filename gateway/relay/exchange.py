@@ -15,13 +15,18 @@ from gateway.relay.http import (
     start_stream,
 )
 from gateway.relay.refusal import Refusal, from_supervisor, modern_status
-from supervisor.child import Child
-from supervisor.era import to_modern_result
+from supervisor.children.child import Child
+from supervisor.children.era import to_modern_result
+from supervisor.children.link import Answer, Call, Notice
+from supervisor.children.wire import (
+    error_message,
+    notification_line,
+    parse_object,
+    raw_error_message,
+)
+from supervisor.children.wire import result_message as result_response
 from supervisor.errors import CallTimedOut, ChildDied
-from supervisor.link import Answer, Call, Notice
 from supervisor.spec import Era
-from supervisor.wire import error_message, notification_line, parse_object, raw_error_message
-from supervisor.wire import result_message as result_response
 
 KEEP_ALIVE_S = 15.0
 """Proxies close connections that are silent for 30 to 60 seconds."""

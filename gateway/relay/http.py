@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from gateway.relay.refusal import INVALID_REQUEST
-from supervisor.wire import error_message
+from supervisor.children.wire import error_message
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

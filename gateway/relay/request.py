@@ -16,9 +16,9 @@ from gateway.relay.refusal import (
     UNSUPPORTED_VERSION,
     Refusal,
 )
-from supervisor.era import HANDSHAKE_VERSIONS, MODERN_VERSION, VERSION_KEY
+from supervisor.children.era import HANDSHAKE_VERSIONS, MODERN_VERSION, VERSION_KEY
+from supervisor.children.wire import Envelope, Fields, decode, parse_envelope, parse_fields
 from supervisor.spec import Era
-from supervisor.wire import Envelope, Fields, decode, parse_envelope, parse_fields
 
 _ID = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+', re.DOTALL)
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from supervisor.link import Call, Link
+from supervisor.children.link import Call, Link
 
 IDLE_S = 30 * 60.0
 """Hosted clients abandon nearly all of their sessions without a DELETE."""

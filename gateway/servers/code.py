@@ -6,8 +6,8 @@ from gateway.servers.environment_reads import environment_reads
 from sandboxes.environment import GIVEN, check_name
 from sandboxes.errors import RefusedName
 from supervisor.errors import InvalidServer
+from supervisor.folders.syntax import parse
 from supervisor.spec import DeclaredCredential
-from supervisor.syntax import parse
 
 MAX_CODE_CHARACTERS = 1_000_000
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.domain.server_version import VersionFile
-from supervisor.catalog import code_files, digest
+from supervisor.folders.catalog import code_files, digest
 
 MAX_FILES = 100
 MAX_BYTES = 2 * 1024 * 1024

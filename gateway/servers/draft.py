@@ -7,8 +7,8 @@ from gateway.servers.code import parse_code, read_credentials
 from gateway.servers.edit import Edit, apply_edit
 from gateway.servers.folders import Source
 from sandboxes.policy import Network, NetworkMode
-from supervisor.dependencies import check_requirements
 from supervisor.errors import InvalidServer
+from supervisor.folders.dependencies import check_requirements
 from supervisor.spec import DeclaredCredential
 
 Declaration = dict[str, object]

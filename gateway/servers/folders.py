@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import cast
 
 from gateway.servers.content import KeptFile
-from supervisor.catalog import check_name, code_files
 from supervisor.errors import InvalidServer
+from supervisor.folders.catalog import check_name, code_files
 
 CODE_FILE = "server.py"
 METADATA_FILE = "metadata.json"

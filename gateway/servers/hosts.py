@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from sandboxes.errors import InvalidHost
-from sandboxes.hosts import HTTPS_PORT, Target, parse_rules, parse_target
+from sandboxes.network.hosts import HTTPS_PORT, Target, parse_rules, parse_target
 from sandboxes.policy import Network, NetworkMode
 
 MAX_FOUND = 50

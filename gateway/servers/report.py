@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gateway.domain.secret import MaskedCredential
 from supervisor.events import ServerState
-from supervisor.metrics import ServerMetrics
+from supervisor.metering.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import DeclaredCredential, ServerSpec
 

@@ -28,10 +28,10 @@ from gateway.servers.report import (
 from gateway.servers.shelf import Shelf
 from gateway.servers.staging import Staged, write_checked
 from gateway.store import Store
-from sandboxes import tree
 from sandboxes.errors import SandboxError
-from supervisor.catalog import check_name, read_server
+from sandboxes.limits import tree
 from supervisor.errors import InvalidServer, NotConfigured, StartFailed, UnknownServer
+from supervisor.folders.catalog import check_name, read_server
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
 

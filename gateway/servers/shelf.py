@@ -5,8 +5,8 @@ Blocking. Above: `servers`, which decides what becomes of it.
 
 from pathlib import Path
 
-from supervisor.catalog import read_catalog, read_server
-from supervisor.metadata import read_metadata
+from supervisor.folders.catalog import read_catalog, read_server
+from supervisor.folders.metadata import read_metadata
 from supervisor.spec import ServerKind, ServerSpec
 
 

@@ -8,7 +8,7 @@ from gateway.servers.code import parse_code, read_refused
 from gateway.servers.content import FolderContent, read_content
 from gateway.servers.folders import CODE_FILE, DynamicFolders
 from gateway.servers.hosts import undeclared_hosts
-from supervisor.catalog import read_server
+from supervisor.folders.catalog import read_server
 from supervisor.spec import ServerKind, ServerSpec
 
 

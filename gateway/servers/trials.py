@@ -21,10 +21,11 @@ from gateway.servers.draft import Draft, apply_draft
 from gateway.servers.fault import Fault, read_fault
 from gateway.servers.folders import TRIAL_PREFIX, DynamicFolders, Source
 from gateway.servers.staging import read_staged
-from sandboxes import tree
 from sandboxes.errors import SandboxError
-from supervisor.child import Child
-from supervisor.era import to_modern_params
+from sandboxes.limits import tree
+from supervisor.children.child import Child
+from supervisor.children.era import to_modern_params
+from supervisor.children.wire import decode, encode
 from supervisor.errors import (
     CallTimedOut,
     ChildDied,
@@ -35,7 +36,6 @@ from supervisor.errors import (
 )
 from supervisor.spec import Era, ServerSpec
 from supervisor.supervisor import Supervisor
-from supervisor.wire import decode, encode
 
 NAMELESS = "trial"
 """The folder of code that is tried without a server's name."""

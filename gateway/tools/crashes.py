@@ -11,7 +11,7 @@ from gateway.tools.hints import READ
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 from gateway.tools.views import iso
-from supervisor.crash import CrashReport
+from supervisor.children.crash import CrashReport
 
 Which = Annotated[
     int, Field(ge=1, le=100, description="1 is the newest report, 2 the one before it, and so on.")

@@ -32,7 +32,7 @@ from gateway.tools.server_views import (
 )
 from gateway.tools.services import Services
 from gateway.tools.views import Deleted
-from sandboxes.recipe import PythonRecipe
+from sandboxes.packages.recipe import PythonRecipe
 from supervisor.events import ServerState
 from supervisor.spec import ServerKind
 

@@ -20,7 +20,7 @@ from gateway.tools.payload import Checker, NotAnObject, Unfollowable, read_paylo
 from gateway.tools.scopes import caller_id
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
-from supervisor.link import Notice
+from supervisor.children.link import Notice
 
 PROGRESS_EVERY_S = 1.0
 """How often progress is passed on, if there is any."""

@@ -14,7 +14,7 @@ from jsonschema.exceptions import ValidationError, relevance
 from gateway.tools.example import Maker
 from gateway.tools.names import did_you_mean
 from gateway.tools.payload import Checker, Unfollowable, kind_of
-from supervisor.wire import decode
+from supervisor.children.wire import decode
 
 SHOWN_FAULTS = 3
 SHOWN_CHARACTERS = 120

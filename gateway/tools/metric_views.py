@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sandboxes.policy import MIB
-from supervisor.metrics import POINT_EVERY_S, POINTS_PER_COARSE_POINT, Point, ServerMetrics
+from supervisor.metering.metrics import POINT_EVERY_S, POINTS_PER_COARSE_POINT, Point, ServerMetrics
 
 
 @dataclass(frozen=True, slots=True)

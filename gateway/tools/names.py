@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from supervisor.catalog import check_name
+from supervisor.folders.catalog import check_name
 
 EXPOSED_LENGTH = 64
 MAX_LENGTH = 200

@@ -17,8 +17,8 @@ from gateway.tools.metric_views import MetricsView, view_metrics
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.server_views import ServerAnswer, view_change
 from gateway.tools.services import Services
+from supervisor.children.log_reader import LogLine, Wanted, read_log
 from supervisor.events import ServerState
-from supervisor.log_reader import LogLine, Wanted, read_log
 from supervisor.spec import ServerKind
 
 MAX_SHOWN_SERVERS = 100

@@ -19,7 +19,7 @@ from jsonschema.validators import (
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from supervisor.wire import decode
+from supervisor.children.wire import decode
 
 MAX_REFERENCES = 3000
 """Followed in one check, a good half second; a few that name each other twice ask for billions."""

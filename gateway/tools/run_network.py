@@ -8,7 +8,7 @@ from pydantic import Field
 from gateway.domain.network import NONE, PUBLIC, NetworkAccess, RunNetwork
 from gateway.tools.sentences import Refused, shown
 from sandboxes.errors import InvalidHost
-from sandboxes.hosts import parse_rules
+from sandboxes.network.hosts import parse_rules
 
 _WORDS = {NetworkAccess.PUBLIC.value: PUBLIC, NetworkAccess.NONE.value: NONE}
 _ACCEPTED = "it accepts 'public', 'none' or a list of hosts such as ['api.example.com']"

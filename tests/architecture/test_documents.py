@@ -13,7 +13,7 @@ import pytest
 from gateway.tools import Services, build_mcp
 from gateway.variables import VARIABLES
 from gateway.version import read_version
-from supervisor.metadata import Metadata
+from supervisor.folders.metadata import Metadata
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(

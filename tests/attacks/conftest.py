@@ -21,7 +21,7 @@ from sandboxes.launch import StartKind
 from sandboxes.policy import MIB, Level, Limits
 from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.events import Event, WarmLost, WarmStarted, WentCold
-from supervisor.restart import RestartPolicy
+from supervisor.slots.restart import RestartPolicy
 from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
 from tests.attacks.table import Table

@@ -10,7 +10,7 @@ import anyio
 import psutil
 import pytest
 
-from sandboxes import tree
+from sandboxes.limits import tree
 from sandboxes.policy import MIB
 from supervisor.errors import ChildDied, SupervisorError
 from supervisor.events import LimitExceeded

@@ -9,7 +9,7 @@ import anyio
 import psutil
 import pytest
 
-from sandboxes import tree
+from sandboxes.limits import tree
 from supervisor.errors import ChildDied
 from tests.attacks.conftest import Arena, name_of
 from tests.demonstrations import Demonstrations

@@ -18,8 +18,9 @@ from typing import IO
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT))
 
-from sandboxes import environment, interpreter, launch, ownership, probe, warm  # noqa: E402 - the line above
+from sandboxes import environment, interpreter, launch, ownership, probe  # noqa: E402 - the line above
 from sandboxes.policy import Level, Policy  # noqa: E402 - as above
+from sandboxes.warm import parent as warm  # noqa: E402 - as above
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,7 @@ from pathlib import Path
 import gateway.serving
 from sandboxes import launch
 from sandboxes.policy import Level, Policy
-from supervisor.spawned import ColdProcess
+from supervisor.children.spawned import ColdProcess
 here = Path("/")
 ready = launch.prepare(("/bin/echo", "well"), env={}, cwd=here, policy=Policy(Level.OFF, here))
 started = ColdProcess(ready)

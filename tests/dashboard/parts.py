@@ -9,8 +9,8 @@ from gateway.domain.run import Run, RunStatus, Trigger
 from sandboxes.launch import StartKind
 from sandboxes.policy import MIB, Level
 from supervisor.events import ServerState
-from supervisor.latency import Latency
-from supervisor.metrics import Point, ServerMetrics
+from supervisor.metering.latency import Latency
+from supervisor.metering.metrics import Point, ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import Era, ServerKind
 

@@ -8,7 +8,7 @@ from gateway.cli.status import notes
 from gateway.dashboard.views import duration, mebibytes, milliseconds, money, server_rows
 from gateway.domain.units import instant, size
 from gateway.local_routes import view_server
-from sandboxes.build import Built
+from sandboxes.packages.build import Built
 from sandboxes.policy import MIB, Network, NetworkMode
 from tests.dashboard.parts import METRICS, SNAPSHOT
 

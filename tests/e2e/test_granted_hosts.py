@@ -13,8 +13,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from sandboxes import way_out
 from sandboxes.launch import StartKind
+from sandboxes.network import way_out
 from sandboxes.policy import Level, Limits, Network, NetworkMode
 from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.events import Event, HostRefused

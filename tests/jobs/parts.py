@@ -23,7 +23,7 @@ from gateway.secret import Secret
 from gateway.standin import StandIn
 from gateway.store import Store
 from sandboxes import probe
-from sandboxes.outside import Outside
+from sandboxes.network.outside import Outside
 from sandboxes.policy import Level
 from supervisor.errors import ServerUnavailable
 

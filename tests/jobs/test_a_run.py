@@ -10,7 +10,7 @@ from gateway.domain.run import RunStatus, Trigger
 from gateway.jobs import cli_wrapper
 from gateway.jobs.options import FIXED_ENVIRONMENT
 from gateway.standin import ModelRequest, Refuse, Reply, Say
-from sandboxes import way_out
+from sandboxes.network import way_out
 from tests.jobs.parts import API_KEY, CLI_GUARD_S, Parts, a_run, processes_of
 
 pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)

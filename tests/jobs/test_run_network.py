@@ -11,8 +11,8 @@ from gateway.domain.run import RunStatus
 from gateway.jobs.errors import RunRefused
 from gateway.jobs.run_egress import egress_of
 from gateway.standin import Call, ModelRequest, Reply, Say
+from sandboxes.network.way_out import Egress
 from sandboxes.policy import Level
-from sandboxes.way_out import Egress
 from tests.jobs.parts import CLI_GUARD_S, Parts, a_run
 from tests.origin import CHECKER, HOST, certify, https_origin
 from tests.outside import PUBLIC as ADDRESS

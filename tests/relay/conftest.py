@@ -21,7 +21,7 @@ from gateway.listening import listen, url_of
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import Headers, Receive, Send
 from gateway.relay.http import Scope as AsgiScope
-from supervisor.era import MODERN_VERSION, PREFIX
+from supervisor.children.era import MODERN_VERSION, PREFIX
 from tests.supervisor.conftest import Stage, open_stage
 
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandboxes.addresses import is_allowed
+from sandboxes.network.addresses import is_allowed
 
 PUBLIC = ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1"]
 PUBLIC += ["64:ff9b::101:101", "2002:101:101::1", "2a00:1450:4001::200e"]

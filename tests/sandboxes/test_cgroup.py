@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandboxes.cgroup import Cgroups, find_delegated, missing
+from sandboxes.limits.cgroup import Cgroups, find_delegated, missing
 from sandboxes.policy import MIB, Limits
 
 

@@ -9,12 +9,12 @@ import anyio
 import pytest
 from anyio.abc import SocketStream
 
-from sandboxes import egress
-from sandboxes.egress import Bounds, Proxy
-from sandboxes.hosts import parse_rules
-from sandboxes.proxy_request import Refusal
-from sandboxes.traffic import Traffic
-from sandboxes.way_out import Egress
+from sandboxes.network import egress
+from sandboxes.network.egress import Bounds, Proxy
+from sandboxes.network.hosts import parse_rules
+from sandboxes.network.proxy_request import Refusal
+from sandboxes.network.traffic import Traffic
+from sandboxes.network.way_out import Egress
 from tests.outside import PUBLIC, FakeOutside
 
 GUARD_S = 10.0

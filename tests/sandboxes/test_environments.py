@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import anyio
 import pytest
 
-from sandboxes import build
-from sandboxes.build import PackageIndex, Tools
-from sandboxes.build_step import BuildFailed
-from sandboxes.environments import Environments
+from sandboxes.packages import build
+from sandboxes.packages.build import PackageIndex, Tools
+from sandboxes.packages.build_step import BuildFailed
+from sandboxes.packages.environments import Environments
+from sandboxes.packages.recipe import NodeRecipe, PythonRecipe
 from sandboxes.policy import MIB, Level
-from sandboxes.recipe import NodeRecipe, PythonRecipe
 from tests.package_index import Index, serve_index
 from tests.sandboxes.conftest import open_to_all, skip_unless_available
 

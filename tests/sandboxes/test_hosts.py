@@ -2,9 +2,9 @@
 
 import pytest
 
-from sandboxes import hosts
 from sandboxes.errors import InvalidHost
-from sandboxes.hosts import HostRule, Target, parse_rule, parse_rules, parse_target
+from sandboxes.network import hosts
+from sandboxes.network.hosts import HostRule, Target, parse_rule, parse_rules, parse_target
 
 ADDRESSES = [
     "127.0.0.1",

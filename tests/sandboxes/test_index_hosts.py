@@ -7,10 +7,10 @@ import pytest
 from anyio.abc import Listener, SocketAttribute, SocketStream
 
 from sandboxes.errors import SandboxError
-from sandboxes.hosts import Target
-from sandboxes.index_hosts import node_hosts, public_indexes, python_hosts
-from sandboxes.proxy_request import Refusal, read_request
-from sandboxes.upstream_proxy import Behind, UpstreamProxy, read_upstream
+from sandboxes.network.hosts import Target
+from sandboxes.network.proxy_request import Refusal, read_request
+from sandboxes.network.upstream_proxy import Behind, UpstreamProxy, read_upstream
+from sandboxes.packages.index_hosts import node_hosts, public_indexes, python_hosts
 
 PYPI = tuple(Target(name, 443) for name in next(iter(public_indexes().items())))
 UV_TOML = """

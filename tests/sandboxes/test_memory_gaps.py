@@ -8,7 +8,7 @@ from sandboxes.interpreter import SANDBOXES
 COUNT = """
 import sys
 sys.path.append(sys.argv[1])
-from sandboxes import memory_gaps
+from sandboxes.warm import memory_gaps
 kept = [object() for _ in range(100_000)]
 del kept[::2]
 count = lambda: sum(free for _, free in memory_gaps._gaps(sys._debugmallocstats))

@@ -37,7 +37,8 @@ WARM_SCRIPT = """
 import os, select, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from sandboxes import environment, interpreter, launch, ownership, probe, warm
+from sandboxes import environment, interpreter, launch, ownership, probe
+from sandboxes.warm import parent as warm
 from sandboxes.policy import Level, Policy
 folder, level, python = Path(sys.argv[2]), Level(sys.argv[3]), Path(sys.executable)
 reason = probe.problem(level)

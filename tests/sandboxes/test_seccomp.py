@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from sandboxes import machines, seccomp
+from sandboxes.confinement import machines, seccomp
 
 MACHINES = sorted(machines.MACHINES)
 

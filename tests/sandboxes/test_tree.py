@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandboxes import tree
+from sandboxes.limits import tree
 from tests.demonstrations import Counts, Demonstrations
 
 

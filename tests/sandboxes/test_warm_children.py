@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from sandboxes import bubblewrap, interpreter, launcher, mount_tree, standby, waiting
+from sandboxes import interpreter
+from sandboxes.confinement import bubblewrap, launcher, mount_tree
 from sandboxes.errors import SandboxError
 from sandboxes.policy import Level, Network, NetworkMode
-from sandboxes.warm import ENVIRONMENT
+from sandboxes.warm import standby, waiting
+from sandboxes.warm.parent import ENVIRONMENT
 from tests.sandboxes import conftest
 from tests.sandboxes.conftest import skip_unless_available
 from tests.sandboxes.warm_rooms import (

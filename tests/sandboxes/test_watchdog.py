@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sandboxes import watchdog
+from sandboxes.limits import watchdog
+from sandboxes.limits.unlinked import UnlinkedFiles
 from sandboxes.policy import MIB
-from sandboxes.unlinked import UnlinkedFiles
 
 HOLD = """
 import os, sys

@@ -11,7 +11,15 @@ from pathlib import Path
 from sandboxes import ownership
 from sandboxes.launch import Launch
 from sandboxes.policy import Level, NetworkMode, Policy
-from sandboxes.warm import Failed, Forked, ForkedChild, Refused, WarmConfig, WarmProcess, WarmReady
+from sandboxes.warm.parent import (
+    Failed,
+    Forked,
+    ForkedChild,
+    Refused,
+    WarmConfig,
+    WarmProcess,
+    WarmReady,
+)
 from tests.sandboxes.conftest import GUARD_S, Room, open_to_all, python_for
 
 

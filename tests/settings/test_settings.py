@@ -8,7 +8,7 @@ import pytest
 from gateway.secret import Secret
 from gateway.settings import CHECKOUT, Settings, SettingsError, load
 from gateway.variables import VARIABLES, Transport
-from sandboxes.hosts import Target
+from sandboxes.network.hosts import Target
 from sandboxes.policy import Level
 
 UNSET = Settings(

@@ -12,7 +12,7 @@ import pytest
 from sandboxes.policy import Level
 from supervisor.config import SupervisorConfig
 from supervisor.events import Event, ServerState
-from supervisor.restart import RestartPolicy
+from supervisor.slots.restart import RestartPolicy
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor

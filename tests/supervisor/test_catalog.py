@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sandboxes.policy import MIB, Network, NetworkMode
-from supervisor.catalog import check_name, digest, read_catalog, read_server
 from supervisor.errors import InvalidServer
+from supervisor.folders.catalog import check_name, digest, read_catalog, read_server
 from supervisor.spec import DeclaredCredential, Era, Instances, ReloadStrategy, ServerKind
 
 

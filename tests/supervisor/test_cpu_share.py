@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandboxes.watchdog import Tree
-from supervisor.cpu_share import LOWEST, TICKS_PER_S, WINDOW_S, CpuWindow
+from sandboxes.limits.watchdog import Tree
+from supervisor.metering.cpu_share import LOWEST, TICKS_PER_S, WINDOW_S, CpuWindow
 
 TWO_THREADS = """
 import sys, threading

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from sandboxes.policy import MIB, Limits
-from supervisor.crash import CallShape, CrashReport, call_shape
-from supervisor.crash_log import KEPT, CrashLog
+from supervisor.children.crash import CallShape, CrashReport, call_shape
+from supervisor.children.crash_log import KEPT, CrashLog
+from supervisor.children.stderr_log import StderrLog
 from supervisor.errors import ChildDied, StartFailed
 from supervisor.spec import DeclaredCredential, ServerSpec
-from supervisor.stderr_log import StderrLog
 from tests.supervisor.conftest import GUARD_S, Stage, open_stage, raw_spec
 
 SECRET = "s3cr3t-value-of-a-key"

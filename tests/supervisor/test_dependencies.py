@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sandboxes.recipe import NodeRecipe, PythonRecipe, Recipe
-from supervisor.catalog import read_server
-from supervisor.dependencies import read_recipe
+from sandboxes.packages.recipe import NodeRecipe, PythonRecipe, Recipe
 from supervisor.errors import InvalidServer
+from supervisor.folders.catalog import read_server
+from supervisor.folders.dependencies import read_recipe
 from supervisor.spec import ServerKind
 
 SHIPPED = f"fastmcp=={version('fastmcp')}"

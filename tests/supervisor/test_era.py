@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from supervisor.era import (
+from supervisor.children.era import (
     MODERN_VERSION,
     PREFIX,
     read_discover,

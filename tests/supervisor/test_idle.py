@@ -5,10 +5,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from supervisor.catalog import IDLE_STOP_S, read_server
+from supervisor.children.link import Notice
 from supervisor.errors import ServerUnavailable
 from supervisor.events import ChildSpawned, ServerState
-from supervisor.link import Notice
+from supervisor.folders.catalog import IDLE_STOP_S, read_server
 from supervisor.spec import ServerKind, ServerSpec, StartTime
 from tests.supervisor.conftest import Stage, open_stage, raw_spec
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from supervisor.events import LeftoverKilled
-from supervisor.leftovers import MARKER
+from supervisor.starts.leftovers import MARKER
 from tests.supervisor.conftest import GUARD_S, open_stage
 
 DOOMED = """

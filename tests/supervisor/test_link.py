@@ -7,8 +7,8 @@ from collections.abc import Callable
 import anyio
 import pytest
 
+from supervisor.children.link import Call, Link, Notice
 from supervisor.errors import ChildDied
-from supervisor.link import Call, Link, Notice
 
 
 class Pipe:

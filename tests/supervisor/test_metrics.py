@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from sandboxes import watchdog
+from sandboxes.limits import watchdog
 from sandboxes.policy import MIB
 from supervisor.errors import UnknownServer
-from supervisor.latency import Latencies, Latency
-from supervisor.metrics import (
+from supervisor.metering.latency import Latencies, Latency
+from supervisor.metering.metrics import (
     POINT_EVERY_S,
     POINTS,
     POINTS_PER_COARSE_POINT,
@@ -21,7 +21,7 @@ from supervisor.metrics import (
     ServerMetrics,
     merged,
 )
-from supervisor.watch import Observed
+from supervisor.metering.watch import Observed
 from tests.supervisor.conftest import Stage, raw_spec
 
 

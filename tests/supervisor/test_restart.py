@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisor.restart import DeathRecord, Life, RestartPolicy, after_death
+from supervisor.slots.restart import DeathRecord, Life, RestartPolicy, after_death
 
 POLICY = RestartPolicy(jitter=0.2)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from sandboxes.packages.recipe import NodeRecipe
 from sandboxes.policy import Level
-from sandboxes.recipe import NodeRecipe
 from supervisor.spec import ServerKind, ServerSpec
-from supervisor.staging import stage
-from supervisor.surroundings import surroundings
+from supervisor.starts.staging import stage
+from supervisor.starts.surroundings import surroundings
 
 CODE = 'import toy from "toy"; import { name } from "./lib/name.mjs"; console.log(toy, name);'
 

@@ -13,8 +13,8 @@ import pytest
 
 from sandboxes import probe
 from sandboxes.launch import StartKind
+from sandboxes.packages.recipe import PythonRecipe, key_of
 from sandboxes.policy import Level
-from sandboxes.recipe import PythonRecipe, key_of
 from supervisor.events import WarmStarted, WentCold
 from supervisor.spec import DeclaredCredential, ServerSpec
 from tests.supervisor.conftest import Stage

@@ -3,7 +3,7 @@
 import pytest
 
 from supervisor.events import ServerState
-from supervisor.states import TRANSITIONS, ImpossibleTransition, Standing
+from supervisor.slots.states import TRANSITIONS, ImpossibleTransition, Standing
 
 
 def standing(state: ServerState, told: list[tuple[ServerState, ServerState, str]]) -> Standing:

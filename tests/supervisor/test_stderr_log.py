@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from supervisor.stderr_log import StderrLog
+from supervisor.children.stderr_log import StderrLog
 
 
 def test_file_that_cannot_be_written_is_told_once_and_lines_are_kept(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import anyio
 import psutil
 import pytest
 
+from supervisor.children.link import Notice
 from supervisor.errors import (
     CallTimedOut,
     ChildDied,
@@ -21,8 +22,7 @@ from supervisor.errors import (
     UnknownServer,
 )
 from supervisor.events import ChildExited, ChildReady, ChildSpawned, Reloaded, ServerState
-from supervisor.link import Notice
-from supervisor.restart import RestartPolicy
+from supervisor.slots.restart import RestartPolicy
 from supervisor.spec import DeclaredCredential, Era, ReloadStrategy
 from tests.supervisor.conftest import GUARD_S, Stage, open_stage, raw_spec
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from supervisor.trees import check, tree_of
+from supervisor.folders.trees import check, tree_of
 
 NESTED = "\n".join(f"x{n} = [{{'a': (1, [{n}, f(lambda: {n})])}}]" for n in range(100))
 

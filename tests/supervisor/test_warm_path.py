@@ -21,10 +21,10 @@ from sandboxes.policy import Level, Network, NetworkMode
 from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.errors import ChildDied
 from supervisor.events import ServerState, WarmLost, WarmStarted, WentCold
-from supervisor.leftovers import PidFile
 from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec
+from supervisor.starts.leftovers import PidFile
+from supervisor.starts.warm_source import WarmSource
 from supervisor.supervisor import Supervisor
-from supervisor.warm_source import WarmSource
 from tests.sandboxes.conftest import Room, open_to_all
 from tests.sandboxes.warm_rooms import warm_config
 from tests.supervisor.conftest import IMPATIENT, RAW_SERVER, Stage

@@ -14,7 +14,7 @@ import sys
 from itertools import count
 from pathlib import Path
 import anyio
-from supervisor.watcher import Watcher
+from supervisor.folders.watcher import Watcher
 
 async def main(root):
     async with anyio.create_task_group() as group:

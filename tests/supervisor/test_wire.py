@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from supervisor.wire import (
+from supervisor.children.wire import (
     OversizedFrame,
     Splitter,
     error_message,

@@ -33,7 +33,7 @@ from gateway.vault import Vault
 from sandboxes.policy import Level
 from supervisor.config import SupervisorConfig
 from supervisor.events import Event
-from supervisor.restart import RestartPolicy
+from supervisor.slots.restart import RestartPolicy
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from supervisor.events import ChildSpawned, Event, Reloaded, ReloadRejected, ServerState
-from supervisor.watcher import Watcher
+from supervisor.folders.watcher import Watcher
 from tests.tools.conftest import Gateway, open_gateway, write_server
 from tests.tools.servers import ANY, server_code
 

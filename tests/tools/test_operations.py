@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from supervisor.log_reader import LogLine, Wanted, read_log
-from supervisor.stderr_log import FILE_BYTES, StderrLog
+from supervisor.children.log_reader import LogLine, Wanted, read_log
+from supervisor.children.stderr_log import FILE_BYTES, StderrLog
 from tests.tools.conftest import Gateway, open_gateway, write_server
 from tests.tools.servers import ANY, SEND, server_code
 

@@ -10,7 +10,7 @@ from gateway.domain.server_version import VersionFile, VersionResult
 from gateway.servers.content import MAX_BYTES, KeptFile, read_content
 from gateway.servers.difference import difference
 from gateway.servers.history import KEPT_BYTES, KEPT_VERSIONS, surplus
-from supervisor.catalog import read_server
+from supervisor.folders.catalog import read_server
 from supervisor.spec import ServerKind
 from tests.store.examples import server_version
 from tests.tools.conftest import Gateway, open_gateway, write_server

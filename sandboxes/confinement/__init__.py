@@ -1,0 +1,1 @@
+"""What is taken from a child before foreign code runs: namespaces, limits, user, files, calls."""

@@ -1,0 +1,1 @@
+"""What a child's processes and folders use together, measured from outside."""

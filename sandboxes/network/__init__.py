@@ -1,0 +1,1 @@
+"""A child's way out: the proxy outside its network, and where it may lead."""

@@ -1,0 +1,1 @@
+"""Environments of servers: a virtual environment or node_modules a recipe, built confined."""

@@ -1,0 +1,1 @@
+"""One generation of a server: its process, the wire to it, what it said and how it ended."""

@@ -1,0 +1,235 @@
+"""Our one connection to one child: ids, progress tokens, cancellation, requests from the child.
+
+Callers' ids and tokens never reach the child, so callers cannot collide. Above: `child` and the
+relay, which hand in params as bytes. Below: `process`, which hands in lines.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from supervisor.children.wire import (
+    Envelope,
+    encode,
+    error_message,
+    mend,
+    notification_line,
+    parse_envelope,
+    parse_fields,
+    parse_object,
+    request_line,
+    result_message,
+    with_member,
+)
+from supervisor.metering.latency import Latencies
+
+METHOD_NOT_FOUND = -32601
+MAX_ID_DIGITS = 18
+"""Ours never get longer, and Python refuses to read numbers of thousands of digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a child answered: exactly one of the two is set, as undecoded JSON."""
+
+    result: msgspec.Raw | None = None
+    error: msgspec.Raw | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notification, params undecoded."""
+
+    method: str
+    params: msgspec.Raw | bytes | None
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """A request in flight. Await `future` for its `Answer`."""
+
+    id: int
+    method: str
+    future: asyncio.Future[Answer]
+    on_progress: Callable[[Notice], None] | None
+    progress_token: msgspec.Raw | None
+    params: bytes | msgspec.Raw | None
+    """As they were sent; looked at again only when the child dies."""
+    sent_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(slots=True)
+class LinkCounters:
+    """What went over the link so far."""
+
+    calls: int = 0
+    answered: int = 0
+    """Also those answered with an error."""
+    errors: int = 0
+    junk_lines: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class Link:
+    """Multiplexes calls over a child's pipes."""
+
+    write: Callable[[bytes], None]
+    on_notice: Callable[[Notice], None]
+    counters: LinkCounters = field(default_factory=LinkCounters)
+    junk_sample: str = ""
+    latencies: Latencies | None = None
+    """Where the durations of answered tool calls are counted."""
+    idle_since: float = field(default_factory=time.monotonic)
+    """When the last call in flight ended, on the monotonic clock."""
+    _pending: dict[int, Call] = field(default_factory=dict[int, Call])
+    _last_id: int = 0
+    _closed: Exception | None = None
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._idle.set()
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that have no answer yet."""
+        return len(self._pending)
+
+    async def wait_idle(self) -> None:
+        """Return when no call is in flight."""
+        await self._idle.wait()
+
+    def calls_in_flight(self) -> tuple[Call, ...]:
+        """Return the calls in flight, oldest first."""
+        return tuple(self._pending.values())
+
+    def call(
+        self,
+        method: str,
+        params: bytes | msgspec.Raw | None,
+        *,
+        on_progress: Callable[[Notice], None] | None = None,
+    ) -> Call:
+        """Send a request and return it as a call in flight.
+
+        Raises:
+            Exception: the link is closed (the error it was closed with).
+            BrokenPipeError, BlockingIOError: the child does not take input any more.
+        """
+        if self._closed is not None:
+            raise self._closed
+        self._last_id += 1
+        token, sent = _own_token(params, self._last_id)
+        call = Call(self._last_id, method, asyncio.Future(), on_progress, token, sent)
+        self.write(request_line(call.id, method, sent))
+        self._pending[call.id] = call
+        self._idle.clear()
+        self.counters.calls += 1
+        return call
+
+    def notify(self, method: str, params: bytes | msgspec.Raw | None) -> None:
+        """Send a notification; dropped when the link is closed."""
+        if self._closed is None:
+            self.write(notification_line(method, params))
+
+    def cancel(self, call: Call, reason: str) -> None:
+        """Tell the child to stop, and complete the call here: it will never be answered.
+
+        Source: MCP, basic/utilities/cancellation: the receiver sends no response.
+        """
+        if self._forget(call.id) is None:
+            return
+        call.future.cancel()
+        self.notify("notifications/cancelled", encode({"requestId": call.id, "reason": reason}))
+
+    def close(self, error: Exception) -> int:
+        """Fail every call in flight with this error, and every later one; return how many."""
+        if self._closed is not None:
+            return 0
+        self._closed = error
+        failed = [call for call in self._pending.values() if not call.future.done()]
+        self._pending.clear()
+        self._idle.set()
+        for call in failed:
+            call.future.set_exception(error)
+        return len(failed)
+
+    def feed(self, line: bytes) -> None:
+        """Take one line from the child."""
+        if not line.strip():
+            return
+        envelope = parse_envelope(line) or parse_envelope(mend(line))
+        if envelope is None:
+            self._junk(line)
+        elif envelope.method is None:
+            self._answered(envelope, line)
+        elif envelope.id is None:
+            self._noticed(envelope.method, envelope.params)
+        else:
+            self._asked(envelope.id, envelope.method)
+
+    def _answered(self, envelope: Envelope, line: bytes) -> None:
+        call = self._forget(_as_int(envelope.id))
+        if call is None or (envelope.result is None and envelope.error is None):
+            self._junk(line)
+        elif not call.future.done():
+            self.counters.answered += 1
+            if envelope.error is not None:
+                self.counters.errors += 1
+            if self.latencies is not None and call.method == "tools/call":
+                self.latencies.record(time.monotonic() - call.sent_at)
+            call.future.set_result(Answer(envelope.result, envelope.error))
+
+    def _forget(self, call_id: int) -> Call | None:
+        call = self._pending.pop(call_id, None)
+        if not self._pending:
+            self.idle_since = time.monotonic()
+            self._idle.set()
+        return call
+
+    def _noticed(self, method: str, params: msgspec.Raw | None) -> None:
+        if method == "notifications/progress":
+            self._progressed(params)
+        elif method != "notifications/cancelled":
+            # A child may only cancel its own requests, and those are answered at once.
+            self.on_notice(Notice(method, params))
+
+    def _progressed(self, params: msgspec.Raw | None) -> None:
+        call = self._pending.get(_as_int(parse_fields(params).progress_token))
+        if call is not None and call.on_progress is not None and call.progress_token is not None:
+            restored = with_member(params, "progressToken", call.progress_token)
+            call.on_progress(Notice("notifications/progress", restored))
+
+    def _asked(self, request_id: msgspec.Raw, method: str) -> None:
+        if method == "ping":
+            self.write(result_message(request_id, b"{}") + b"\n")
+            return
+        text = f"This gateway declared no capability for {method}."
+        self.write(error_message(request_id, METHOD_NOT_FOUND, text) + b"\n")
+
+    def _junk(self, line: bytes) -> None:
+        self.counters.junk_lines += 1
+        if not self.junk_sample:
+            self.junk_sample = line[:200].decode("utf-8", "replace")
+
+
+def _own_token(
+    params: bytes | msgspec.Raw | None, token: int
+) -> tuple[msgspec.Raw | None, bytes | msgspec.Raw | None]:
+    """Return the caller's progress token and the params with ours in its place."""
+    if params is None or b'"progressToken"' not in bytes(params):
+        return None, params
+    meta = parse_fields(params).meta or {}
+    theirs = meta.get("progressToken")
+    if theirs is None:
+        return None, params
+    ours = {**parse_object(encode(meta)), "progressToken": token}
+    return theirs, with_member(params, "_meta", ours)
+
+
+def _as_int(raw: msgspec.Raw | None) -> int:
+    """Return an id of ours, or -1 for anything that cannot be one."""
+    text = bytes(raw) if raw is not None else b""
+    return int(text) if text.isdigit() and len(text) <= MAX_ID_DIGITS else -1

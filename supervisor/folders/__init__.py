@@ -1,0 +1,1 @@
+"""From folders to specs: what a server's files say, and when they change."""

@@ -1,0 +1,1 @@
+"""What servers use: limits held four times a second, figures kept for an hour."""

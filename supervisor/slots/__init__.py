@@ -1,0 +1,1 @@
+"""A server's place: which child it has, when it gets another, and who decides that."""

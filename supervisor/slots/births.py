@@ -1,0 +1,59 @@
+"""Brings up the children of one server, one generation after the other. Above: `slot`."""
+
+from collections.abc import Callable
+
+import anyio
+
+from supervisor.children.child import Child, Reports
+from supervisor.slots.context import SlotContext
+from supervisor.spec import ServerSpec
+
+
+class Births:
+    """Counts generations and starts each of them; a newer order interrupts a start."""
+
+    def __init__(self, context: SlotContext, reports: Reports) -> None:
+        self.generation = 0
+        self._context = context
+        self._reports = reports
+        self._scope: anyio.CancelScope | None = None
+
+    async def child(
+        self,
+        spec: ServerSpec,
+        *,
+        on_step: Callable[[str], None],
+        on_launch: Callable[[], None],
+    ) -> Child | None:
+        """Return a child that is ready, or None when a newer order interrupted the start.
+
+        Args:
+            spec: From what it is started.
+            on_step: Told of each step of the build of its environment.
+            on_launch: Told when its environment is there.
+
+        Raises:
+            StartFailed, NotConfigured, SandboxError: there is none, and nothing of it is left.
+        """
+        self.generation += 1
+        child = Child(
+            spec,
+            self.generation,
+            spawn=self._context.spawn,
+            log=self._context.log,
+            reports=self._reports,
+        )
+        with anyio.CancelScope() as self._scope:
+            try:
+                launch = await self._context.launch(spec, on_step)
+                on_launch()
+                await child.start(launch)
+                return child
+            finally:
+                self._scope = None
+        return None
+
+    def interrupt(self) -> None:
+        """Give up a start that is under way."""
+        if self._scope is not None:
+            self._scope.cancel()
