@@ -33,6 +33,12 @@ class Posted:
     fields: Fields
 
     @property
+    def id(self) -> bytes:
+        """The request's id as it came; only asked of requests."""
+        assert self.envelope.id is not None
+        return bytes(self.envelope.id)
+
+    @property
     def method(self) -> str:
         """The method; only asked of requests and notifications."""
         assert self.envelope.method is not None

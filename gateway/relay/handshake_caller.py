@@ -1,0 +1,168 @@
+"""Callers of the handshake era: they initialise, and have a session and a stream from then on.
+
+Source: MCP 2025-11-25, basic/transports, Streamable HTTP.
+"""
+
+import asyncio
+
+from gateway.relay.exchange import KEEP_ALIVE_S
+from gateway.relay.http import (
+    Receive,
+    Send,
+    end_stream,
+    send_body,
+    send_comment,
+    send_event,
+    start_stream,
+)
+from gateway.relay.refusal import INVALID_REQUEST, Refusal
+from gateway.relay.request import Posted
+from gateway.relay.sessions import Session, Sessions
+from gateway.relay.visit import Visit
+from supervisor.children.child import Child
+from supervisor.children.link import Call, Notice
+from supervisor.children.wire import notification_line, result_message
+
+SESSION_HEADER = b"mcp-session-id"
+
+
+class HandshakeCallers:
+    """Answers the requests of callers that have sessions, and owns these."""
+
+    def __init__(self) -> None:
+        self._sessions = Sessions()
+
+    def end_streams(self) -> None:
+        """End the open GET streams; sessions and calls go on."""
+        self._sessions.end_streams()
+
+    def end_all(self) -> None:
+        """End all sessions and their streams."""
+        self._sessions.end_all()
+
+    def noticed(self, server: str, notice: Notice) -> None:
+        """Tell the sessions of a server what belongs to no call."""
+        message = notification_line(notice.method, notice.params).rstrip(b"\n")
+        for session in self._sessions.of_server(server):
+            session.post(message)
+
+    def tell(self, visit: Visit, posted: Posted) -> None:
+        """Take a notification or a response."""
+        if posted.envelope.method == "notifications/cancelled":
+            _cancel(self._session(visit), posted)
+
+    async def ask(self, visit: Visit, posted: Posted) -> None:
+        """Answer one request.
+
+        Raises:
+            SupervisorError, Refusal: it gets no answer of the server's, and why.
+        """
+        if posted.method == "initialize":
+            await self._initialize(visit, posted)
+            return
+        session = self._session(visit)
+        if posted.method == "ping":
+            await send_body(visit.send, 200, result_message(posted.id, b"{}"))
+            return
+        visit.check_tool(posted)
+        await relay(visit, posted, session)
+
+    async def listen(self, visit: Visit) -> None:
+        """Serve a session's stream of what belongs to no call, until its reader is gone."""
+        session = self._session(visit)
+        if session.stream is not None:
+            raise Refusal(INVALID_REQUEST, "This session already has an open stream.", 409)
+        session.stream = asyncio.Queue(256)
+        await start_stream(visit.send)
+        gone = asyncio.ensure_future(_until_gone(visit.receive))
+        try:
+            await _pump(session.stream, gone, visit.send)
+        finally:
+            gone.cancel()
+            session.stream = None
+
+    async def end(self, visit: Visit) -> None:
+        """End a session at its caller's wish."""
+        self._sessions.end(self._session(visit))
+        await send_body(visit.send, 204)
+
+    async def _initialize(self, visit: Visit, posted: Posted) -> None:
+        child = await visit.slot.child_for_call()
+        session = self._sessions.open(visit.server, visit.caller.id)
+        result = child.handshake.initialize_result(posted.fields.protocol_version)
+        await send_body(
+            visit.send,
+            200,
+            result_message(posted.id, result),
+            headers={SESSION_HEADER: session.id.encode()},
+        )
+
+    def _session(self, visit: Visit) -> Session:
+        session_id = visit.headers.get(SESSION_HEADER)
+        if session_id is None:
+            raise Refusal(
+                INVALID_REQUEST, "The Mcp-Session-Id header is missing; initialize first."
+            )
+        session = self._sessions.find(session_id, visit.server, visit.caller.id)
+        if session is None:
+            raise Refusal(INVALID_REQUEST, "This session has ended; initialize again.", 404)
+        return session
+
+
+async def relay(visit: Visit, posted: Posted, session: Session) -> None:
+    """Have a session's request answered by the visited server's child.
+
+    Raises:
+        SupervisorError: it was not sent, and why.
+    """
+    sent: Call | None = None
+
+    def note(child: Child, call: Call) -> None:
+        nonlocal sent
+        sent = call
+        session.calls[posted.id] = (child.link, call)
+
+    try:
+        # In the handshake era a closed connection is no cancellation.
+        await visit.relay(posted, cancel_on_disconnect=False, on_sent=note)
+    finally:
+        # Another request with the same id may have taken its place.
+        if sent is not None and session.calls.get(posted.id, (None, None))[1] is sent:
+            del session.calls[posted.id]
+
+
+def _cancel(session: Session, posted: Posted) -> None:
+    asked = posted.fields.request_id
+    found = session.calls.get(bytes(asked)) if asked is not None else None
+    if found is not None:
+        link, call = found
+        link.cancel(call, "cancelled by the caller")
+
+
+async def _pump(
+    queue: "asyncio.Queue[bytes | None]", gone: "asyncio.Future[None]", send: Send
+) -> None:
+    """Write what is posted to a stream until it ends or its reader is gone."""
+    while True:
+        waiting = asyncio.ensure_future(queue.get())
+        try:
+            await asyncio.wait(
+                (waiting, gone), timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            if not waiting.done():
+                waiting.cancel()
+        if gone.done():
+            return
+        if not waiting.done():
+            await send_comment(send)
+        elif (message := waiting.result()) is None:
+            await end_stream(send)
+            return
+        else:
+            await send_event(send, message)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,27 @@
+"""Callers of the modern era: no session, every request stands for itself.
+
+Source: MCP 2026-07-28, basic/transports, Streamable HTTP.
+"""
+
+from gateway.relay.http import send_body
+from gateway.relay.request import Posted
+from gateway.relay.visit import Visit
+from supervisor.children.wire import result_message
+
+
+class ModernCallers:
+    """Answers the requests of callers that speak the modern era."""
+
+    async def ask(self, visit: Visit, posted: Posted) -> None:
+        """Answer one request.
+
+        Raises:
+            SupervisorError, Refusal: it gets no answer of the server's, and why.
+        """
+        if posted.method == "server/discover":
+            child = await visit.slot.child_for_call()
+            result = child.handshake.discover_result()
+            await send_body(visit.send, 200, result_message(posted.id, result))
+            return
+        visit.check_tool(posted)
+        await visit.relay(posted, cancel_on_disconnect=True)

@@ -1,0 +1,85 @@
+"""One HTTP request to a server's endpoint, and what both eras do with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.auth.caller import Caller
+from gateway.relay.exchange import Asked, Exchange
+from gateway.relay.http import Headers, Receive, Send, send_body
+from gateway.relay.refusal import SERVER_ERROR, Refusal, modern_status
+from gateway.relay.request import Posted
+from supervisor.children.child import Child
+from supervisor.children.era import to_handshake_params, to_modern_params
+from supervisor.children.link import Call
+from supervisor.children.wire import error_message
+from supervisor.slots.slot import Slot
+from supervisor.spec import Era
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request that has been authenticated, and the server it is for."""
+
+    slot: Slot
+    caller: Caller
+    headers: Headers
+    receive: Receive
+    send: Send
+
+    @property
+    def server(self) -> str:
+        """The server's name."""
+        return self.slot.spec.name
+
+    def check_tool(self, posted: Posted) -> None:
+        """Refuse the call of a tool that the caller may not call."""
+        name = posted.fields.name
+        if posted.method == "tools/call" and not self.caller.may_call(self.server, name or ""):
+            raise Refusal(
+                SERVER_ERROR,
+                f"This token may not call tool {name!r} of server {self.server!r}.",
+                403,
+            )
+
+    async def relay(
+        self,
+        posted: Posted,
+        *,
+        cancel_on_disconnect: bool,
+        on_sent: Callable[[Child, Call], None] | None = None,
+    ) -> None:
+        """Have the server's child answer a request; `on_sent` is told when it was sent.
+
+        Raises:
+            SupervisorError: it was not sent, and why.
+        """
+        asked = Asked(posted.id, posted.method, posted.era, self.slot.spec.call_timeout_s)
+
+        def ask(child: Child) -> tuple[Exchange, Call]:
+            exchange = Exchange(asked, child, self.send)
+            params = _in_era(child.handshake.era, posted)
+            call = child.call(posted.method, params, on_progress=exchange.on_progress)
+            if on_sent is not None:
+                on_sent(child, call)
+            return exchange, call
+
+        exchange, call = await self.slot.send(ask)
+        await exchange.run(call, self.receive, cancel_on_disconnect=cancel_on_disconnect)
+
+    async def refuse(self, posted: Posted, refusal: Refusal) -> None:
+        """Answer a request with an error."""
+        message = error_message(posted.id, refusal.code, refusal.message, refusal.data)
+        if refusal.status == 200 and posted.era is Era.MODERN:
+            await send_body(self.send, modern_status(refusal.code), message)
+        else:
+            await send_body(self.send, refusal.status, message)
+
+
+def _in_era(era: Era, posted: Posted) -> bytes | msgspec.Raw | None:
+    """Return the params as a child of this era reads them."""
+    params = posted.envelope.params
+    if posted.era is era:
+        return params
+    return to_modern_params(params) if era is Era.MODERN else to_handshake_params(params)
