@@ -188,7 +188,7 @@ def _watcher(
 ) -> Watcher:
     async def reread(name: str) -> None:
         await loaded.wait()
-        await servers.reread(name)
+        await servers.disk.reread(name)
 
     roots = (settings.fixed_servers_dir, settings.dynamic_servers_dir)
     return Watcher(roots, reread, seen.emit)

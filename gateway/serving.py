@@ -108,7 +108,7 @@ async def _run(
         # Before the folders are read: a change in between is not missed.
         group.start_soon(gateway.watcher.run)
         group.start_soon(_load_servers, gateway)
-        group.start_soon(gateway.follower.run, gateway.servers.look)
+        group.start_soon(gateway.follower.run, gateway.servers.versions.look)
         group.start_soon(gateway.scheduler.run)
         group.start_soon(_note_token_uses, gateway.guard)
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
@@ -121,8 +121,8 @@ async def _run(
 
 
 async def _load_servers(gateway: Gateway) -> None:
-    await gateway.servers.load_all()
-    for problem in gateway.servers.problems:
+    await gateway.servers.disk.load_all()
+    for problem in gateway.servers.disk.problems:
         log.error("%s", problem)
     gateway.loaded.set()
     for name in gateway.servers.names():

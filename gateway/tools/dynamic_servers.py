@@ -73,7 +73,7 @@ class DynamicServerTools:
         """List the servers that were written at run time: state, tools, missing credentials."""
         reports = await self._services.servers.reports(ServerKind.DYNAMIC)
         return ServerList(
-            [view_server(report) for report in reports], list(self._services.servers.problems)
+            [view_server(report) for report in reports], list(self._services.servers.disk.problems)
         )
 
     @tool(title="Get a dynamic MCP server", annotations=READ)

@@ -23,7 +23,7 @@ class FixedServerTools:
         """
         reports = await self._services.servers.reports(ServerKind.FIXED)
         return ServerList(
-            [view_server(report) for report in reports], list(self._services.servers.problems)
+            [view_server(report) for report in reports], list(self._services.servers.disk.problems)
         )
 
     @tool(title="Enable a fixed server", annotations=SWITCH)

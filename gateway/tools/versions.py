@@ -81,7 +81,7 @@ class VersionTools:
         Every create, update, roll-back and edit in its folder makes one, also one that did not
         start. The newest 100 are kept, 32 MiB at most, and always the one that runs.
         """
-        versions = await self._services.servers.versions(name)
+        versions = await self._services.servers.versions.all(name)
         now = current(versions, self._services.servers.spec(name).digest)
         return VersionList(
             server=name,
@@ -97,14 +97,14 @@ class VersionTools:
 
         Without `new` the newest, without `old` the one before `new`. At most 60,000 characters.
         """
-        numbers = [version.number for version in await self._services.servers.versions(name)]
+        numbers = [version.number for version in await self._services.servers.versions.all(name)]
         if new is None:
             new = numbers[0] if numbers else 1
         if old is None:
             old = next((number for number in numbers if number < new), None)
             if old is None:
                 raise Refused(f"Server {name!r} has no version before {new} to compare it with.")
-        sides = [await self._services.servers.version_files(name, each) for each in (old, new)]
+        sides = [await self._services.servers.versions.files(name, each) for each in (old, new)]
         diff = difference(*sides, names=f"version {old}|version {new}")
         cut = len(diff) > MAX_DIFF_CHARACTERS
         return VersionDiff(name, old, new, diff[:MAX_DIFF_CHARACTERS], cut)
@@ -120,7 +120,7 @@ class VersionTools:
         and nothing changes. Data folder and credentials stay as they are.
         """
         report = await self._services.servers.roll_back(name, version, author=author())
-        versions = await self._services.servers.versions(name)
+        versions = await self._services.servers.versions.all(name)
         restored = next((v.restored for v in versions if v.number == report.version), None)
         done = (
             f"Server {name!r} is back at version {restored}, kept as version {report.version},"

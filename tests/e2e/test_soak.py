@@ -4,6 +4,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,9 @@ class Chaos:
         """Kill the child, if there is one."""
         pid = (await pids(self.caller))[server]
         if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+            # An edit may have ended it in between.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     async def switch(self, server: str) -> None:
         """Switch the server off and on."""

@@ -167,7 +167,7 @@ async def open_gateway(
                 dynamic_dir=settings.dynamic_servers_dir,
                 state_dir=settings.home / "servers",
             )
-            await servers.load_all()
+            await servers.disk.load_all()
             for name in servers.names():
                 follower.wake(name)
             services = Services(
@@ -191,7 +191,7 @@ async def open_gateway(
             )
             mcp = build_mcp(services)
             async with anyio.create_task_group() as group:
-                group.start_soon(follower.run, servers.look)
+                group.start_soon(follower.run, servers.versions.look)
                 async with Client(mcp, mode=mode) as client:
                     yield Gateway(services, mcp, client, folder, events)
                 group.cancel_scope.cancel()

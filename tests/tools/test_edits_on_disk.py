@@ -31,7 +31,7 @@ async def watched(folder: Path) -> AsyncIterator[Gateway]:
     write_server(folder / "dynamic", NAME, code("one"))
     async with open_gateway(folder) as gateway, anyio.create_task_group() as group:
         roots = (gateway.fixed, gateway.dynamic)
-        watcher = Watcher(roots, gateway.services.servers.reread, gateway.events.append)
+        watcher = Watcher(roots, gateway.services.servers.disk.reread, gateway.events.append)
         group.start_soon(watcher.run)
         await anyio.lowlevel.checkpoint()
         yield gateway

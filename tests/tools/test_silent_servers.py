@@ -32,7 +32,7 @@ async def test_silent_servers_give_up_their_seats_and_go_on_starting(tmp_path: P
             seat_s=0.5,
         )
         with anyio.fail_after(GUARD_S):
-            await servers.load_all()
+            await servers.disk.load_all()
             seen = await services.supervisor.wait_settled("email", GUARD_S)
         assert seen.state is ServerState.READY
         silent = [each for each in services.supervisor.snapshots() if "silent" in each.name]
