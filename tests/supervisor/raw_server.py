@@ -33,6 +33,7 @@ TOOLS = [
         "ask",
         "eat",
         "fill",
+        "tell",
         "mute",
     )
 ]
@@ -95,6 +96,14 @@ def wait(request, arguments, meta):
     return text(f"waited {steps} version {VERSION}")
 
 
+def tell(request, arguments, meta):
+    """Note the word where all generations do, wait, and give it back."""
+    held = os.open(f"{os.environ['DATA_DIR']}/heard", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    os.write(held, arguments["word"].encode() + b"\n")
+    os.close(held)
+    return text(arguments["word"]) if wait(request, arguments, meta) else None
+
+
 def environment():
     return text(json.dumps(dict(os.environ)))
 
@@ -139,6 +148,8 @@ def call(request):
             return text(json.dumps(arguments, ensure_ascii=False))
         case "wait":
             return wait(request, arguments, meta)
+        case "tell":
+            return tell(request, arguments, meta)
         case "version":
             return text(VERSION)
         case name:
