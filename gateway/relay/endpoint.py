@@ -67,7 +67,7 @@ class ServerEndpoint:
                 case _:
                     await send_body(send, 405, headers={b"allow": b"POST, GET, DELETE"})
         except Refusal as refusal:
-            message = error_message(None, refusal.code, refusal.message, refusal.data)
+            message = error_message(refusal.id, refusal.code, refusal.message, refusal.data)
             await send_body(send, refusal.status, message)
         except BodyTooLarge:
             await send_too_large(send)

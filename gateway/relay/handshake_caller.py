@@ -15,13 +15,15 @@ from gateway.relay.http import (
     send_event,
     start_stream,
 )
-from gateway.relay.refusal import INVALID_REQUEST, Refusal
+from gateway.relay.refusal import INVALID_REQUEST, METHOD_NOT_FOUND, Refusal
 from gateway.relay.request import Posted
 from gateway.relay.sessions import Session, Sessions
 from gateway.relay.visit import Visit
 from supervisor.children.child import Child
+from supervisor.children.era import is_of_other_era
 from supervisor.children.link import Call, Notice
 from supervisor.children.wire import notification_line, result_message
+from supervisor.spec import Era
 
 SESSION_HEADER = b"mcp-session-id"
 
@@ -64,6 +66,8 @@ class HandshakeCallers:
         if posted.method == "ping":
             await send_body(visit.send, 200, result_message(posted.id, b"{}"))
             return
+        if is_of_other_era(Era.HANDSHAKE, posted.method):
+            raise Refusal(METHOD_NOT_FOUND, f"This revision has no method {posted.method}.", 200)
         visit.check_tool(posted)
         await relay(visit, posted, session)
 

@@ -31,6 +31,8 @@ class Refusal(Exception):
     message: str
     status: int = 400
     data: object = None
+    id: bytes | None = None
+    """Of the request that is refused, as JSON, where it is known."""
 
 
 def modern_status(code: int) -> int:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -16,11 +16,19 @@ from gateway.relay.refusal import (
     UNSUPPORTED_VERSION,
     Refusal,
 )
-from supervisor.children.era import HANDSHAKE_VERSIONS, MODERN_VERSION, VERSION_KEY
+from supervisor.children.era import (
+    CAPABILITIES_KEY,
+    HANDSHAKE_VERSIONS,
+    MODERN_VERSION,
+    VERSION_KEY,
+)
 from supervisor.children.wire import Envelope, Fields, decode, parse_envelope, parse_fields
 from supervisor.spec import Era
 
 _ID = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+', re.DOTALL)
+VERSION_HEADER = b"mcp-protocol-version"
+METHOD_HEADER = b"mcp-method"
+NAME_HEADER = b"mcp-name"
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
@@ -71,67 +79,92 @@ def read_message(body: bytes, headers: Headers) -> Posted:
     """Return the message in a request's body and the era it speaks.
 
     Raises:
-        Refusal: it is not one JSON-RPC message, or contradicts its headers.
+        Refusal: it is not one JSON-RPC message, contradicts its headers, or is of a revision that
+            we do not know.
     """
     envelope = read_envelope(body)
+    try:
+        return _posted(envelope, headers)
+    except Refusal as refusal:
+        raise replace(refusal, id=bytes(envelope.id or b"null")) from None
+
+
+def _posted(envelope: Envelope, headers: Headers) -> Posted:
     fields = parse_fields(envelope.params)
-    era = _era(headers, fields)
-    if era is Era.MODERN:
-        _check_headers(headers, envelope, fields)
-    return Posted(era, envelope, fields)
+    asked = headers.get(VERSION_HEADER)
+    if asked in HANDSHAKE_VERSIONS or not _claims_modern(asked, headers, fields):
+        stated = _meta_version(fields)
+        if asked is not None and stated not in (None, asked):
+            raise _mismatch(VERSION_HEADER, asked, stated)
+        return Posted(Era.HANDSHAKE, envelope, fields)
+    if _meta_version(fields) is None:
+        _check_revision(asked or MODERN_VERSION)
+    if envelope.method is None:
+        raise Refusal(INVALID_REQUEST, "This revision has no requests that a client answers.")
+    if envelope.id is not None:
+        _check_request(headers, envelope, fields)
+    _check_revision(asked or MODERN_VERSION)
+    return Posted(Era.MODERN, envelope, fields)
 
 
-def _era(headers: Headers, fields: Fields) -> Era:
-    asked = headers.get(b"mcp-protocol-version")
-    if asked is None and not headers.repeated(b"mcp-protocol-version"):
-        return Era.MODERN if _meta_version(fields) == MODERN_VERSION else Era.HANDSHAKE
-    if asked == MODERN_VERSION:
-        return Era.MODERN
-    if asked in HANDSHAKE_VERSIONS:
-        return Era.HANDSHAKE
-    supported = [*HANDSHAKE_VERSIONS, MODERN_VERSION]
-    raise Refusal(
-        UNSUPPORTED_VERSION,
-        f"MCP-Protocol-Version {asked!r} is not supported; use one of {', '.join(supported)}.",
-        data={"supported": supported, "requested": asked},
-    )
+def _claims_modern(asked: str | None, headers: Headers, fields: Fields) -> bool:
+    """True for a request that no handshake caller sends: another version header, or an envelope."""
+    if asked is None and not headers.repeated(VERSION_HEADER):
+        return _meta_version(fields) is not None
+    return True
 
 
-def _check_headers(headers: Headers, envelope: Envelope, fields: Fields) -> None:
-    """Refuse headers that say something else than the body.
+def _check_request(headers: Headers, envelope: Envelope, fields: Fields) -> None:
+    """Refuse an envelope that lacks a member, and headers that say something else than the body.
 
-    Source: MCP 2026-07-28, basic/transports, standard request headers.
+    Source: MCP 2026-07-28, basic (per-request fields) and basic/transports (request headers).
     """
-    _match(headers, b"mcp-protocol-version", _meta_version(fields) or MODERN_VERSION)
-    if envelope.method is None or envelope.id is None:
-        return
-    _match(headers, b"mcp-method", envelope.method)
-    member = _NAMED.get(envelope.method)
-    if member is not None:
-        _match(headers, b"mcp-name", fields.uri if member == "uri" else fields.name)
+    for name in (VERSION_HEADER, METHOD_HEADER, NAME_HEADER):
+        if headers.repeated(name):
+            raise Refusal(HEADER_MISMATCH, f"The header {name.decode()} was sent more than once.")
+    meta = fields.meta or {}
+    missing = [key for key in (VERSION_KEY, CAPABILITIES_KEY) if key not in meta]
+    if missing:
+        raise Refusal(INVALID_PARAMS, f"The member params._meta lacks {' and '.join(missing)}.")
+    _match(headers, VERSION_HEADER, _meta_version(fields))
+    _match(headers, METHOD_HEADER, envelope.method)
+    member = _NAMED.get(envelope.method or "")
+    named = fields.uri if member == "uri" else fields.name
+    if member is not None and (named is not None or headers.get(NAME_HEADER) is not None):
+        _match(headers, NAME_HEADER, named)
+
+
+def _check_revision(asked: str) -> None:
+    if asked != MODERN_VERSION:
+        sentence = f"Revision {asked!r} is not supported; use {MODERN_VERSION}, or initialize."
+        data = {"supported": [MODERN_VERSION], "requested": asked}
+        raise Refusal(UNSUPPORTED_VERSION, sentence, data=data)
 
 
 def _match(headers: Headers, name: bytes, expected: str | None) -> None:
-    shown = name.decode()
-    if headers.repeated(name):
-        raise Refusal(HEADER_MISMATCH, f"The header {shown} was sent more than once.")
     value = headers.get(name)
     if value is None:
-        raise Refusal(HEADER_MISMATCH, f"The header {shown} is missing.")
-    if _decoded(value) != expected:
-        raise Refusal(
-            HEADER_MISMATCH, f"The header {shown} says {value!r}, the body says {expected!r}."
-        )
+        raise Refusal(HEADER_MISMATCH, f"The header {name.decode()} is missing.")
+    if expected is None or decoded(value) != expected:
+        raise _mismatch(name, value, expected)
 
 
-def _decoded(value: str) -> str:
-    """Return a header's text; names beyond ASCII come as ``=?base64?...?=``."""
-    if not (value.startswith("=?base64?") and value.endswith("?=")):
+def _mismatch(name: bytes, value: str, expected: str | None) -> Refusal:
+    sentence = f"The header {name.decode()} says {value!r}, the body says {expected!r}."
+    return Refusal(HEADER_MISMATCH, sentence)
+
+
+def decoded(value: str) -> str | None:
+    """Return a header's text, which comes as ``=?base64?...?=`` beyond ASCII; None if malformed."""
+    if not (value.startswith("=?base64?") and value.endswith("?=") and len(value) > 10):
         return value
+    payload = value[9:-2]
     try:
-        return base64.b64decode(value[9:-2], validate=True).decode("utf-8")
+        raw = base64.b64decode(payload, validate=True)
+        # Base64 of other bits would be a second spelling of the same name.
+        return raw.decode("utf-8") if base64.b64encode(raw).decode() == payload else None
     except (binascii.Error, UnicodeDecodeError):
-        return value
+        return None
 
 
 def _meta_version(fields: Fields) -> str | None:

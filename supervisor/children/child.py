@@ -23,6 +23,7 @@ from supervisor.children.era import (
     read_initialize,
     to_modern_params,
 )
+from supervisor.children.following import Following
 from supervisor.children.link import Answer, Call, Link, Notice
 from supervisor.children.lists import Tool, fetch_tools
 from supervisor.children.process import ChildProcess, Pipes, exit_in_words
@@ -76,6 +77,7 @@ class Child:
         self._reports = reports
         self._process: ChildProcess | None = None
         self._handshake: Handshake | None = None
+        self._following: Following | None = None
         self._stop_reason: str | None = None
         self._breached = False
         self._log = log
@@ -105,6 +107,12 @@ class Child:
         return self._handshake
 
     @property
+    def following(self) -> Following:
+        """What it is asked to tell of; there once it is ready."""
+        assert self._following is not None
+        return self._following
+
+    @property
     def ready_for_s(self) -> float:
         """Seconds since the child became ready; 0 when it never did."""
         return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
@@ -130,6 +138,8 @@ class Child:
                 await self._spawn(launch)
                 self._handshake = await self._shake_hands()
                 await self.refresh_tools()
+            self._following = Following(self.spec.name, self.link, self._handshake)
+            self._following.lists()
             self.ready_at = time.monotonic()
             # What the start itself asked is nobody's call.
             self.link.counters.calls = self.link.counters.answered = 0

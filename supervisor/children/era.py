@@ -20,6 +20,7 @@ HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN_VERSION = "2026-07-28"
 PREFIX = "io.modelcontextprotocol/"
 VERSION_KEY = PREFIX + "protocolVersion"
+CAPABILITIES_KEY = PREFIX + "clientCapabilities"
 CLIENT_INFO = {"name": "claude-runner", "version": "1"}
 
 LISTS = ("tools", "prompts", "resources")
@@ -33,6 +34,10 @@ _CACHEABLE = frozenset(
         "server/discover",
     }
 )
+_ONLY_HANDSHAKE = frozenset(
+    {"initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
+)
+_ONLY_MODERN = frozenset({"server/discover", "subscriptions/listen"})
 _CALLERS_OWN = frozenset({"protocolVersion", "clientCapabilities", "clientInfo", "logLevel"})
 
 
@@ -45,6 +50,15 @@ class Handshake:
     capabilities: Mapping[str, Any]
     server_info: Mapping[str, Any]
     instructions: str | None = None
+
+    @property
+    def tells_of_resources(self) -> bool:
+        """True when it says that it tells when a single resource was updated."""
+        return _member(self.capabilities, "resources").get("subscribe") is True
+
+    def tells_of_list(self, name: str) -> bool:
+        """True when it says that it tells when this list has changed."""
+        return _member(self.capabilities, name).get("listChanged") is True
 
     def initialize_result(self, asked: str | None) -> bytes:
         """Return the answer to a caller's `initialize`.
@@ -67,7 +81,7 @@ class Handshake:
         result: dict[str, Any] = {
             "resultType": "complete",
             "supportedVersions": [MODERN_VERSION],
-            "capabilities": self.capabilities,
+            "capabilities": _telling(self.capabilities),
             "ttlMs": 0,
             "cacheScope": "private",
             "_meta": {PREFIX + "serverInfo": self.server_info},
@@ -81,6 +95,11 @@ def _telling(capabilities: Mapping[str, Any]) -> dict[str, Any]:
     """Return a child's capabilities with what the gateway adds: it tells of changed lists."""
     told = {name: {**_member(capabilities, name), "listChanged": True} for name in LISTS}
     return {**capabilities, **{name: told[name] for name in LISTS if name in capabilities}}
+
+
+def is_of_other_era(era: Era, method: str) -> bool:
+    """True for a method that MCP defines, but not in this era; extensions are of any."""
+    return method in (_ONLY_HANDSHAKE if era is Era.MODERN else _ONLY_MODERN)
 
 
 def initialize_params() -> bytes:

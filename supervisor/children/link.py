@@ -27,6 +27,8 @@ from supervisor.children.wire import (
 from supervisor.metering.latency import Latencies
 
 METHOD_NOT_FOUND = -32601
+SUBSCRIPTION_KEY = "io.modelcontextprotocol/subscriptionId"
+"""In `_meta` of what comes on a stream: the id of the request that opened it."""
 MAX_ID_DIGITS = 18
 """Ours never get longer, and Python refuses to read numbers of thousands of digits."""
 
@@ -58,6 +60,8 @@ class Call:
     progress_token: msgspec.Raw | None
     params: bytes | msgspec.Raw | None
     """As they were sent; looked at again only when the child dies."""
+    on_notice: Callable[[Notice], None] | None = None
+    """Told what comes on the stream that the call stands for."""
     sent_at: float = field(default_factory=time.monotonic)
 
 
@@ -85,6 +89,7 @@ class Link:
     idle_since: float = field(default_factory=time.monotonic)
     """When the last call in flight ended, on the monotonic clock."""
     _pending: dict[int, Call] = field(default_factory=dict[int, Call])
+    _standing: dict[int, Call] = field(default_factory=dict[int, Call])
     _last_id: int = 0
     _closed: Exception | None = None
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -118,15 +123,39 @@ class Link:
             Exception: the link is closed (the error it was closed with).
             BrokenPipeError, BlockingIOError: the child does not take input any more.
         """
+        call = self._send(method, params, on_progress)
+        self._pending[call.id] = call
+        self._idle.clear()
+        self.counters.calls += 1
+        return call
+
+    def stand(
+        self,
+        method: str,
+        params: bytes | msgspec.Raw | None,
+        on_notice: Callable[[Notice], None],
+    ) -> Call:
+        """Send a request that stands for a stream of notifications until it is cancelled.
+
+        It is no call in flight: neither counted nor waited for. Raises as `call` does.
+        """
+        call = self._send(method, params, None)
+        call.on_notice = on_notice
+        self._standing[call.id] = call
+        return call
+
+    def _send(
+        self,
+        method: str,
+        params: bytes | msgspec.Raw | None,
+        on_progress: Callable[[Notice], None] | None,
+    ) -> Call:
         if self._closed is not None:
             raise self._closed
         self._last_id += 1
         token, sent = _own_token(params, self._last_id)
         call = Call(self._last_id, method, asyncio.Future(), on_progress, token, sent)
         self.write(request_line(call.id, method, sent))
-        self._pending[call.id] = call
-        self._idle.clear()
-        self.counters.calls += 1
         return call
 
     def notify(self, method: str, params: bytes | msgspec.Raw | None) -> None:
@@ -139,7 +168,7 @@ class Link:
 
         Source: MCP, basic/utilities/cancellation: the receiver sends no response.
         """
-        if self._forget(call.id) is None:
+        if self._standing.pop(call.id, None) is None and self._forget(call.id) is None:
             return
         call.future.cancel()
         self.notify("notifications/cancelled", encode({"requestId": call.id, "reason": reason}))
@@ -151,6 +180,11 @@ class Link:
         self._closed = error
         failed = [call for call in self._pending.values() if not call.future.done()]
         self._pending.clear()
+        for call in self._standing.values():
+            call.future.set_exception(error)
+            # Nobody needs to wait for a stream; what is looked at is not reported as lost.
+            call.future.exception()
+        self._standing.clear()
         self._idle.set()
         for call in failed:
             call.future.set_exception(error)
@@ -171,7 +205,12 @@ class Link:
             self._asked(envelope.id, envelope.method)
 
     def _answered(self, envelope: Envelope, line: bytes) -> None:
-        call = self._forget(_as_int(envelope.id))
+        call_id = _as_int(envelope.id)
+        if (standing := self._standing.pop(call_id, None)) is not None:
+            if not standing.future.done():
+                standing.future.set_result(Answer(envelope.result, envelope.error))
+            return
+        call = self._forget(call_id)
         if call is None or (envelope.result is None and envelope.error is None):
             self._junk(line)
         elif not call.future.done():
@@ -192,9 +231,19 @@ class Link:
     def _noticed(self, method: str, params: msgspec.Raw | None) -> None:
         if method == "notifications/progress":
             self._progressed(params)
+        elif (stream := _stream(params)) is not None:
+            self._streamed(stream, method, params)
         elif method != "notifications/cancelled":
             # A child may only cancel its own requests, and those are answered at once.
             self.on_notice(Notice(method, params))
+
+    def _streamed(self, stream: msgspec.Raw, method: str, params: msgspec.Raw | None) -> None:
+        """Hand on a frame without its mark; that of a stream that was given up is nobody's."""
+        call = self._standing.get(_as_int(stream))
+        if call is not None and call.on_notice is not None:
+            meta = parse_object(parse_object(params)["_meta"])
+            del meta[SUBSCRIPTION_KEY]
+            call.on_notice(Notice(method, with_member(params, "_meta", meta)))
 
     def _progressed(self, params: msgspec.Raw | None) -> None:
         call = self._pending.get(_as_int(parse_fields(params).progress_token))
@@ -227,6 +276,13 @@ def _own_token(
         return None, params
     ours = {**parse_object(encode(meta)), "progressToken": token}
     return theirs, with_member(params, "_meta", ours)
+
+
+def _stream(params: msgspec.Raw | None) -> msgspec.Raw | None:
+    """Return the id of the request whose stream a notification belongs to, if it does."""
+    if params is None or SUBSCRIPTION_KEY.encode() not in bytes(params):
+        return None
+    return (parse_fields(params).meta or {}).get(SUBSCRIPTION_KEY)
 
 
 def _as_int(raw: msgspec.Raw | None) -> int:

@@ -22,7 +22,7 @@ from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import Headers, Receive, Send
 from gateway.relay.http import Scope as AsgiScope
 from supervisor.children.era import MODERN_VERSION, PREFIX
-from tests.supervisor.conftest import Stage, open_stage
+from tests.supervisor.conftest import Stage, open_stage, raw_spec
 
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 GRANT = RunGrant("run_1", frozenset({"raw"}), frozenset({"mcp__raw__version"}), 1 << 60)
@@ -116,4 +116,13 @@ async def serve_relay(stage: Stage) -> AsyncGenerator[Relay]:
 async def relay(tmp_path: Path) -> AsyncGenerator[Relay]:
     """A served relay over a supervisor without servers."""
     async with open_stage(tmp_path) as stage, serve_relay(stage) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+async def eras(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Relay]:
+    """A relay that a module shares, over the servers `handshake` and `modern`, one of each era."""
+    async with open_stage(tmp_path_factory.mktemp("eras")) as stage, serve_relay(stage) as served:
+        await stage.start(raw_spec("handshake", "annotated"))
+        await stage.start(raw_spec("modern", "modern", "annotated"))
         yield served

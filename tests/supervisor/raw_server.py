@@ -3,8 +3,8 @@
 Usage: raw_server.py [BEHAVIOUR ...]. Behaviours: `modern` (speaks only 2026-07-28), `silent`
 (never answers), `exits` (ends at once with status 3), `junk` (prints lines that are not MCP),
 `flood` (never ends a line), `deaf` (ignores the end of its input and TERM), `unread` (stops
-reading after the handshake), `fewer` (has one tool less), `version=N` (what the tool `version`
-answers).
+reading after the handshake), `fewer` (has one tool less), `annotated` (the tool `echo` repeats
+arguments in headers), `version=N` (what the tool `version` answers).
 """
 
 import json
@@ -41,6 +41,13 @@ TOOLS = [
 
 if "fewer" in BEHAVIOURS:
     del TOOLS[-1]
+if "annotated" in BEHAVIOURS:
+    size = {"size": {"type": "integer", "x-mcp-header": "Size"}}
+    TOOLS[0]["inputSchema"]["properties"] = {
+        "region": {"type": "string", "x-mcp-header": "Region"},
+        "dry": {"type": "boolean", "x-mcp-header": "Dry"},
+        "page": {"type": "object", "properties": size},
+    }
 
 
 def send(message):
