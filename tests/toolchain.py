@@ -19,6 +19,7 @@ LOCKS = CHECKOUT / "tests" / "third_party"
 SERVERS = CHECKOUT / ".cache" / "servers"
 PYTHON_SERVERS = ("fetch", "git", "time")
 NPM_STAMP = SERVERS / "npm" / "installed-package-lock.json"
+OFFICIAL = NPM_STAMP.parent / "node_modules" / "@modelcontextprotocol"
 
 
 class ToolMissing(Exception):
@@ -49,15 +50,29 @@ class Toolchain:
         """Folders that a third-party server must be able to read."""
         return (SERVERS, self.node.parents[1])
 
+    @property
+    def typescript_client(self) -> tuple[str, ...]:
+        """How to start our script around the official TypeScript client."""
+        return (str(self.node), str(LOCKS / "client.mjs"), str(NPM_STAMP.parent))
+
+    @property
+    def inspector(self) -> tuple[str, ...]:
+        """How to start the inspector's command line."""
+        launcher = "clients/launcher/build/index.js"
+        return (str(self.node), str(OFFICIAL / "inspector" / launcher), "--cli")
+
+    @property
+    def conformance(self) -> tuple[str, ...]:
+        """How to start the official conformance suite."""
+        return (str(self.node), str(OFFICIAL / "conformance" / "dist" / "index.js"))
+
     def command(self, server: str) -> tuple[str, ...]:
         """Return how to start one of the third-party servers; arguments may follow."""
         if server in PYTHON_SERVERS:
             return (str(SERVERS / server / "bin/python"), "-m", f"mcp_server_{server}")
-        modules = SERVERS / "npm" / "node_modules"
         if server == "playwright":
-            return (str(self.node), str(modules / "@playwright" / "mcp" / "cli.js"))
-        package = f"@modelcontextprotocol/server-{server}"
-        return (str(self.node), str(modules / package / "dist" / "index.js"))
+            return (str(self.node), str(OFFICIAL.parent / "@playwright" / "mcp" / "cli.js"))
+        return (str(self.node), str(OFFICIAL / f"server-{server}" / "dist" / "index.js"))
 
 
 def find() -> Toolchain:

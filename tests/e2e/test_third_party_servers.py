@@ -1,169 +1,215 @@
-"""Five servers that nobody here wrote, as fixed servers, in both eras, through both endpoints."""
+"""Seven servers that nobody here wrote, with the clients that nobody here wrote, in both eras."""
 
-import socketserver
+import base64
+import json
+import struct
 import subprocess
-import threading
-from collections.abc import Generator
-from http.server import BaseHTTPRequestHandler
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
-from fastmcp import Client
-from mcp_types import TextContent
+from anyio import to_thread
+from httpx2 import AsyncClient
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import ImageContent, TextContent
 
 from gateway.local import LiveGateway
-from tests.cli.gateways import make_place
-from tests.e2e.conftest import add_fixed, client, wait_ready
+from tests.cli.gateways import Place, make_place
+from tests.e2e.conftest import READY_S, wait_ready
+from tests.e2e.conftest import client as fastmcp_client
+from tests.e2e.third_party import (
+    STEPS,
+    Errand,
+    Outside,
+    add_servers,
+    errands,
+    make_repository,
+    serve_page,
+)
 from tests.toolchain import Toolchain
 
 pytestmark = pytest.mark.timeout(240)
 
 MODES = {"auto": "2026-07-28", "legacy": "2025-11-25"}
-PAGE = b"<html><body><h1>Fetched</h1><p>through the gateway</p></body></html>"
+SERVERS = ("time", "git", "fetch", "everything", "filesystem", "memory", "playwright")
+TYPESCRIPT = {**MODES, "v1": MODES["legacy"]}
+"""The newest client in either era, and the last of the generation before."""
+CLIENT_S = 120.0
+AT_ONCE = 2
+"""Processes of the inspector: the machine may have no more processors."""
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
-class Page(BaseHTTPRequestHandler):
-    """Answers every GET with one page."""
+@dataclass(frozen=True, slots=True)
+class Street:
+    """A gateway with all seven servers, and what they are asked."""
 
-    def do_GET(self) -> None:
-        """Send the page."""
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(PAGE)
+    live: LiveGateway
+    place: Place
+    outside: Outside
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Print nothing."""
+    @property
+    def errands(self) -> dict[str, Errand]:
+        """What each server is asked."""
+        return errands(self.place, self.outside)
 
+    def url(self, server: str) -> str:
+        """Return a server's endpoint."""
+        return f"{self.live.url}/servers/{server}/mcp"
 
-@pytest.fixture(scope="module")
-def page() -> Generator[str]:
-    """The address of a page on loopback."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Page) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Git repository with one commit, readable by every user."""
-    folder = tmp_path_factory.mktemp("granted") / "repository"
-    run = ("git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-C", str(folder))
-    subprocess.run(("git", "init", "-q", str(folder)), check=True)
-    (folder / "file.txt").write_text("content\n", encoding="utf-8")
-    subprocess.run((*run, "add", "."), check=True)
-    subprocess.run((*run, "commit", "-qm", "First commit"), check=True)
-    for part in (folder, *folder.rglob("*")):
-        part.chmod(0o755 if part.is_dir() else 0o644)
-    return folder
+    @asynccontextmanager
+    async def client(self, server: str, mode: str) -> AsyncGenerator[Client]:
+        """Connect the official Python client in one era."""
+        headers = {"Authorization": f"Bearer {self.live.token}"}
+        async with AsyncClient(headers=headers, timeout=READY_S, trust_env=False) as http:
+            transport = streamable_http_client(self.url(server), http_client=http)
+            async with Client(transport, mode=mode) as session:
+                yield session
 
 
 @pytest.fixture(scope="module")
-def live(
-    tmp_path_factory: pytest.TempPathFactory, toolchain: Toolchain, repository: Path
-) -> Generator[LiveGateway]:
-    """A gateway with the five servers."""
-    place = make_place(tmp_path_factory.mktemp("five"))
-    data = place.home / "servers" / "filesystem" / "data"
-    tools = [str(path) for path in toolchain.read_only]
-    metadata: dict[str, dict[str, object]] = {
-        "time": {"arguments": ()},
-        "git": {"arguments": (), "read_only": [*tools, str(repository)]},
-        "fetch": {"arguments": ("--ignore-robots-txt", "--allow-private-ips"), "network": "full"},
-        "everything": {"arguments": ()},
-        "filesystem": {"arguments": (str(data),)},
-    }
-    for name, given in metadata.items():
-        arguments = given.pop("arguments")
-        assert isinstance(arguments, tuple)
-        command = [*toolchain.command(name), *arguments]
-        add_fixed(place, name, {"command": command, "read_only": tools, **given})
-    with place.gateway() as live:
-        wait_ready(live)
-        yield live
+def street(tmp_path_factory: pytest.TempPathFactory, toolchain: Toolchain) -> Generator[Street]:
+    """One gateway for all tests here."""
+    place = make_place(tmp_path_factory.mktemp("seven"))
+    repository = make_repository(tmp_path_factory.mktemp("granted") / "repository")
+    with serve_page() as page:
+        outside = Outside(page, repository)
+        add_servers(place, toolchain, outside)
+        with place.gateway() as live:
+            wait_ready(live)
+            yield Street(live, place, outside)
 
 
-def calls(page: str, repository: Path, live_home: Path) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Return one call for each server, and what its answer must hold."""
-    file = str(live_home / "servers" / "filesystem" / "data" / "note.txt")
-    return {
-        "time": ("get_current_time", {"timezone": "Europe/Berlin"}),
-        "git": ("git_log", {"repo_path": str(repository)}),
-        # Where Node is installed, its conversion to text would run npm inside its own package.
-        "fetch": ("fetch", {"url": page, "raw": True}),
-        "everything": ("echo", {"message": "hello"}),
-        "filesystem": ("write_file", {"path": file, "content": "kept"}),
-    }
-
-
-EXPECTED = {
-    "time": "Europe/Berlin",
-    "git": "First commit",
-    "fetch": "through the gateway",
-    "everything": "Echo: hello",
-    "filesystem": "Successfully wrote",
-}
-
-
-def text_of(content: object) -> str:
-    """Return the text of a result's first block."""
-    assert isinstance(content, list)
-    block = content[0]
-    assert isinstance(block, TextContent)
-    return block.text
-
-
-async def list_and_call(session: Client[Any], tool: str, arguments: dict[str, Any]) -> str:
-    """Return what a tool answers, once it was found in the list."""
-    assert tool in {each.name for each in await session.list_tools()}
-    return text_of((await session.call_tool(tool, arguments)).content)
+def text_of(content: Any) -> str:
+    """Return the texts of a result's blocks."""
+    return "".join(block.text for block in content if isinstance(block, TextContent))
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("server", EXPECTED)
-async def test_a_server_lists_and_answers_at_its_own_endpoint(
-    live: LiveGateway, page: str, repository: Path, server: str, mode: str
+@pytest.mark.parametrize("server", SERVERS)
+async def test_the_official_python_client_lists_and_calls(
+    street: Street, server: str, mode: str
 ) -> None:
-    """Issue: driven by the real fastmcp Client in both protocol eras."""
-    tool, arguments = calls(page, repository, home_of(live))[server]
-    async with client(live, f"/servers/{server}/mcp", mode) as session:
-        assert session.session.protocol_version == MODES[mode]
-        assert EXPECTED[server] in await list_and_call(session, tool, arguments)
+    """Issue: each of them with the official Python client, in both protocol eras."""
+    errand = street.errands[server]
+    async with street.client(server, mode) as session:
+        assert session.protocol_version == MODES[mode]
+        assert errand.tool in {tool.name for tool in (await session.list_tools()).tools}
+        result = await session.call_tool(errand.tool, dict(errand.arguments))
+    assert errand.expected in text_of(result.content)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_official_python_client_reads_is_prompted_and_hears_progress(
+    street: Street, mode: str
+) -> None:
+    """Issue: all of MCP, whatever the era of caller and child."""
+    heard: list[float] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append(progress)
+
+    async with street.client("everything", mode) as session:
+        resources = (await session.list_resources()).resources
+        assert (await session.read_resource(resources[0].uri)).contents
+        assert (await session.get_prompt("simple-prompt")).messages
+        slow = street.errands["everything"].slow
+        assert slow is not None
+        await session.call_tool(slow["tool"], slow["arguments"], progress_callback=hear)
+    assert heard == list(range(1, STEPS + 1))
+
+
+@pytest.mark.parametrize("kind", TYPESCRIPT)
+def test_the_official_typescript_client_can_use_them_all_at_once(
+    street: Street, toolchain: Toolchain, kind: str
+) -> None:
+    """Issue: list, call, read, prompt and progress with the official TypeScript client."""
+    visits = {name: errand.at(street.url(name)) for name, errand in street.errands.items()}
+    request = {"client": kind, "token": street.live.token, "visits": visits}
+    done = subprocess.run(
+        toolchain.typescript_client,
+        input=json.dumps(request),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=CLIENT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    for name, errand in street.errands.items():
+        assert seen[name]["version"] == TYPESCRIPT[kind]
+        assert errand.tool in seen[name]["tools"]
+        assert errand.expected in seen[name]["called"]
+        assert not errand.resources or seen[name]["read"]
+        assert errand.prompt is None or errand.prompt["name"] in seen[name]["prompts"]
+        assert errand.prompt is None or seen[name]["prompt"]
+        assert seen[name]["progress"] == (list(range(1, STEPS + 1)) if errand.slow else [])
+
+
+async def test_the_inspectors_command_line_lists_and_calls(
+    street: Street, toolchain: Toolchain, tmp_path: Path
+) -> None:
+    """Issue: the inspector's command line through the relay."""
+    headers = {"Authorization": f"Bearer {street.live.token}"}
+    entries = {
+        name: {"type": "streamable-http", "url": street.url(name), "headers": headers}
+        for name in SERVERS
+    }
+    config = tmp_path / "mcp.json"
+    config.write_text(json.dumps({"mcpServers": entries}), encoding="utf-8")
+    limiter = anyio.CapacityLimiter(AT_ONCE)
+
+    async def inspect(server: str, *arguments: str) -> Any:
+        chosen = ("--config", str(config), "--server", server)
+        command = [*toolchain.inspector, *chosen, *arguments]
+        run = partial(subprocess.run, command, capture_output=True, timeout=CLIENT_S, check=False)
+        done = await to_thread.run_sync(run, limiter=limiter)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    async def visit(server: str, errand: Errand) -> None:
+        given = [f"{name}={json.dumps(value)}" for name, value in errand.arguments.items()]
+        calling = ("--method", "tools/call", "--tool-name", errand.tool)
+        called = await inspect(server, *calling, "--tool-arg", *given)
+        assert errand.expected in "".join(each["text"] for each in called["content"])
+
+    async with anyio.create_task_group() as group:
+        for server, errand in street.errands.items():
+            group.start_soon(visit, server, errand)
+    listed = await inspect("everything", "--method", "tools/list")
+    assert "echo" in {tool["name"] for tool in listed["tools"]}
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_every_server_is_listed_and_answers_through_the_management_endpoint(
-    live: LiveGateway, page: str, repository: Path, mode: str
+    street: Street, mode: str
 ) -> None:
-    """Issue: list and answer through /mcp (invoke)."""
-    async with client(live, "/mcp", mode) as session:
+    """Issue: list and answer through /mcp (invoke), by the real fastmcp Client."""
+    async with fastmcp_client(street.live, "/mcp", mode) as session:
         listed = (await session.call_tool("list_fixed_mcp_servers", {})).structured_content
         assert listed is not None
         found = {s["name"]: (s["state"], s["reason"]) for s in listed["servers"]}
-        assert found == dict.fromkeys(EXPECTED, ("ready", ""))
-        for server, (tool, arguments) in calls(page, repository, home_of(live)).items():
-            payload = {"tool": f"mcp__{server}__{tool}", "payload": arguments}
+        assert found == dict.fromkeys(SERVERS, ("ready", ""))
+        for server, errand in street.errands.items():
+            payload = {"tool": f"mcp__{server}__{errand.tool}", "payload": dict(errand.arguments)}
             result = await session.call_tool("invoke_internal_mcp_tool", payload)
-            assert EXPECTED[server] in text_of(result.content)
+            assert errand.expected in text_of(result.content)
 
 
-async def test_prompts_and_resources_of_a_child_pass_in_both_eras(live: LiveGateway) -> None:
-    """Ours: the relay knows no list of methods."""
-    for mode in MODES:
-        async with client(live, "/servers/everything/mcp", mode) as session:
-            prompts = await session.list_prompts()
-            assert prompts
-            resources = await session.list_resources()
-            assert await session.read_resource(str(resources[0].uri))
-            assert (await session.get_prompt("simple-prompt")).messages
-
-
-def home_of(live: LiveGateway) -> Path:
-    """Return the home of a gateway by its process's environment."""
-    environment = Path(f"/proc/{live.pid}/environ").read_bytes().split(b"\0")
-    name = b"CLAUDE_RUNNER_HOME="
-    return next(Path(v.removeprefix(name).decode()) for v in environment if v.startswith(name))
+async def test_the_browser_shows_its_page_as_a_picture(street: Street) -> None:
+    """Issue: playwright MCP driving Debian's Chromium in the strong sandbox, without a network."""
+    errand = street.errands["playwright"]
+    async with street.client("playwright", "auto") as session:
+        await session.call_tool(errand.tool, dict(errand.arguments))
+        shot = await session.call_tool("browser_take_screenshot", {})
+    (image,) = (block for block in shot.content if isinstance(block, ImageContent))
+    picture = base64.b64decode(image.data)
+    assert picture.startswith(PNG)
+    width, height = struct.unpack(">II", picture[16:24])
+    assert width >= 640 and height >= 480
