@@ -16,14 +16,23 @@ from gateway.tools.hints import OPEN
 from gateway.tools.long_calls import still_running
 from gateway.tools.mending import faults_in, mended, sentence_of_faults
 from gateway.tools.names import ToolName
-from gateway.tools.payload import Checker, NotAnObject, Unfollowable, read_payload
+from gateway.tools.payload import (
+    Checker,
+    NotAnObject,
+    Unfollowable,
+    checker_of,
+    read_payload,
+)
 from gateway.tools.scopes import caller_id
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 from supervisor.children.link import Notice
+from supervisor.children.wire import encode
 
 PROGRESS_EVERY_S = 1.0
 """How often progress is passed on, if there is any."""
+
+ANY_OBJECT = b'{"type":"object"}'
 
 Payload = Annotated[
     dict[str, Any] | str,
@@ -95,9 +104,9 @@ def check_payload(
 ) -> dict[str, Any]:
     """Return the arguments in a payload. Raises Refused, with what fits, when they do not fit."""
     try:
-        checker = Checker(schema)
+        checker = checker_of(encode(schema))
     except Unfollowable:
-        checker = Checker({"type": "object"})
+        checker = checker_of(ANY_OBJECT)
     try:
         arguments = read_payload(payload)
     except NotAnObject as error:
