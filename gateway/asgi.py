@@ -1,6 +1,6 @@
 """The gateway's one ASGI application: the first path segments decide which room answers.
 
-It owns the lifespan of the applications behind it and guards every MCP endpoint. Whole segments
+It starts and ends the applications behind it and guards every MCP endpoint. Whole segments
 are compared, so `/mcpfoo` is not `/mcp`.
 """
 
@@ -78,7 +78,7 @@ class Router:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "lifespan":
-                await self._lifespan(receive, send)
+                return  # `running` is entered by whoever serves this
             case "http" if scope["method"] == "GET":
                 await self._http(scope, self._until_closing(receive), send)
             case "http":
@@ -122,13 +122,6 @@ class Router:
             return got[0] if got else {"type": "http.disconnect"}
 
         return receive_or_end
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        async with self.running():
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         segments = tuple(part for part in scope["path"].split("/") if part)

@@ -13,8 +13,9 @@ from gateway.auth.machine_tokens import InvalidToken, make_token, no_such_token,
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
 from gateway.sandbox_notice import sandbox_notice
+from gateway.settings import Settings
 from gateway.store import Store
-from sandboxes.policy import Level
+from gateway.version import describe_http_server
 from supervisor.metering.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.supervisor import Supervisor
@@ -33,13 +34,13 @@ class LocalRoutes:
         guard: Guard,
         sessions: Sessions,
         supervisor: Supervisor,
-        level: Level,
+        settings: Settings,
     ) -> None:
         self._store = store
         self._guard = guard
         self._sessions = sessions
         self._supervisor = supervisor
-        self._level = level
+        self._settings = settings
 
     def app(self) -> Quart:
         """Return the routes."""
@@ -54,8 +55,12 @@ class LocalRoutes:
         return app
 
     async def status(self) -> Answer:
-        """The health of every server, and what is not confined."""
-        return {"servers": self._servers(), "notice": sandbox_notice(self._level)}
+        """The health of every server, what is not confined, and what carries requests."""
+        return {
+            "servers": self._servers(),
+            "notice": sandbox_notice(self._settings.sandbox),
+            "http_server": describe_http_server(self._settings.http_server),
+        }
 
     def _servers(self) -> list[Answer]:
         seen = self._supervisor.snapshots()
@@ -88,10 +93,10 @@ class LocalRoutes:
 
 
 def build_local(
-    store: Store, guard: Guard, sessions: Sessions, supervisor: Supervisor, level: Level
+    store: Store, guard: Guard, sessions: Sessions, supervisor: Supervisor, settings: Settings
 ) -> Quart:
     """Return the application for everything below ``/local``."""
-    return LocalRoutes(store, guard, sessions, supervisor, level).app()
+    return LocalRoutes(store, guard, sessions, supervisor, settings).app()
 
 
 def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:

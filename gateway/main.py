@@ -164,7 +164,7 @@ def _gateway(
         sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
         relay=relay,
         webhooks=build_intake(store, services.runner),
-        local=cast(Asgi, build_local(store, guard, sessions, supervisor, settings.sandbox)),
+        local=cast(Asgi, build_local(store, guard, sessions, supervisor, settings)),
     )
     router = Router(rooms, guard=guard, origins=origins, ready=loaded.is_set)
     return Gateway(

@@ -9,18 +9,14 @@ import logging
 import os
 import socket
 import sys
-from typing import cast
 
 import anyio
-from hypercorn.asyncio import (
-    serve as serve_http,  # pyright: ignore[reportUnknownVariableType] - its WSGI half
-)
-from hypercorn.config import Config
-from hypercorn.typing import ASGIFramework
+import uvloop
 
 from gateway.auth.guard import Guard
 from gateway.credentials import CredentialRefused
 from gateway.errors import CannotStart
+from gateway.http_server import serve_http
 from gateway.listening import CannotListen, listen, url_of
 from gateway.local import GatewayLock, LiveGateway, publish, withdraw
 from gateway.main import Gateway, build
@@ -29,9 +25,9 @@ from gateway.settings import Settings
 from gateway.shutdown import DRAIN_S, Shutdown
 from gateway.stdio import BridgeEnded, pass_messages, stdin_is_pipe
 from gateway.store import StoreError
-from gateway.variables import Transport
+from gateway.variables import HttpServer, Transport
 from gateway.vault import VaultError
-from gateway.version import read_version
+from gateway.version import describe_http_server, read_version
 from sandboxes.errors import RefusedName
 
 log = logging.getLogger(__name__)
@@ -39,9 +35,6 @@ log = logging.getLogger(__name__)
 PRIVATE = 0o077
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 TOKEN_USES_EVERY_S = 60.0
-HTTP_GRACE_S = 1.0
-"""Calls have been drained before; this is for connections that are being closed."""
-LIFESPAN_END_S = 5.0
 
 
 def serve(settings: Settings) -> int:
@@ -62,7 +55,8 @@ def serve(settings: Settings) -> int:
         log.warning("%s", notice)
     with GatewayLock(settings.home):
         try:
-            asyncio.run(_serve(settings))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(settings))
         except (CannotListen, StoreError, VaultError, CredentialRefused, RefusedName) as error:
             raise CannotStart(str(error)) from error
     return 0
@@ -83,14 +77,15 @@ async def _serve(settings: Settings) -> None:
             live = LiveGateway(os.getpid(), url, gateway.guard.make_local_token(), read_version())
             publish(settings.home, live)
             try:
-                _announce(gateway, url)
-                await _run(gateway, sock, live, transport=settings.mcp_transport, shutdown=shutdown)
+                _announce(gateway, url, settings.http_server)
+                await _run(gateway, sock, live, settings=settings, shutdown=shutdown)
             finally:
                 withdraw(settings.home)
 
 
-def _announce(gateway: Gateway, url: str) -> None:
+def _announce(gateway: Gateway, url: str, chosen: HttpServer) -> None:
     log.info("Claude Runner %s listens on %s, process %d", read_version(), url, os.getpid())
+    log.info("Requests are carried by %s", describe_http_server(chosen))
     key = gateway.sessions.issue_link_key()
     log.info("Dashboard (this link works once, for ten minutes): %s/login?key=%s", url, key)
 
@@ -100,10 +95,10 @@ async def _run(
     sock: socket.socket,
     live: LiveGateway,
     *,
-    transport: Transport,
+    settings: Settings,
     shutdown: Shutdown,
 ) -> None:
-    stop_http = anyio.Event()
+    stop_http, transport = anyio.Event(), settings.mcp_transport
     async with anyio.create_task_group() as group:
         # Before the folders are read: a change in between is not missed.
         group.start_soon(gateway.watcher.run)
@@ -114,9 +109,8 @@ async def _run(
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
             group.start_soon(_serve_stdio, live, transport, shutdown)
         group.start_soon(_stop, gateway, shutdown, stop_http)
-        await serve_http(
-            cast(ASGIFramework, gateway.router), _config(sock), shutdown_trigger=stop_http.wait
-        )
+        async with gateway.router.running():
+            await serve_http(settings.http_server, gateway.router, sock, stop_http.wait)
         group.cancel_scope.cancel()
 
 
@@ -167,15 +161,3 @@ async def _note_uses(guard: Guard) -> None:
         await guard.note_uses()
     except StoreError as error:
         log.warning("The use of tokens is not noted yet: %s", error)
-
-
-def _config(sock: socket.socket) -> Config:
-    """Return the server's configuration; the socket is the server's from now on."""
-    config = Config()
-    config.bind = [f"fd://{sock.detach()}"]
-    config.accesslog = None
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.graceful_timeout = HTTP_GRACE_S
-    config.shutdown_timeout = LIFESPAN_END_S
-    config.include_server_header = False
-    return config

@@ -16,7 +16,7 @@ from dotenv.parser import parse_stream
 from gateway import variables as known
 from gateway.package_index import CERTIFICATES, read_index
 from gateway.secret import Secret
-from gateway.variables import CHECKOUT, VARIABLES, Transport, Variable
+from gateway.variables import CHECKOUT, VARIABLES, HttpServer, Transport, Variable
 from sandboxes.network.hosts import Target
 from sandboxes.packages.build import PackageIndex
 from sandboxes.policy import Level
@@ -48,6 +48,7 @@ class Settings:
     mcp_transport: Transport
     host: str
     port: int
+    http_server: HttpServer
     public_url: str | None
     oauth_client_id: str | None
     oauth_client_secret: Secret | None
@@ -92,6 +93,7 @@ def load(
         mcp_transport=source.read(known.MCP_TRANSPORT),
         host=source.read(known.HOST),
         port=source.read(known.PORT),
+        http_server=source.read(known.HTTP_SERVER),
         public_url=source.optional(known.PUBLIC_URL),
         oauth_client_id=source.optional(known.OAUTH_CLIENT_ID),
         oauth_client_secret=source.optional(known.OAUTH_CLIENT_SECRET),

@@ -39,6 +39,13 @@ class Transport(StrEnum):
     """`/mcp` and `/sse`, and stdio when standard input is a pipe."""
 
 
+class HttpServer(StrEnum):
+    """Which program carries HTTP requests (HTTP_SERVER); each name is also its distribution's."""
+
+    HYPERCORN = "hypercorn"
+    UVICORN = "uvicorn"
+
+
 @dataclass(frozen=True, slots=True)
 class Variable(Generic[T_co]):
     """One setting: its name, what it accepts, how it is read, and what holds without it."""
@@ -155,6 +162,7 @@ CLAUDE_MODEL = Variable("CLAUDE_MODEL", "a model name or alias", _text, "sonnet"
 MCP_TRANSPORT = Variable("MCP_TRANSPORT", "stdio, http, sse or both", Transport, "both")
 HOST = Variable("HOST", "an address or host name, without scheme or port", _host, "127.0.0.1")
 PORT = Variable("PORT", "a whole number from 0 to 65535", _whole(0, 65535), "8080")
+HTTP_SERVER = Variable("HTTP_SERVER", "hypercorn or uvicorn", HttpServer, "hypercorn")
 PUBLIC_URL = Variable("PUBLIC_URL", "an http:// or https:// address without a path", _origin)
 OAUTH_CLIENT_ID = Variable("OAUTH_CLIENT_ID", _WORD, _text)
 OAUTH_CLIENT_SECRET = Variable(
@@ -211,6 +219,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     MCP_TRANSPORT,
     HOST,
     PORT,
+    HTTP_SERVER,
     PUBLIC_URL,
     OAUTH_CLIENT_ID,
     OAUTH_CLIENT_SECRET,

@@ -20,6 +20,7 @@ from gateway.local import GatewayStarting, find_live
 from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
 from gateway.variables import CHECKOUT
+from gateway.version import describe_http_server
 from sandboxes import probe
 from sandboxes.policy import Level
 
@@ -75,6 +76,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _key_file(settings.master_key_file)
     yield _database(settings)
     yield _api_key(settings)
+    yield _fine("HTTP server", describe_http_server(settings.http_server))
     yield _gateway(settings.home)
 
 

@@ -34,7 +34,7 @@ def run(args: Namespace) -> int:
     live = live_gateway(args)
     status = request_local(live, "GET", "status")
     servers = status["servers"]
-    print(f"Gateway {live.version} at {live.url}, process {live.pid}")
+    print(f"Gateway {live.version} at {live.url}, process {live.pid}, {status['http_server']}")
     if status["notice"]:
         print(f"WARNING: {status['notice']}")
     rows = [

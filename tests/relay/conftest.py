@@ -6,21 +6,20 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx2
 import pytest
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-from hypercorn.typing import ASGIFramework
 
 from gateway.auth.caller import Caller, CallerKind
 from gateway.auth.run_tokens import RunGrant
 from gateway.domain.token import Scope
+from gateway.http_server import serve_http
 from gateway.listening import listen, url_of
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import Headers, Receive, Send
 from gateway.relay.http import Scope as AsgiScope
+from gateway.variables import HttpServer
 from supervisor.children.era import MODERN_VERSION, PREFIX
 from tests.supervisor.conftest import Stage, open_stage, raw_spec
 
@@ -82,7 +81,9 @@ def events(response: httpx2.Response) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def serve_relay(stage: Stage) -> AsyncGenerator[Relay]:
+async def serve_relay(
+    stage: Stage, http_server: HttpServer = HttpServer.HYPERCORN
+) -> AsyncGenerator[Relay]:
     """Serve the relay; the bearer token names the caller, `run` stands for a run's."""
     endpoint = ServerEndpoint(stage.supervisor)
 
@@ -99,12 +100,7 @@ async def serve_relay(stage: Stage) -> AsyncGenerator[Relay]:
     stop = asyncio.Event()
     with listen("127.0.0.1", 0) as sock:
         url = url_of(sock)
-        config = Config()
-        config.bind = [f"fd://{sock.detach()}"]
-        config.errorlog = None
-        config.graceful_timeout = 0.1
-        framework = cast(ASGIFramework, app)
-        served = asyncio.ensure_future(serve(framework, config, shutdown_trigger=stop.wait))
+        served = asyncio.ensure_future(serve_http(http_server, app, sock, stop.wait))
         async with httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
             yield Relay(stage, endpoint, client, url)
         endpoint.close()
@@ -112,10 +108,17 @@ async def serve_relay(stage: Stage) -> AsyncGenerator[Relay]:
         await served
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat what needs the relay on the second HTTP server in a full run."""
+    if "http_server" in metafunc.fixturenames:
+        full = metafunc.config.getoption("--full")
+        metafunc.parametrize("http_server", list(HttpServer)[: None if full else 1])
+
+
 @pytest.fixture
-async def relay(tmp_path: Path) -> AsyncGenerator[Relay]:
+async def relay(tmp_path: Path, http_server: HttpServer) -> AsyncGenerator[Relay]:
     """A served relay over a supervisor without servers."""
-    async with open_stage(tmp_path) as stage, serve_relay(stage) as served:
+    async with open_stage(tmp_path) as stage, serve_relay(stage, http_server) as served:
         yield served
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.secret import Secret
 from gateway.settings import CHECKOUT, Settings, SettingsError, load
-from gateway.variables import VARIABLES, Transport
+from gateway.variables import VARIABLES, HttpServer, Transport
 from sandboxes.network.hosts import Target
 from sandboxes.policy import Level
 
@@ -18,6 +18,7 @@ UNSET = Settings(
     mcp_transport=Transport.BOTH,
     host="127.0.0.1",
     port=8080,
+    http_server=HttpServer.HYPERCORN,
     public_url=None,
     oauth_client_id=None,
     oauth_client_secret=None,
@@ -47,6 +48,7 @@ RIGHT: dict[str, tuple[str, object]] = {
     "MCP_TRANSPORT": ("sse", Transport.SSE),
     "HOST": ("::1", "::1"),
     "PORT": ("0", 0),
+    "HTTP_SERVER": ("uvicorn", HttpServer.UVICORN),
     "PUBLIC_URL": ("https://runner.example/", "https://runner.example"),
     "OAUTH_CLIENT_ID": ("claude", "claude"),
     "OAUTH_CLIENT_SECRET": ("0123456789abcdef", Secret("0123456789abcdef")),
@@ -79,6 +81,7 @@ WRONG = {
     "CLAUDE_MODEL": ["two words"],
     "MCP_TRANSPORT": ["tcp", "HTTP "],
     "HOST": ["http://localhost", "localhost:80", "a b", "a/b"],
+    "HTTP_SERVER": ["Uvicorn", "granian"],
     "PORT": ["65536", "-1", "http", "8080.0", "٣"],
     "PUBLIC_URL": [
         "https://runner.example/mcp",

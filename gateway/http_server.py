@@ -1,0 +1,89 @@
+"""The HTTP servers that our applications can sit behind; they behave alike on both.
+
+Signals, start-up and end of the applications are not theirs: whoever serves takes care of them.
+"""
+
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import anyio
+import uvicorn
+from hypercorn.asyncio import serve  # pyright: ignore[reportUnknownVariableType] - its WSGI half
+from hypercorn.config import Config
+from hypercorn.typing import ASGIFramework
+
+from gateway.uvicorn_protocols import HttpProtocol, NoWebSocket
+from gateway.variables import HttpServer
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+CLOSE_GRACE_S = 1
+"""Calls have been drained before; this is for connections that are being closed."""
+KEEP_ALIVE_S = 5
+"""How long a connection may wait for its next request."""
+
+
+async def serve_http(
+    chosen: HttpServer, app: Asgi, sock: socket.socket, until: Callable[[], Awaitable[object]]
+) -> None:
+    """Serve an application on a listening socket, which is used up, until `until` returns."""
+    if chosen is HttpServer.UVICORN:
+        await _serve_by_uvicorn(app, sock, until)
+    else:
+        config = _hypercorn_config(sock)
+        await serve(cast(ASGIFramework, app), config, shutdown_trigger=until)
+
+
+def _hypercorn_config(sock: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{sock.detach()}"]
+    config.accesslog = None
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.graceful_timeout = CLOSE_GRACE_S
+    config.keep_alive_timeout = KEEP_ALIVE_S
+    config.include_server_header = False
+    return config
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn without its own reaction to signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave the signals to the gateway."""
+        yield
+
+
+async def _serve_by_uvicorn(
+    app: Asgi, sock: socket.socket, until: Callable[[], Awaitable[object]]
+) -> None:
+    server = _Uvicorn(
+        uvicorn.Config(
+            app,
+            http=HttpProtocol,
+            ws=NoWebSocket,
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            # Its warnings tell of requests that are no HTTP, and anybody can send those.
+            log_level="error",
+            access_log=False,
+            # Who a proxy says the caller is, is for the gateway to believe or not.
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=CLOSE_GRACE_S,
+        )
+    )
+
+    async def stop() -> None:
+        await until()
+        server.should_exit = True
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(stop)
+        await server.serve([sock])
+        group.cancel_scope.cancel()

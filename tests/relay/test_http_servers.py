@@ -1,0 +1,186 @@
+"""What an application and its callers see is the same behind either HTTP server."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+import httpx2
+import pytest
+
+from gateway.http_server import serve_http
+from gateway.listening import listen, url_of
+from gateway.relay.http import (
+    Receive,
+    Scope,
+    Send,
+    end_stream,
+    read_body,
+    send_body,
+    send_event,
+    start_stream,
+)
+from gateway.uvicorn_protocols import MAX_HEAD_BYTES
+from gateway.variables import HttpServer
+from tests.supervisor.conftest import GUARD_S
+
+KINDS = tuple(HttpServer)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The gateway's own loop."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@dataclass
+class Site:
+    """A small application behind an HTTP server."""
+
+    port: int = 0
+    gone: anyio.Event = field(default_factory=anyio.Event)
+    """Set when the caller of `/wait` has gone."""
+    stop: anyio.Event = field(default_factory=anyio.Event)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say what was asked, stream until the caller is gone, or stream forever."""
+        if scope["type"] == "lifespan":
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["path"] == "/wait":
+            await read_body(receive)
+            await start_stream(send)
+            await send_event(send, b"1")
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self.gone.set()
+        elif scope["path"] == "/stop":
+            await start_stream(send)
+            await send_event(send, b"1")
+            await self.stop.wait()
+            await end_stream(send)
+        else:
+            said = {
+                "method": scope["method"],
+                "path": scope["path"],
+                "scheme": scope["scheme"],
+                "client": scope["client"][0],
+                "headers": sorted(name.decode() for name, _ in scope["headers"]),
+                "body": len(await read_body(receive)),
+            }
+            await send_body(send, 200, json.dumps(said).encode())
+
+    async def talk(self, *parts: bytes, ends: bool = False) -> bytes:
+        """Return everything that is answered to these bytes; `ends`: we send no more after them."""
+        with anyio.fail_after(GUARD_S):
+            async with await anyio.connect_tcp("127.0.0.1", self.port) as stream:
+                for part in parts:
+                    await stream.send(part)
+                if ends:
+                    await stream.send_eof()
+                answer = b""
+                async for data in stream:
+                    answer += data
+                return answer
+
+
+@asynccontextmanager
+async def open_site(kind: HttpServer) -> AsyncGenerator[Site]:
+    """Serve the application; leaving ends it as the gateway ends."""
+    site = Site()
+    with listen("127.0.0.1", 0) as sock:
+        site.port = int(url_of(sock).rpartition(":")[2])
+        async with anyio.create_task_group() as group:
+            group.start_soon(serve_http, kind, site.app, sock, site.stop.wait)
+            yield site
+            site.stop.set()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+async def site(request: pytest.FixtureRequest) -> AsyncGenerator[Site]:
+    """The application behind each server, for all tests here."""
+    async with open_site(request.param) as opened:
+        yield opened
+
+
+async def test_the_application_hears_the_same(site: Site) -> None:
+    """Ours: what a proxy claims about the caller changes nothing, names are lower case."""
+    headers = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "A": "1"}
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        answer = await client.post(
+            f"http://127.0.0.1:{site.port}/caf%C3%A9?q=1", headers=headers, content=b"x" * 300_000
+        )
+    assert answer.json() == {
+        "method": "POST",
+        "path": "/café",
+        "scheme": "http",
+        "client": "127.0.0.1",
+        "headers": sorted(name.lower() for name in answer.request.headers),
+        "body": 300_000,
+    }
+    assert set(answer.headers) == {"content-length", "content-type", "cache-control", "date"}
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["closed", "half-closed"])
+async def test_a_caller_that_closes_is_gone(site: Site, ends: bool) -> None:
+    """MCP 2026-07-28: a closed stream is a cancellation; half of one is too."""
+    site.gone = anyio.Event()
+    with anyio.fail_after(GUARD_S):
+        async with await anyio.connect_tcp("127.0.0.1", site.port) as stream:
+            await stream.send(b"GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
+            await stream.receive()
+            if ends:
+                await stream.send_eof()
+                await site.gone.wait()
+        await site.gone.wait()
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"x" * MAX_HEAD_BYTES, b"431"),
+        (b"GET / HTTP/1.1\r\nhost: a\r\n" + b"x: y\r\n" * (MAX_HEAD_BYTES // 6), b"431"),
+        (b"no HTTP at all\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n", b"400"),
+    ],
+    ids=["a header without end", "headers without end", "no HTTP", "no length"],
+)
+async def test_what_is_no_request_is_refused_and_closed(
+    site: Site, sent: bytes, answered: bytes
+) -> None:
+    """Ours: nobody makes the gateway remember more than a head's worth."""
+    answer = await site.talk(*[sent[n : n + 8192] for n in range(0, len(sent), 8192)])
+    assert answer.split()[1] == answered
+
+
+async def test_a_websocket_is_refused(site: Site) -> None:
+    """Ours: nothing here speaks it."""
+    answer = await site.talk(
+        b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+        b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    assert answer.split()[1] == b"403"
+
+
+async def test_requests_behind_one_another_are_answered_in_order(site: Site) -> None:
+    """RFC 9112, section 9.3.2."""
+    one = b"GET /1 HTTP/1.1\r\nhost: a\r\n\r\n"
+    two = b"GET /2 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    answer = await site.talk(one + two)
+    assert answer.index(b'"path": "/1"') < answer.index(b'"path": "/2"')
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_end_waits_for_streams_that_end_and_not_for_others(kind: HttpServer) -> None:
+    """Ours: TERM ends a gateway, whatever its callers do."""
+    with anyio.fail_after(GUARD_S):
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            async with open_site(kind) as site:
+                url = f"http://127.0.0.1:{site.port}"
+                ending = await client.send(client.build_request("GET", f"{url}/stop"), stream=True)
+                endless = await client.send(client.build_request("GET", f"{url}/wait"), stream=True)
+            assert (await ending.aread()).endswith(b"data: 1\n\n")
+            with pytest.raises(httpx2.RemoteProtocolError):
+                await endless.aread()
