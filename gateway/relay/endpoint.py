@@ -37,16 +37,22 @@ class ServerEndpoint:
         self._supervisor = supervisor
         self._handshake = HandshakeCallers()
         self._modern = ModernCallers()
-        self._stop_listening: Callable[[], None] = supervisor.listen(self._handshake.noticed)
+        self._stop_listening: tuple[Callable[[], None], ...] = (
+            supervisor.listen(self._handshake.noticed),
+            supervisor.listen(self._modern.noticed),
+        )
 
     def close_streams(self) -> None:
-        """End the open GET streams; sessions and calls go on."""
+        """End the streams that stay open; sessions and calls go on."""
         self._handshake.end_streams()
+        self._modern.end_streams()
 
     def close(self) -> None:
         """End all sessions and their streams."""
-        self._stop_listening()
+        for stop_listening in self._stop_listening:
+            stop_listening()
         self._handshake.end_all()
+        self._modern.end_streams()
 
     async def handle(
         self, scope: Scope, receive: Receive, send: Send, *, server: str, caller: Caller

@@ -5,19 +5,11 @@ Source: MCP 2025-11-25, basic/transports, Streamable HTTP.
 
 import asyncio
 
-from gateway.relay.exchange import KEEP_ALIVE_S
-from gateway.relay.http import (
-    Receive,
-    Send,
-    end_stream,
-    send_body,
-    send_comment,
-    send_event,
-    start_stream,
-)
+from gateway.relay.http import send_body, start_stream
 from gateway.relay.refusal import INVALID_REQUEST, METHOD_NOT_FOUND, Refusal
 from gateway.relay.request import Posted
 from gateway.relay.sessions import Session, Sessions
+from gateway.relay.streams import pump, until_gone
 from gateway.relay.visit import Visit
 from supervisor.children.child import Child
 from supervisor.children.era import is_of_other_era
@@ -78,9 +70,9 @@ class HandshakeCallers:
             raise Refusal(INVALID_REQUEST, "This session already has an open stream.", 409)
         session.stream = asyncio.Queue(256)
         await start_stream(visit.send)
-        gone = asyncio.ensure_future(_until_gone(visit.receive))
+        gone = asyncio.ensure_future(until_gone(visit.receive))
         try:
-            await _pump(session.stream, gone, visit.send)
+            await pump(session.stream, gone, visit.send)
         finally:
             gone.cancel()
             session.stream = None
@@ -141,32 +133,3 @@ def _cancel(session: Session, posted: Posted) -> None:
     if found is not None:
         link, call = found
         link.cancel(call, "cancelled by the caller")
-
-
-async def _pump(
-    queue: "asyncio.Queue[bytes | None]", gone: "asyncio.Future[None]", send: Send
-) -> None:
-    """Write what is posted to a stream until it ends or its reader is gone."""
-    while True:
-        waiting = asyncio.ensure_future(queue.get())
-        try:
-            await asyncio.wait(
-                (waiting, gone), timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            if not waiting.done():
-                waiting.cancel()
-        if gone.done():
-            return
-        if not waiting.done():
-            await send_comment(send)
-        elif (message := waiting.result()) is None:
-            await end_stream(send)
-            return
-        else:
-            await send_event(send, message)
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -3,13 +3,23 @@
 Source: MCP 2026-07-28, basic/transports, Streamable HTTP.
 """
 
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+
 from gateway.relay.http import send_body
+from gateway.relay.listeners import Listeners, Wanted, read_wanted
 from gateway.relay.parameter_headers import ParameterHeaders
 from gateway.relay.refusal import METHOD_NOT_FOUND, Refusal
 from gateway.relay.request import Posted
 from gateway.relay.visit import Visit
 from supervisor.children.era import is_of_other_era
+from supervisor.children.following import FOLLOW_S, LISTEN
+from supervisor.children.link import Notice
 from supervisor.children.wire import result_message
+from supervisor.errors import CallTimedOut, RequestRefused
+from supervisor.slots.slot import Slot
 from supervisor.spec import Era
 
 
@@ -18,6 +28,15 @@ class ModernCallers:
 
     def __init__(self) -> None:
         self._parameters = ParameterHeaders()
+        self._listeners = Listeners()
+
+    def end_streams(self) -> None:
+        """End the open streams; calls go on."""
+        self._listeners.end_all()
+
+    def noticed(self, server: str, notice: Notice) -> None:
+        """Tell the streams of a server what belongs to no call."""
+        self._listeners.hear(server, notice)
 
     async def ask(self, visit: Visit, posted: Posted) -> None:
         """Answer one request.
@@ -32,6 +51,38 @@ class ModernCallers:
             result = child.handshake.discover_result()
             await send_body(visit.send, 200, result_message(posted.id, result))
             return
+        if posted.method == LISTEN:
+            await self._listen(visit, posted)
+            return
         visit.check_tool(posted)
         self._parameters.check(visit.slot, posted, visit.headers)
         await visit.relay(posted, cancel_on_disconnect=True)
+
+    async def _listen(self, visit: Visit, posted: Posted) -> None:
+        asked = read_wanted(posted.envelope.params)
+        listener = self._listeners.open(posted.id, visit.server, visit.caller.id)
+        try:
+            child = await visit.slot.child_for_call()
+            async with followed(visit.slot, asked.uris) as uris:
+                lists = asked.lists.intersection(child.handshake.capabilities)
+                listener.begin(Wanted(lists, uris))
+                await listener.serve(visit.receive, visit.send)
+        finally:
+            self._listeners.close(listener)
+
+
+@asynccontextmanager
+async def followed(slot: Slot, uris: Iterable[str]) -> AsyncGenerator[tuple[str, ...]]:
+    """Follow resources of a server within the body; give those of which it tells."""
+    agreed: list[str] = []
+    try:
+        with anyio.move_on_after(FOLLOW_S):
+            for uri in uris:
+                # What a server does not tell of is left out of what the stream acknowledges.
+                with suppress(RequestRefused, CallTimedOut):
+                    await slot.followed.add(uri)
+                    agreed.append(uri)
+        yield tuple(agreed)
+    finally:
+        for uri in agreed:
+            slot.followed.drop(uri)

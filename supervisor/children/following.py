@@ -65,7 +65,8 @@ class Following:
         """Have the child tell no more of a resource; what it answers is of no consequence."""
         with suppress(ChildDied), self._taken():
             if self._handshake.era is Era.HANDSHAKE:
-                self._link.call("resources/unsubscribe", encode({"uri": uri}))
+                call = self._link.call("resources/unsubscribe", encode({"uri": uri}))
+                call.future.add_done_callback(_observed)
             elif (stream := self._streams.pop(uri, None)) is not None:
                 self._link.cancel(stream, "nobody follows it any more")
 
@@ -82,7 +83,9 @@ class Following:
         try:
             with self._patience(LISTEN):
                 await asyncio.wait((agreed, stream.future), return_when=asyncio.FIRST_COMPLETED)
-                self._check(await stream.future if stream.future.done() else None)
+            if stream.future.cancelled():
+                raise RequestRefused(self._server, METHOD_NOT_FOUND, "it was given up meanwhile")
+            self._check(await stream.future if stream.future.done() else None)
             if not agreed.done() or not agreed.result():
                 text = f"this server does not tell of {uri}"
                 raise RequestRefused(self._server, METHOD_NOT_FOUND, text)
@@ -117,6 +120,12 @@ class Following:
                 yield
         except TimeoutError:
             raise CallTimedOut(self._server, method, FOLLOW_S) from None
+
+
+def _observed(future: asyncio.Future[Answer]) -> None:
+    """Look at an outcome that nobody waits for, so that asyncio does not report it as lost."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _acknowledges(params: bytes | msgspec.Raw | None, uri: str) -> bool:

@@ -25,6 +25,8 @@ class Want(Enum):
     REMOVE = auto()
     LOOK = auto()
     """The child ended: decide anew."""
+    LIST = auto()
+    """The child says that its tools changed: ask for them."""
 
 
 @dataclass(eq=False, slots=True)

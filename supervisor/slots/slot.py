@@ -30,6 +30,7 @@ from supervisor.events import EnvironmentProgressed, ReloadRejected, ServerState
 from supervisor.slots import tidings
 from supervisor.slots.births import Births
 from supervisor.slots.context import SlotContext
+from supervisor.slots.followed import Followed
 from supervisor.slots.orders import Order, Orders, Want, observed
 from supervisor.slots.outlet import Outlet
 from supervisor.slots.planning import RestartPlan
@@ -58,6 +59,7 @@ class Slot:
         self.calls_before = 0
         self.errors_before = 0
         self.outlet = Outlet(spec.name, context.outside, context.emit)
+        self.followed = Followed(spec.name, self.child_for_call)
         self._context = context
         self._list = ToolList(spec.name, context)
         self._standing = Standing(spec.name, *_beginning(enabled), on_change=self._state_changed)
@@ -67,6 +69,7 @@ class Slot:
         self._plan = RestartPlan(context.policy)
         self._group: TaskGroup | None = None
         self._dozing = False
+        self._listing = False
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -238,6 +241,8 @@ class Slot:
                 await self._replace(order.spec)
             case Want.LOOK:
                 self._after_exit()
+            case Want.LIST:
+                self._list_anew()
 
     async def _start(self) -> None:
         if self.current is not None:
@@ -311,6 +316,8 @@ class Slot:
     def _adopt(self, child: Child) -> None:
         self._child = child
         self._list.adopt(child)
+        assert self._group is not None
+        self._group.start_soon(self.followed.adopt, child)
         self._orders.forget_plan()
         self._context.emit(tidings.ready(child))
         self._standing.to(ServerState.READY, "")
@@ -363,9 +370,16 @@ class Slot:
 
     def _noticed(self, child: Child, notice: Notice) -> None:
         if child is self._child:
-            if notice.method == TOOLS_CHANGED and self._group is not None:
-                self._group.start_soon(self._list.refresh, child)
+            if notice.method == TOOLS_CHANGED and not self._listing:
+                self._listing = True
+                # Told from the pipe, outside of any task; a task is the owner's to start.
+                self._orders.post(Want.LIST).add_done_callback(observed)
             self._context.on_notice(self.spec.name, notice)
+
+    def _list_anew(self) -> None:
+        self._listing = False
+        if self.current is not None and self._group is not None:
+            self._group.start_soon(self._list.refresh, self.current)
 
     def _state_changed(self, before: ServerState, after: ServerState, reason: str) -> None:
         self._context.emit(StateChanged(self.spec.name, before, after, reason))

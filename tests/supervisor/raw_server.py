@@ -4,7 +4,8 @@ Usage: raw_server.py [BEHAVIOUR ...]. Behaviours: `modern` (speaks only 2026-07-
 (never answers), `exits` (ends at once with status 3), `junk` (prints lines that are not MCP),
 `flood` (never ends a line), `deaf` (ignores the end of its input and TERM), `unread` (stops
 reading after the handshake), `fewer` (has one tool less), `annotated` (the tool `echo` repeats
-arguments in headers), `version=N` (what the tool `version` answers).
+arguments in headers), `tells` (has resources, and tells when they or lists change), `version=N`
+(what the tool `version` answers).
 """
 
 import json
@@ -18,6 +19,8 @@ BEHAVIOURS = set(sys.argv[1:])
 VERSION = next((b.partition("=")[2] for b in BEHAVIOURS if b.startswith("version=")), "1")
 WRITING = threading.Lock()
 CANCELLED = set()
+STREAMS = {}
+SUBSCRIBED = set()
 MODERN = "io.modelcontextprotocol/protocolVersion"
 
 TOOLS = [
@@ -30,6 +33,7 @@ TOOLS = [
         "environment",
         "spawn",
         "notify",
+        "followed",
         "ask",
         "eat",
         "fill",
@@ -38,6 +42,13 @@ TOOLS = [
     )
 ]
 
+
+CAPABILITIES = {"tools": {} if "modern" in BEHAVIOURS else {"listChanged": True}}
+if "tells" in BEHAVIOURS:
+    CAPABILITIES = {
+        "tools": {"listChanged": True},
+        "resources": {"listChanged": True, "subscribe": True},
+    }
 
 if "fewer" in BEHAVIOURS:
     del TOOLS[-1]
@@ -115,9 +126,50 @@ def environment():
     return text(json.dumps(dict(os.environ)))
 
 
-def notify():
-    send({"method": "notifications/tools/list_changed"})
+def notify(method="notifications/tools/list_changed", **params):
+    told = {"method": method, **({"params": params} if params else {})}
+    streams = [key for key, wanted in STREAMS.items() if includes(wanted, method, params)]
+    if "modern" not in BEHAVIOURS:
+        send(told)
+    for key in streams:
+        mark = {"io.modelcontextprotocol/subscriptionId": key}
+        send({**told, "params": {**params, "_meta": mark}})
     return text("notified")
+
+
+def includes(wanted, method, params):
+    if method == "notifications/resources/updated":
+        return params["uri"] in wanted.get("resourceSubscriptions", ())
+    return wanted.get(f"{method.split('/')[1]}ListChanged", False)
+
+
+def listen(request, params):
+    STREAMS[request["id"]] = wanted = params["notifications"]
+    mark = {"io.modelcontextprotocol/subscriptionId": request["id"]}
+    told = {"notifications": wanted, "_meta": mark}
+    send({"method": "notifications/subscriptions/acknowledged", "params": told})
+
+
+def subscribe(request, params):
+    SUBSCRIBED.add(params["uri"])
+    return {}
+
+
+def unsubscribe(request, params):
+    SUBSCRIBED.discard(params["uri"])
+    return {}
+
+
+FOLLOW = {
+    "subscriptions/listen": listen,
+    "resources/subscribe": subscribe,
+    "resources/unsubscribe": unsubscribe,
+}
+
+
+def followed():
+    uris = [uri for one in STREAMS.values() for uri in one.get("resourceSubscriptions", ())]
+    return text(json.dumps(sorted([*uris, *SUBSCRIBED])))
 
 
 def ask():
@@ -141,6 +193,7 @@ SIMPLE = {
     "eat": eat,
     "fill": fill,
     "notify": notify,
+    "followed": followed,
     "ask": ask,
     "die": die,
     "mute": mute,
@@ -175,25 +228,27 @@ def answer(request):
     if method == "initialize":
         result = {
             "protocolVersion": params["protocolVersion"],
-            "capabilities": {"tools": {"listChanged": True}},
+            "capabilities": CAPABILITIES,
             "serverInfo": {"name": "raw", "version": VERSION},
         }
     elif method == "server/discover":
         result = {
             "resultType": "complete",
             "supportedVersions": ["2026-07-28"],
-            "capabilities": {"tools": {}},
+            "capabilities": CAPABILITIES,
             "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "raw", "version": VERSION}},
         }
     elif method == "tools/list":
         result = {"tools": TOOLS}
+    elif method in FOLLOW and "tells" in BEHAVIOURS:
+        result = FOLLOW[method](request, params)
     elif method == "tools/call":
         result = call(request)
-        if result is None:
-            return None
     else:
         error = {"code": -32601, "message": "Method not found", "data": method}
         return send({"id": request["id"], "error": error})
+    if result is None:
+        return None
     if "modern" in BEHAVIOURS:
         result |= {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
     return send({"id": request["id"], "result": result})
@@ -217,6 +272,7 @@ def main():
         message = json.loads(line)
         if message.get("method") == "notifications/cancelled":
             CANCELLED.add(message["params"]["requestId"])
+            STREAMS.pop(message["params"]["requestId"], None)
         elif "id" in message and "method" in message and "silent" not in BEHAVIOURS:
             threading.Thread(target=answer, args=(message,), daemon=True).start()
             if "unread" in BEHAVIOURS and message["method"] == "tools/list":
