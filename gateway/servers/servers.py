@@ -26,6 +26,7 @@ from gateway.servers.versions import Versions
 from gateway.store import Store
 from sandboxes.limits import tree
 from supervisor.errors import InvalidServer, UnknownServer
+from supervisor.events import ServerState
 from supervisor.folders.catalog import check_name, read_server
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
@@ -101,6 +102,7 @@ class Servers:
         """Change a dynamic server as a whole or not at all, and report.
 
         If the new code does not start, the old code keeps serving and is what the folder holds.
+        What runs already is left alone, and its report names no version.
 
         Raises:
             UnknownServer, InvalidServer: nothing was changed.
@@ -109,6 +111,9 @@ class Servers:
             self.spec(name, ServerKind.DYNAMIC)
             before = await to_thread.run_sync(self._folders.read, name)
             staged = await self._stage(name, apply_draft(name, before, draft))
+            if self._serves(name, staged):
+                await to_thread.run_sync(self._folders.discard_staged, name)
+                return await self._operation.report(staged.spec)
             with _to_the_end():
                 report = await self._replace(name)
                 return await self._noted(report, staged, Change(Origin.UPDATED, author))
@@ -215,6 +220,12 @@ class Servers:
     def spec(self, name: str, kind: ServerKind | None = None) -> ServerSpec:
         """Return a server's description. Raises UnknownServer, InvalidServer."""
         return self._known.spec(name, kind)
+
+    def _serves(self, name: str, staged: Staged) -> bool:
+        """Return whether just this is what a server's folder holds and its child runs."""
+        seen = self._supervisor.snapshot(name)
+        digest = staged.content.digest
+        return seen.state is ServerState.READY and {seen.digest, self.spec(name).digest} == {digest}
 
     async def _replace(self, name: str) -> ServerReport:
         spec, kept = self._known.spec(name), False

@@ -125,6 +125,8 @@ class DynamicServerTools:
         done = (
             f"Server {name!r} is {report.snapshot.state}, generation {report.snapshot.generation}."
         )
+        if report.version is None:
+            done = f"Server {name!r} runs exactly this already; nothing was changed."
         return view_change(report, f"{done}{_remarks(report)}")
 
     @tool(title="Delete an MCP server", annotations=CHANGE)

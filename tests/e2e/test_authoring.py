@@ -60,13 +60,16 @@ class Connector:
 
 
 async def test_create_with_a_bug_read_fix_test_call_break_and_roll_back(tmp_path: Path) -> None:
-    """Issue 4: the whole authoring story as one test through the real connector endpoint."""
+    """Issue 4: the whole authoring story through the real connector endpoint, in both eras."""
     place = make_place(tmp_path)
     open_to_all(tmp_path)
     with place.gateway() as live:
         wait_ready(live)
-        async with client(live, "/mcp", "legacy") as session:
-            await tell(Connector(session), place.folder / "dynamic" / "money" / "server.py")
+        for era in ("legacy", "auto"):
+            async with client(live, "/mcp", era) as session:
+                claude = Connector(session)
+                await tell(claude, place.folder / "dynamic" / "money" / "server.py")
+                await claude.call("delete_mcp_server", name="money")
 
 
 async def tell(claude: Connector, file: Path) -> None:

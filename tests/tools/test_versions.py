@@ -104,6 +104,16 @@ async def test_the_difference_is_one_that_people_know(gateway: Gateway) -> None:
     assert same["diff"] == ""
 
 
+async def test_an_update_to_what_runs_already_changes_nothing(gateway: Gateway) -> None:
+    """Ours: no new child, no version; a caller that says so twice did not change anything."""
+    made = await gateway.call("create_mcp_server", name="email", code=SEND)
+    again = await gateway.call("update_mcp_server", name="email", code=SEND)
+    assert (again["ok"], again["version"]) == (True, None)
+    assert again["message"] == "Server 'email' runs exactly this already; nothing was changed."
+    assert again["server"]["generation"] == made["server"]["generation"]
+    assert [version["number"] for version in await versions(gateway)] == [1]
+
+
 async def test_wrong_versions_are_refused(gateway: Gateway) -> None:
     """Ours: one sentence, and nothing changed."""
     await gateway.call("create_mcp_server", name="email", code=SEND)
