@@ -17,7 +17,7 @@ from gateway.relay.http import (
 from gateway.relay.refusal import Refusal, from_supervisor, modern_status
 from supervisor.children.child import Child
 from supervisor.children.era import to_modern_result
-from supervisor.children.link import Answer, Call, Notice
+from supervisor.children.link import Answer, Call, Link, Notice
 from supervisor.children.wire import (
     error_message,
     notification_line,
@@ -31,8 +31,8 @@ from supervisor.spec import Era
 KEEP_ALIVE_S = 15.0
 """Proxies close connections that are silent for 30 to 60 seconds."""
 MAX_CODE_DIGITS = 10
-WAITING_NOTICES = 256
-"""Progress that a slow reader has not taken; more is dropped, its call goes on."""
+WAITING_MESSAGES = 256
+"""What a slow reader has not taken; more is dropped, its call goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,36 @@ class Exchange:
         self._asked = asked
         self._child = child
         self._send = send
-        self._notices: asyncio.Queue[Notice] = asyncio.Queue(WAITING_NOTICES)
+        self._messages: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MESSAGES)
+        self._reader: asyncio.Future[None] | None = None
         self._streaming = False
         self._moved = False
+        self._held = 0
 
     def on_progress(self, notice: Notice) -> None:
         """Take a progress notification from the link."""
         self._moved = True
-        if not self._notices.full():
-            self._notices.put_nowait(notice)
+        self.push(notification_line(notice.method, notice.params).rstrip(b"\n"))
+
+    def push(self, message: bytes) -> bool:
+        """Put a message before the answer; False when its reader is gone or does not keep up."""
+        if self._messages.full() or (self._reader is not None and self._reader.done()):
+            return False
+        self._messages.put_nowait(message)
+        return True
+
+    def hold(self) -> None:
+        """Let no time count against the call: its own caller is asked something."""
+        self._held += 1
+
+    def release(self) -> None:
+        """Let the call's time begin anew: its caller was asked, and has answered or never will."""
+        self._held -= 1
+        self._moved = True
 
     async def run(self, call: Call, receive: Receive, *, cancel_on_disconnect: bool) -> None:
         """Answer the client. A client that goes away cancels the call if its era says so."""
-        watcher = asyncio.ensure_future(_disconnected(receive))
+        watcher = self._reader = asyncio.ensure_future(_disconnected(receive))
         try:
             await self._relay(call, watcher if cancel_on_disconnect else None)
         finally:
@@ -87,7 +104,7 @@ class Exchange:
             await self._answer(answer)
 
     async def _wait(self, call: Call, gone: asyncio.Future[None] | None) -> Answer | None:
-        """Return the answer, streaming progress meanwhile; None when the client is gone.
+        """Return the answer, streaming what comes before it; None when the client is gone.
 
         Raises:
             CallTimedOut: nothing came for the server's call time-out, not even progress.
@@ -95,8 +112,8 @@ class Exchange:
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._asked.timeout_s
         while not call.future.done():
-            notice = asyncio.ensure_future(self._notices.get())
-            others = (notice,) if gone is None else (notice, gone)
+            message = asyncio.ensure_future(self._messages.get())
+            others = (message,) if gone is None else (message, gone)
             try:
                 await asyncio.wait(
                     (call.future, *others),
@@ -105,27 +122,26 @@ class Exchange:
                 )
                 if gone is not None and gone.done():
                     return None
-                if notice.done():
-                    await self._stream(notice.result())
+                if message.done():
+                    await self._stream(message.result())
                 elif self._streaming:
                     await send_comment(self._send)
             finally:
-                notice.cancel()
-            if self._moved:
+                message.cancel()
+            if self._moved or self._held:
                 self._moved, deadline = False, clock() + self._asked.timeout_s
             if clock() >= deadline and not call.future.done():
                 limit = self._asked.timeout_s
                 raise CallTimedOut(self._child.spec.name, self._asked.method, limit)
-        while not self._notices.empty():
-            await self._stream(self._notices.get_nowait())
+        while not self._messages.empty():
+            await self._stream(self._messages.get_nowait())
         return await call.future
 
-    async def _stream(self, notice: Notice) -> None:
+    async def _stream(self, message: bytes) -> None:
         if not self._streaming:
             self._streaming = True
             await start_stream(self._send)
-        line = notification_line(notice.method, notice.params)
-        await send_event(self._send, line.rstrip(b"\n"))
+        await send_event(self._send, message)
 
     async def _answer(self, answer: Answer) -> None:
         asked = self._asked
@@ -160,6 +176,15 @@ class Exchange:
             await end_stream(self._send)
         else:
             await send_body(self._send, 202)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that has no answer yet."""
+
+    link: Link
+    call: Call
+    exchange: Exchange
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -5,15 +5,15 @@ Source: MCP 2025-11-25, basic/transports, Streamable HTTP.
 
 import asyncio
 
-from gateway.relay.http import send_body, start_stream
+from gateway.relay.exchange import Sent
+from gateway.relay.http import Headers, Receive, Send, send_body, start_stream
 from gateway.relay.refusal import INVALID_REQUEST, METHOD_NOT_FOUND, Refusal
 from gateway.relay.request import Posted
-from gateway.relay.sessions import Session, Sessions
+from gateway.relay.sessions import STREAM_QUEUE, Session, Sessions
 from gateway.relay.streams import pump, until_gone
 from gateway.relay.visit import Visit
-from supervisor.children.child import Child
-from supervisor.children.era import is_of_other_era
-from supervisor.children.link import Call, Notice
+from supervisor.children.era import is_of_other_era, read_capabilities
+from supervisor.children.link import Notice
 from supervisor.children.wire import notification_line, result_message
 from supervisor.spec import Era
 
@@ -42,8 +42,7 @@ class HandshakeCallers:
 
     def tell(self, visit: Visit, posted: Posted) -> None:
         """Take a notification or a response."""
-        if posted.envelope.method == "notifications/cancelled":
-            _cancel(self._session(visit), posted)
+        take(self._session(visit), posted)
 
     async def ask(self, visit: Visit, posted: Posted) -> None:
         """Answer one request.
@@ -65,17 +64,7 @@ class HandshakeCallers:
 
     async def listen(self, visit: Visit) -> None:
         """Serve a session's stream of what belongs to no call, until its reader is gone."""
-        session = self._session(visit)
-        if session.stream is not None:
-            raise Refusal(INVALID_REQUEST, "This session already has an open stream.", 409)
-        session.stream = asyncio.Queue(256)
-        await start_stream(visit.send)
-        gone = asyncio.ensure_future(until_gone(visit.receive))
-        try:
-            await pump(session.stream, gone, visit.send)
-        finally:
-            gone.cancel()
-            session.stream = None
+        await serve_stream(self._session(visit), visit.receive, visit.send)
 
     async def end(self, visit: Visit) -> None:
         """End a session at its caller's wish."""
@@ -84,7 +73,8 @@ class HandshakeCallers:
 
     async def _initialize(self, visit: Visit, posted: Posted) -> None:
         child = await visit.slot.child_for_call()
-        session = self._sessions.open(visit.server, visit.caller.id)
+        capabilities = read_capabilities(posted.envelope.params)
+        session = self._sessions.open(visit.server, visit.caller.id, capabilities)
         result = child.handshake.initialize_result(posted.fields.protocol_version)
         await send_body(
             visit.send,
@@ -94,15 +84,45 @@ class HandshakeCallers:
         )
 
     def _session(self, visit: Visit) -> Session:
-        session_id = visit.headers.get(SESSION_HEADER)
-        if session_id is None:
-            raise Refusal(
-                INVALID_REQUEST, "The Mcp-Session-Id header is missing; initialize first."
-            )
-        session = self._sessions.find(session_id, visit.server, visit.caller.id)
-        if session is None:
-            raise Refusal(INVALID_REQUEST, "This session has ended; initialize again.", 404)
-        return session
+        return find_session(self._sessions, visit.headers, visit.server, visit.caller.id)
+
+
+def find_session(sessions: Sessions, headers: Headers, server: str, owner: str) -> Session:
+    """Return the session that a request names. Raises Refusal when it names no live one."""
+    session_id = headers.get(SESSION_HEADER)
+    if session_id is None:
+        raise Refusal(INVALID_REQUEST, "The Mcp-Session-Id header is missing; initialize first.")
+    session = sessions.find(session_id, server, owner)
+    if session is None:
+        raise Refusal(INVALID_REQUEST, "This session has ended; initialize again.", 404)
+    return session
+
+
+def take(session: Session, posted: Posted) -> None:
+    """Take a session's notification or response; what is not ours to know is dropped."""
+    match posted.envelope.method:
+        case None:
+            session.questions.answered(posted.envelope)
+        case "notifications/cancelled":
+            _cancel(session, posted)
+        case "notifications/progress":
+            session.questions.progressed(posted.envelope.params)
+        case _:
+            return
+
+
+async def serve_stream(session: Session, receive: Receive, send: Send) -> None:
+    """Serve a session's stream until its reader is gone. Raises Refusal when it has one."""
+    if session.stream is not None:
+        raise Refusal(INVALID_REQUEST, "This session already has an open stream.", 409)
+    session.stream = asyncio.Queue(STREAM_QUEUE)
+    await start_stream(send)
+    gone = asyncio.ensure_future(until_gone(receive))
+    try:
+        await pump(session.stream, gone, send)
+    finally:
+        gone.cancel()
+        session.stream = None
 
 
 async def relay(visit: Visit, posted: Posted, session: Session) -> None:
@@ -111,19 +131,18 @@ async def relay(visit: Visit, posted: Posted, session: Session) -> None:
     Raises:
         SupervisorError: it was not sent, and why.
     """
-    sent: Call | None = None
+    sent: Sent | None = None
 
-    def note(child: Child, call: Call) -> None:
+    def note(now: Sent) -> None:
         nonlocal sent
-        sent = call
-        session.calls[posted.id] = (child.link, call)
+        sent = session.calls[posted.id] = now
 
     try:
         # In the handshake era a closed connection is no cancellation.
-        await visit.relay(posted, cancel_on_disconnect=False, on_sent=note)
+        await visit.relay(posted, cancel_on_disconnect=False, owner=session, on_sent=note)
     finally:
         # Another request with the same id may have taken its place.
-        if sent is not None and session.calls.get(posted.id, (None, None))[1] is sent:
+        if sent is not None and session.calls.get(posted.id) is sent:
             del session.calls[posted.id]
 
 
@@ -131,5 +150,4 @@ def _cancel(session: Session, posted: Posted) -> None:
     asked = posted.fields.request_id
     found = session.calls.get(bytes(asked)) if asked is not None else None
     if found is not None:
-        link, call = found
-        link.cancel(call, "cancelled by the caller")
+        found.link.cancel(found.call, "cancelled by the caller")

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.auth.caller import Caller
-from gateway.relay.exchange import Asked, Exchange
+from gateway.relay.exchange import Asked, Exchange, Sent
 from gateway.relay.http import Headers, Receive, Send, send_body
 from gateway.relay.refusal import SERVER_ERROR, Refusal, modern_status
 from gateway.relay.request import Posted
 from supervisor.children.child import Child
 from supervisor.children.era import to_handshake_params, to_modern_params
-from supervisor.children.link import Call
+from supervisor.children.link import Call, Owner
 from supervisor.children.wire import error_message
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era
@@ -48,9 +48,12 @@ class Visit:
         posted: Posted,
         *,
         cancel_on_disconnect: bool,
-        on_sent: Callable[[Child, Call], None] | None = None,
+        owner: Owner | None = None,
+        on_sent: Callable[[Sent], None] | None = None,
     ) -> None:
         """Have the server's child answer a request; `on_sent` is told when it was sent.
+
+        `owner` is whom the child may ask something meanwhile.
 
         Raises:
             SupervisorError: it was not sent, and why.
@@ -60,9 +63,9 @@ class Visit:
         def ask(child: Child) -> tuple[Exchange, Call]:
             exchange = Exchange(asked, child, self.send)
             params = _in_era(child.handshake.era, posted)
-            call = child.call(posted.method, params, on_progress=exchange.on_progress)
+            call = child.call(posted.method, params, on_progress=exchange.on_progress, owner=owner)
             if on_sent is not None:
-                on_sent(child, call)
+                on_sent(Sent(child.link, call, exchange))
             return exchange, call
 
         exchange, call = await self.slot.send(ask)

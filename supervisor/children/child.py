@@ -24,7 +24,7 @@ from supervisor.children.era import (
     to_modern_params,
 )
 from supervisor.children.following import Following
-from supervisor.children.link import Answer, Call, Link, Notice
+from supervisor.children.link import Answer, Call, Link, Notice, Owner
 from supervisor.children.lists import Tool, fetch_tools
 from supervisor.children.process import ChildProcess, Pipes, exit_in_words
 from supervisor.children.spawned import Spawned
@@ -167,6 +167,7 @@ class Child:
         params: bytes | msgspec.Raw | None,
         *,
         on_progress: Callable[[Notice], None] | None = None,
+        owner: Owner | None = None,
     ) -> Call:
         """Send a request in the child's own era.
 
@@ -175,7 +176,7 @@ class Child:
             ChildDied: the child is gone or has stopped reading.
         """
         try:
-            return self.link.call(method, params, on_progress=on_progress)
+            return self.link.call(method, params, on_progress=on_progress, owner=owner)
         except BrokenPipeError:
             reason = "it closed its standard input"
             raise NotTaken(self.spec.name, reason, self.stderr_tail) from None

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
+from supervisor.children.asking import SHARED_CAPABILITIES
 from supervisor.children.wire import decode, encode, parse_object
 from supervisor.errors import NotMcp
 from supervisor.spec import Era
@@ -103,14 +104,21 @@ def is_of_other_era(era: Era, method: str) -> bool:
 
 
 def initialize_params() -> bytes:
-    """Return the params of our own `initialize`: the newest revision, no capabilities."""
+    """Return the params of our own `initialize`: the newest revision, what callers may have."""
     return encode(
         {
             "protocolVersion": HANDSHAKE_VERSIONS[-1],
-            "capabilities": {},
+            "capabilities": SHARED_CAPABILITIES,
             "clientInfo": CLIENT_INFO,
         }
     )
+
+
+def read_capabilities(params: msgspec.Raw | None) -> dict[str, Any]:
+    """Return what a caller's `initialize` declares; nothing when it is unreadable."""
+    raw = parse_object(params).get("capabilities")
+    value: object = None if raw is None else decode(raw)
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
 
 
 def read_initialize(result: msgspec.Raw) -> Handshake:

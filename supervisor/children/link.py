@@ -1,36 +1,53 @@
 """Our one connection to one child: ids, progress tokens, cancellation, requests from the child.
 
-Callers' ids and tokens never reach the child, so callers cannot collide. Above: `child` and the
-relay, which hand in params as bytes. Below: `process`, which hands in lines.
+Callers' ids and tokens never reach the child, so callers cannot collide; the child's own ids never
+leave its `ChildRequest`. Above: `child` and the relay, which hand in params as bytes. Below:
+`process`, which hands in lines.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 
+from supervisor.children.asking import METHOD_NOT_FOUND, ChildRequest, Requests
 from supervisor.children.wire import (
     Envelope,
     encode,
-    error_message,
     mend,
     notification_line,
+    own_number,
     parse_envelope,
     parse_fields,
     parse_object,
     request_line,
     result_message,
     with_member,
+    with_own_token,
 )
 from supervisor.metering.latency import Latencies
 
-METHOD_NOT_FOUND = -32601
 SUBSCRIPTION_KEY = "io.modelcontextprotocol/subscriptionId"
 """In `_meta` of what comes on a stream: the id of the request that opened it."""
-MAX_ID_DIGITS = 18
-"""Ours never get longer, and Python refuses to read numbers of thousands of digits."""
+ASK_NOTHING = frozenset(
+    {
+        "initialize",
+        "server/discover",
+        "ping",
+        "tools/list",
+        "prompts/list",
+        "resources/list",
+        "resources/templates/list",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "completion/complete",
+        "logging/setLevel",
+    }
+)
+"""Calls that are not the reason when a child asks for something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,25 @@ class Notice:
     params: msgspec.Raw | bytes | None
 
 
+class Owner(Protocol):
+    """Who made a call, and can be asked something by the child until it is answered."""
+
+    def declares(self, request: ChildRequest) -> bool:
+        """Return whether it declared that it can be asked this."""
+        ...
+
+    def ask(self, request: ChildRequest, call: "Call | None") -> None:
+        """Pass a request on. `call` is its only call in flight that can be the reason, if any.
+
+        The request is bounded by `ASK_TIMEOUT_S`; refused at once where nobody would hear it.
+        """
+        ...
+
+    def hear(self, notice: Notice, call: "Call | None") -> None:
+        """Take a log message that was written for it alone."""
+        ...
+
+
 @dataclass(eq=False, slots=True)
 class Call:
     """A request in flight. Await `future` for its `Answer`."""
@@ -60,6 +96,8 @@ class Call:
     progress_token: msgspec.Raw | None
     params: bytes | msgspec.Raw | None
     """As they were sent; looked at again only when the child dies."""
+    owner: Owner | None = None
+    """None: nobody who could be asked anything."""
     on_notice: Callable[[Notice], None] | None = None
     """Told what comes on the stream that the call stands for."""
     sent_at: float = field(default_factory=time.monotonic)
@@ -88,14 +126,18 @@ class Link:
     """Where the durations of answered tool calls are counted."""
     idle_since: float = field(default_factory=time.monotonic)
     """When the last call in flight ended, on the monotonic clock."""
+    resident: Owner | None = None
+    """Whose alone the child is; None: it serves whoever calls."""
     _pending: dict[int, Call] = field(default_factory=dict[int, Call])
     _standing: dict[int, Call] = field(default_factory=dict[int, Call])
+    _requests: Requests = field(init=False)
     _last_id: int = 0
     _closed: Exception | None = None
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._idle.set()
+        self._requests = Requests(self.write)
 
     @property
     def in_flight(self) -> int:
@@ -116,6 +158,7 @@ class Link:
         params: bytes | msgspec.Raw | None,
         *,
         on_progress: Callable[[Notice], None] | None = None,
+        owner: Owner | None = None,
     ) -> Call:
         """Send a request and return it as a call in flight.
 
@@ -124,6 +167,7 @@ class Link:
             BrokenPipeError, BlockingIOError: the child does not take input any more.
         """
         call = self._send(method, params, on_progress)
+        call.owner = owner
         self._pending[call.id] = call
         self._idle.clear()
         self.counters.calls += 1
@@ -153,7 +197,7 @@ class Link:
         if self._closed is not None:
             raise self._closed
         self._last_id += 1
-        token, sent = _own_token(params, self._last_id)
+        token, sent = with_own_token(params, self._last_id)
         call = Call(self._last_id, method, asyncio.Future(), on_progress, token, sent)
         self.write(request_line(call.id, method, sent))
         return call
@@ -188,6 +232,7 @@ class Link:
         self._idle.set()
         for call in failed:
             call.future.set_exception(error)
+        self._requests.withdraw_all(str(error))
         return len(failed)
 
     def feed(self, line: bytes) -> None:
@@ -202,10 +247,10 @@ class Link:
         elif envelope.id is None:
             self._noticed(envelope.method, envelope.params)
         else:
-            self._asked(envelope.id, envelope.method)
+            self._asked(envelope.id, envelope.method, envelope.params)
 
     def _answered(self, envelope: Envelope, line: bytes) -> None:
-        call_id = _as_int(envelope.id)
+        call_id = own_number(envelope.id)
         if (standing := self._standing.pop(call_id, None)) is not None:
             if not standing.future.done():
                 standing.future.set_result(Answer(envelope.result, envelope.error))
@@ -231,32 +276,75 @@ class Link:
     def _noticed(self, method: str, params: msgspec.Raw | None) -> None:
         if method == "notifications/progress":
             self._progressed(params)
+        elif method == "notifications/cancelled":
+            # A child may only cancel its own requests.
+            request_id = parse_fields(params).request_id
+            self._requests.withdraw(bytes(request_id or b""), "the server cancelled it")
         elif (stream := _stream(params)) is not None:
             self._streamed(stream, method, params)
-        elif method != "notifications/cancelled":
-            # A child may only cancel its own requests, and those are answered at once.
+        elif method == "notifications/message":
+            notice = Notice(method, params)
+            owner, call = self._reason()
+            if owner is None:
+                self.on_notice(notice)
+            else:
+                owner.hear(notice, call)
+        else:
             self.on_notice(Notice(method, params))
 
     def _streamed(self, stream: msgspec.Raw, method: str, params: msgspec.Raw | None) -> None:
         """Hand on a frame without its mark; that of a stream that was given up is nobody's."""
-        call = self._standing.get(_as_int(stream))
+        call = self._standing.get(own_number(stream))
         if call is not None and call.on_notice is not None:
             meta = parse_object(parse_object(params)["_meta"])
             del meta[SUBSCRIPTION_KEY]
             call.on_notice(Notice(method, with_member(params, "_meta", meta)))
 
     def _progressed(self, params: msgspec.Raw | None) -> None:
-        call = self._pending.get(_as_int(parse_fields(params).progress_token))
+        call = self._pending.get(own_number(parse_fields(params).progress_token))
         if call is not None and call.on_progress is not None and call.progress_token is not None:
             restored = with_member(params, "progressToken", call.progress_token)
             call.on_progress(Notice("notifications/progress", restored))
 
-    def _asked(self, request_id: msgspec.Raw, method: str) -> None:
+    def _asked(self, request_id: msgspec.Raw, method: str, params: msgspec.Raw | None) -> None:
         if method == "ping":
             self.write(result_message(request_id, b"{}") + b"\n")
             return
-        text = f"This gateway declared no capability for {method}."
-        self.write(error_message(request_id, METHOD_NOT_FOUND, text) + b"\n")
+        request = self._requests.open(request_id, method, params)
+        if request is None:
+            return
+        owner, call = self._reason()
+        if owner is None:
+            request.refuse(self._why_nobody())
+        elif not owner.declares(request):
+            why = f"The client that is served now declared no capability for {method}."
+            request.refuse(why, METHOD_NOT_FOUND)
+        else:
+            owner.ask(request, call)
+
+    def _reason(self) -> tuple[Owner | None, Call | None]:
+        """Return on whose behalf the child acts now, and in which of its calls if that is sure."""
+        calls = self._reasons()
+        owners = {call.owner for call in calls}
+        if self.resident is not None:
+            return self.resident, calls[0] if len(calls) == 1 else None
+        if len(owners) != 1:
+            return None, None
+        return owners.pop(), calls[0] if len(calls) == 1 else None
+
+    def _reasons(self) -> list[Call]:
+        return [call for call in self._pending.values() if call.method not in ASK_NOTHING]
+
+    def _why_nobody(self) -> str:
+        calls = self._reasons()
+        if not calls:
+            return "No call is in flight whose client could be asked; ask during a call."
+        if len(calls) == 1:
+            return "The caller that is served now cannot be asked anything."
+        return (
+            f"{len(calls)} calls are in flight, and any could be the reason; "
+            'a server that asks several clients is run with "instances": "per_session".'
+        )
 
     def _junk(self, line: bytes) -> None:
         self.counters.junk_lines += 1
@@ -264,28 +352,8 @@ class Link:
             self.junk_sample = line[:200].decode("utf-8", "replace")
 
 
-def _own_token(
-    params: bytes | msgspec.Raw | None, token: int
-) -> tuple[msgspec.Raw | None, bytes | msgspec.Raw | None]:
-    """Return the caller's progress token and the params with ours in its place."""
-    if params is None or b'"progressToken"' not in bytes(params):
-        return None, params
-    meta = parse_fields(params).meta or {}
-    theirs = meta.get("progressToken")
-    if theirs is None:
-        return None, params
-    ours = {**parse_object(encode(meta)), "progressToken": token}
-    return theirs, with_member(params, "_meta", ours)
-
-
 def _stream(params: msgspec.Raw | None) -> msgspec.Raw | None:
     """Return the id of the request whose stream a notification belongs to, if it does."""
     if params is None or SUBSCRIPTION_KEY.encode() not in bytes(params):
         return None
     return (parse_fields(params).meta or {}).get(SUBSCRIPTION_KEY)
-
-
-def _as_int(raw: msgspec.Raw | None) -> int:
-    """Return an id of ours, or -1 for anything that cannot be one."""
-    text = bytes(raw) if raw is not None else b""
-    return int(text) if text.isdigit() and len(text) <= MAX_ID_DIGITS else -1

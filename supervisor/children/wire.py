@@ -12,6 +12,8 @@ import msgspec
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 """A screenshot as base64 takes a few MiB; a longer line is a defect or an attack."""
+MAX_ID_DIGITS = 18
+"""Ours never get longer, and Python refuses to read numbers of thousands of digits."""
 
 
 class OversizedFrame(Exception):
@@ -171,6 +173,29 @@ def with_member(raw: bytes | msgspec.Raw | None, key: str, value: object) -> byt
     members = cast(dict[str, object], parse_object(raw))
     members[key] = value
     return encode(members)
+
+
+def with_own_token(
+    params: bytes | msgspec.Raw | None, token: int
+) -> tuple[msgspec.Raw | None, bytes | msgspec.Raw | None]:
+    """Return the sender's progress token and the params with `token` in its place.
+
+    None, and the params as they are, when the sender asked for no progress.
+    """
+    if params is None or b'"progressToken"' not in bytes(params):
+        return None, params
+    meta = parse_fields(params).meta or {}
+    theirs = meta.get("progressToken")
+    if theirs is None:
+        return None, params
+    ours = {**parse_object(encode(meta)), "progressToken": token}
+    return theirs, with_member(params, "_meta", ours)
+
+
+def own_number(raw: msgspec.Raw | None) -> int:
+    """Return an id or token that we gave out, or -1 for anything that cannot be one."""
+    text = bytes(raw) if raw is not None else b""
+    return int(text) if text.isdigit() and len(text) <= MAX_ID_DIGITS else -1
 
 
 def request_line(request_id: int, method: str, params: bytes | msgspec.Raw | None) -> bytes:

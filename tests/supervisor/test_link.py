@@ -112,12 +112,12 @@ async def test_a_closed_link_fails_what_is_in_flight_and_all_that_comes() -> Non
 
 
 async def test_pings_of_the_child_are_answered_and_other_requests_refused() -> None:
-    """MCP, basic/utilities/ping; only declared capabilities may be used."""
+    """MCP, basic/utilities/ping; without a call in flight there is nobody to ask."""
     pipe = Pipe()
     pipe.say(id="p", method="ping")
     pipe.say(id=1, method="sampling/createMessage", params={})
     assert pipe.sent[0] == {"jsonrpc": "2.0", "id": "p", "result": {}}
-    assert (pipe.sent[1]["id"], pipe.sent[1]["error"]["code"]) == (1, -32601)
+    assert (pipe.sent[1]["id"], pipe.sent[1]["error"]["code"]) == (1, -32000)
 
 
 @pytest.mark.parametrize(
