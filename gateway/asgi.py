@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from gateway.auth.caller import CALLER, Caller, CallerKind
 from gateway.auth.guard import Guard
 from gateway.auth.origins import Origins
+from gateway.combined.endpoint import CombinedEndpoint
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import (
     BodyTooLarge,
@@ -46,6 +47,7 @@ class Rooms:
     mcp: Starlette
     sse: Starlette | None
     relay: ServerEndpoint
+    combined: CombinedEndpoint
     webhooks: Asgi
     local: Asgi
 
@@ -129,7 +131,7 @@ class Router:
             await self._health(segments[0], send)
         elif not self._names_fit(scope):
             await _text(send, 421, "This gateway does not answer to this Host or Origin.")
-        elif self._closing.is_set() and segments[:1] != ("servers",):
+        elif self._closing.is_set() and segments[:1] != ("servers",) and segments != ("mcp", "all"):
             # A run that is being drained still calls its servers.
             await send_body(send, 503, headers={b"retry-after": b"5"})
         else:
@@ -144,12 +146,8 @@ class Router:
                 await self._management(self._rooms.mcp, scope, receive, send)
             case ("sse",) | ("messages", *_) if self._rooms.sse is not None:
                 await self._management(self._rooms.sse, scope, receive, send)
-            case ("servers", server, "mcp"):
-                caller = await self._authenticated(scope, send)
-                if caller is not None:
-                    await self._rooms.relay.handle(
-                        scope, receive, send, server=server, caller=caller
-                    )
+            case ("servers", _, "mcp") | ("mcp", "all"):
+                await self._relayed(segments, scope, receive, send)
             case ("webhook", *_):
                 await self._rooms.webhooks(scope, receive, send)
             case ("local", *_):
@@ -161,12 +159,26 @@ class Router:
             case _:
                 await self._rooms.pages(scope, receive, send)  # pyright: ignore[reportArgumentType] - Quart's own TypedDicts
 
+    async def _relayed(
+        self, segments: tuple[str, ...], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        caller = await self._authenticated(scope, send)
+        if caller is None:
+            return
+        match segments:
+            case ("servers", server, "mcp"):
+                await self._rooms.relay.handle(scope, receive, send, server=server, caller=caller)
+            case _:
+                await self._rooms.combined.handle(scope, receive, send, caller=caller)
+
     async def _management(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
         caller = await self._authenticated(scope, send)
         if caller is None:
             return
-        if caller.kind is CallerKind.RUN:
-            await _forbidden(send, "A run's token cannot reach the management tools.")
+        if caller.view is not None:
+            await _forbidden(
+                send, "A token for named servers or tools cannot reach the management tools."
+            )
             return
         scope[CALLER] = caller
         if scope["method"] == "POST":

@@ -20,6 +20,7 @@ from gateway.auth.origins import allowed_origins
 from gateway.auth.run_tokens import RunTokens
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
+from gateway.combined.endpoint import CombinedEndpoint
 from gateway.credentials import Credentials
 from gateway.dashboard import Dashboard, Sources, build_dashboard
 from gateway.dashboard.sessions import Sessions
@@ -61,6 +62,7 @@ class Gateway:
 
     router: Router
     relay: ServerEndpoint
+    combined: CombinedEndpoint
     dashboard: Dashboard
     sessions: Sessions
     runner: Runner
@@ -97,12 +99,14 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
             Calls() as calls,
         ):
             relay = ServerEndpoint(supervisor)
+            combined = CombinedEndpoint(supervisor, search_first=settings.search_first_tools)
+            seen.combined = combined
             async with Runner(
                 store=store,
                 home=settings.home,
                 clock=SystemClock(),
                 agent=_agent(settings),
-                gate=LiveServers(supervisor, relay, guard),
+                gate=LiveServers(supervisor, relay, combined, guard),
                 run_tokens=run_tokens,
                 begin=loaded.wait,
                 retention=Retention(settings.run_folders, settings.run_folders_days),
@@ -127,13 +131,14 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                     calls=calls,
                     base_url=base_url,
                 )
-                yield _gateway(services, guard, relay, seen, loaded)
+                yield _gateway(services, guard, relay, combined, seen, loaded)
 
 
 def _gateway(
     services: Services,
     guard: Guard,
     relay: ServerEndpoint,
+    combined: CombinedEndpoint,
     seen: "_Watchers",
     loaded: anyio.Event,
 ) -> Gateway:
@@ -163,6 +168,7 @@ def _gateway(
         mcp=mcp.http_app(path="/mcp"),
         sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
         relay=relay,
+        combined=combined,
         webhooks=build_intake(store, services.runner),
         local=cast(Asgi, build_local(store, guard, sessions, supervisor, settings)),
     )
@@ -170,6 +176,7 @@ def _gateway(
     return Gateway(
         router=router,
         relay=relay,
+        combined=combined,
         dashboard=dashboard,
         sessions=sessions,
         runner=services.runner,
@@ -195,16 +202,19 @@ def _watcher(
 
 
 class _Watchers:
-    """Hears every event of the supervisor; the dashboard comes later than the first ones."""
+    """Hears every event of the supervisor; some who want them come later than the first ones."""
 
     def __init__(self) -> None:
         self.dashboard: Dashboard | None = None
+        self.combined: CombinedEndpoint | None = None
         self.follower = Follower()
 
     def emit(self, event: Event) -> None:
         """Log an event, have versions written down, and wake the open pages."""
         log_event(event)
         self.follower.hear(event)
+        if self.combined is not None:
+            self.combined.hear(event)
         if self.dashboard is not None:
             self.dashboard.live.mark_changed()
 

@@ -130,12 +130,14 @@ async def _stop(gateway: Gateway, shutdown: Shutdown, stop_http: anyio.Event) ->
     gateway.router.close()
     gateway.dashboard.live.close()
     gateway.relay.close_streams()
+    gateway.combined.close_streams()
     async with anyio.create_task_group() as group:
         group.start_soon(gateway.runner.drain, DRAIN_S)
         group.start_soon(gateway.router.drain, DRAIN_S)
         group.start_soon(gateway.calls.drain, DRAIN_S)
     gateway.calls.end_all("the gateway stops")
     gateway.relay.close()
+    gateway.combined.close()
     await _note_uses(gateway.guard)
     stop_http.set()
 

@@ -64,6 +64,7 @@ class Settings:
     default_timezone: str
     large_result_bytes: int
     long_call_s: float
+    search_first_tools: int
     quarantine_deaths: int
     sandbox: Level
     sandbox_uid_base: int
@@ -109,6 +110,7 @@ def load(
         default_timezone=source.read(known.DEFAULT_TIMEZONE),
         large_result_bytes=source.read(known.LARGE_RESULT_BYTES),
         long_call_s=source.read(known.LONG_CALL_S),
+        search_first_tools=source.read(known.SEARCH_FIRST_TOOLS),
         quarantine_deaths=source.read(known.QUARANTINE_DEATHS),
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),

@@ -194,6 +194,9 @@ LONG_CALL_S = Variable(
     # claude.ai gives up after 300 s, for some users after 60.
     "50",
 )
+SEARCH_FIRST_TOOLS = Variable(
+    "SEARCH_FIRST_TOOLS", "a whole number from 0 to 100000", _whole(0, 100_000), "0"
+)
 QUARANTINE_DEATHS = Variable(
     "QUARANTINE_DEATHS", "a whole number from 1 to 100000", _whole(1, 100_000), "5"
 )
@@ -235,6 +238,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     DEFAULT_TIMEZONE,
     LARGE_RESULT_BYTES,
     LONG_CALL_S,
+    SEARCH_FIRST_TOOLS,
     QUARANTINE_DEATHS,
     SANDBOX,
     SANDBOX_UID_BASE,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.auth.run_tokens import RunGrant
 from gateway.domain.token import Scope
+from gateway.domain.view import View
 
 CALLER = "claude_runner.caller"
 """Key in the ASGI scope under which the rooms find who is calling."""
@@ -28,15 +28,15 @@ class Caller:
     kind: CallerKind
     id: str
     scopes: frozenset[Scope]
-    grant: RunGrant | None = None
-    """What a run was given; other callers may use every server."""
+    view: View | None = None
+    """What a run, or a token that names servers or tools, was given; None: everything."""
 
     def may_use(self, server: str) -> bool:
         """True when the caller may open this server at all."""
-        return self.grant is None or server in self.grant.servers
+        return self.view is None or self.view.may_use(server)
 
     def may_call(self, server: str, tool: str) -> bool:
         """True when the caller may call this tool."""
-        if self.grant is not None:
-            return self.grant.may_call(server, tool)
-        return bool(self.scopes & {Scope.RUN, Scope.ADMIN})
+        if self.view is not None and not self.view.may_call(server, tool):
+            return False
+        return self.kind is CallerKind.RUN or bool(self.scopes & {Scope.RUN, Scope.ADMIN})

@@ -52,7 +52,7 @@ class Guard:
         if self._local_hash is not None and hashed == self._local_hash:
             return Caller(CallerKind.LOCAL, "local", ALL_SCOPES)
         if (grant := self._run_tokens.grant(hashed)) is not None:
-            return Caller(CallerKind.RUN, grant.run_id, frozenset(), grant)
+            return Caller(CallerKind.RUN, grant.run_id, frozenset(), grant.view)
         return await self._stored(hashed)
 
     def forget(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gateway.domain.clock import utc_ms
+from gateway.domain.view import View
 
 PREFIX = "crr_"
 """Tells a run's token from a machine token, for people and secret scanners."""
@@ -16,16 +17,9 @@ class RunGrant:
     """What the token of one run may reach."""
 
     run_id: str
-    servers: frozenset[str]
-    tools: frozenset[str]
-    """Full names; ``mcp__server__*`` stands for every tool of a server. Empty means none."""
+    view: View
     expires_at: int
     """Integer milliseconds UTC."""
-
-    def may_call(self, server: str, tool: str) -> bool:
-        """Tell whether the run may call this tool."""
-        names = {f"mcp__{server}__{tool}", f"mcp__{server}__*"}
-        return server in self.servers and not names.isdisjoint(self.tools)
 
 
 class RunTokens:
@@ -35,16 +29,15 @@ class RunTokens:
         self._now_ms = now_ms
         self._grants: dict[str, RunGrant] = {}
 
-    def issue(
-        self, run_id: str, *, servers: Iterable[str], tools: Iterable[str], ttl_s: float
-    ) -> str:
-        """Return a fresh token for `run_id`, which loses any earlier one."""
+    def issue(self, run_id: str, *, tools: Iterable[str], ttl_s: float) -> str:
+        """Return a fresh token for `run_id`, which loses any earlier one.
+
+        `tools` are full names; ``mcp__server__*`` stands for every tool of a server.
+        """
         self.revoke(run_id)
         token = PREFIX + secrets.token_urlsafe(32)
         expires_at = self._now_ms() + int(ttl_s * 1000)
-        self._grants[token_hash(token)] = RunGrant(
-            run_id, frozenset(servers), frozenset(tools), expires_at
-        )
+        self._grants[token_hash(token)] = RunGrant(run_id, View(frozenset(tools)), expires_at)
         return token
 
     def grant(self, hashed: str) -> RunGrant | None:

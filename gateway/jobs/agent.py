@@ -153,10 +153,7 @@ class Agent:
         if not access.servers:
             return
         token = self._run_tokens.issue(
-            run.id,
-            servers=access.servers,
-            tools=access.tools,
-            ttl_s=run.timeout_s + TOKEN_MARGIN_S,
+            run.id, tools=access.tools, ttl_s=run.timeout_s + TOKEN_MARGIN_S
         )
         write_servers(folders, await self._gate.entries(access.servers, token, door.url))
 

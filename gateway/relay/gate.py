@@ -2,6 +2,7 @@
 
 from gateway.auth.caller import CallerKind
 from gateway.auth.guard import Guard
+from gateway.combined.endpoint import CombinedEndpoint
 from gateway.jobs.gate import McpHttpEntry
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import Headers, Receive, Scope, Send, send_body
@@ -12,9 +13,16 @@ from supervisor.supervisor import Supervisor
 class LiveServers:
     """The supervisor's children as entries of the CLI's MCP configuration, and behind them."""
 
-    def __init__(self, supervisor: Supervisor, relay: ServerEndpoint, guard: Guard) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        relay: ServerEndpoint,
+        combined: CombinedEndpoint,
+        guard: Guard,
+    ) -> None:
         self._supervisor = supervisor
         self._relay = relay
+        self._combined = combined
         self._guard = guard
 
     def enabled_servers(self) -> tuple[str, ...]:
@@ -31,12 +39,14 @@ class LiveServers:
         return tuple(tool["name"] for tool in self._supervisor.snapshot(server).tools)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request to ``/servers/<name>/mcp`` with a run's token; nothing else is here."""
+        """Answer a run's request to ``/servers/<name>/mcp`` or ``/mcp/all``, and no other."""
         caller = await self._guard.caller(Headers(scope).get(b"authorization"))
         match tuple(part for part in scope["path"].split("/") if part):
             case ("servers", server, "mcp") if caller and caller.kind is CallerKind.RUN:
                 await self._relay.handle(scope, receive, send, server=server, caller=caller)
-            case ("servers", _, "mcp"):
+            case ("mcp", "all") if caller and caller.kind is CallerKind.RUN:
+                await self._combined.handle(scope, receive, send, caller=caller)
+            case ("servers", _, "mcp") | ("mcp", "all"):
                 await send_body(send, 401, headers={b"www-authenticate": b"Bearer"})
             case _:
                 await send_body(send, 404)

@@ -73,11 +73,16 @@ class Visit:
 
     async def refuse(self, posted: Posted, refusal: Refusal) -> None:
         """Answer a request with an error."""
-        message = error_message(posted.id, refusal.code, refusal.message, refusal.data)
-        if refusal.status == 200 and posted.era is Era.MODERN:
-            await send_body(self.send, modern_status(refusal.code), message)
-        else:
-            await send_body(self.send, refusal.status, message)
+        await refuse(self.send, posted, refusal)
+
+
+async def refuse(send: Send, posted: Posted, refusal: Refusal) -> None:
+    """Answer a request with an error."""
+    message = error_message(posted.id, refusal.code, refusal.message, refusal.data)
+    if refusal.status == 200 and posted.era is Era.MODERN:
+        await send_body(send, modern_status(refusal.code), message)
+    else:
+        await send_body(send, refusal.status, message)
 
 
 def _in_era(era: Era, posted: Posted) -> bytes | msgspec.Raw | None:

@@ -4,38 +4,22 @@ A client that lists this gateway's tools once a day still sees a server's tools 
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastmcp.tools import tool
 from pydantic import Field
 
-from gateway.tools.example import Maker
+from gateway.tools.descriptions import ToolHit, example_of, hit_of, object_of, title_of
 from gateway.tools.finding import Finder, ToolText
 from gateway.tools.hints import READ
 from gateway.tools.names import ToolName, did_you_mean
-from gateway.tools.payload import Checker, Unfollowable
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.services import Services
 from gateway.tools.tool_index import Listed, ToolIndex, words_of
 from supervisor.events import ServerState
 
-SUMMARY_CHARACTERS = 300
 NO_MATCH = "No tool has any of these words. create_mcp_server makes a new one."
-
-
-@dataclass(frozen=True, slots=True)
-class ToolHit:
-    """A tool that was found."""
-
-    tool: str
-    """The name to give describe_tool and invoke_internal_mcp_tool."""
-    title: str
-    description: str
-    """Its beginning."""
-    arguments: list[str]
-    """Names; a question mark means optional."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +84,7 @@ class DiscoveryTools:
         names = await self._index.find(query, [Listed(one.name, one.tools) for one in seen])
         tools = {(one.name, str(tool.get("name"))): tool for one in seen for tool in one.tools}
         hits = [
-            _hit(self._finder.shown_name(name), tools[name.server, name.tool])
+            hit_of(self._finder.shown_name(name), tools[name.server, name.tool])
             for name in names[:limit]
         ]
         near = "" if hits else did_you_mean(query, [ToolName(*key).canonical for key in tools])
@@ -116,51 +100,20 @@ class DiscoveryTools:
         """Show a tool's arguments as a JSON schema, with a payload that fits and how to call it."""
         name, definition = await self._finder.find(tool)
         schema = definition.get("inputSchema")
-        example = _example(schema)
+        example = example_of(schema)
         text = self._finder.shown_name(name)
         return ToolDescription(
             tool=text,
             server=name.server,
             state=self._services.supervisor.snapshot(name.server).state,
-            title=_title(definition),
+            title=title_of(definition),
             description=str(definition.get("description") or ""),
-            input_schema=_object(schema),
-            output_schema=_object(definition.get("outputSchema")) or None,
-            annotations=_object(definition.get("annotations")),
+            input_schema=object_of(schema),
+            output_schema=object_of(definition.get("outputSchema")) or None,
+            annotations=object_of(definition.get("annotations")),
             example=example,
             call=_call(text, example),
         )
-
-
-def _hit(text: str, definition: Mapping[str, Any]) -> ToolHit:
-    schema = _object(definition.get("inputSchema"))
-    required = schema.get("required", [])
-    names = list(_object(schema.get("properties")))
-    description = " ".join(str(definition.get("description") or "").split())
-    if len(description) > SUMMARY_CHARACTERS:
-        description = f"{description[:SUMMARY_CHARACTERS]}..."
-    return ToolHit(
-        tool=text,
-        title=_title(definition),
-        description=description,
-        arguments=[name if name in required else f"{name}?" for name in names],
-    )
-
-
-def _title(definition: Mapping[str, Any]) -> str:
-    annotations = _object(definition.get("annotations"))
-    return str(definition.get("title") or annotations.get("title") or "")
-
-
-def _object(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _example(schema: object) -> dict[str, Any] | None:
-    try:
-        return Maker(Checker(schema)).payload()
-    except Unfollowable:
-        return None
 
 
 def _call(text: str, example: dict[str, Any] | None) -> str:

@@ -4,9 +4,10 @@ SQLite's FTS5 does stemming and BM25; this decides which fields count how much, 
 that have more of the words first. Above: `discovery`.
 """
 
+import json
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -72,17 +73,24 @@ class ToolIndex:
         self._next_row = 1
         self._one_at_a_time = anyio.Lock()
 
-    async def find(self, query: str, listed: Iterable[Listed]) -> list[ToolName]:
-        """Return the tools of these servers that have words of the query, best first."""
-        async with self._one_at_a_time:
-            return await anyio.to_thread.run_sync(self._find, query, tuple(listed))
+    async def find(
+        self, query: str, listed: Iterable[Listed], *, within: Collection[str] | None = None
+    ) -> list[ToolName]:
+        """Return the tools of these servers that have words of the query, best first.
 
-    def _find(self, query: str, listed: tuple[Listed, ...]) -> list[ToolName]:
+        `listed` is always all servers; `within` says of which to return tools, None: of all.
+        """
+        async with self._one_at_a_time:
+            return await anyio.to_thread.run_sync(self._find, query, tuple(listed), within)
+
+    def _find(
+        self, query: str, listed: tuple[Listed, ...], within: Collection[str] | None
+    ) -> list[ToolName]:
         self._refresh({one.server: one for one in listed})
         words = words_of(query)
         if not words:
             return []
-        ranked = self._ranked(words)
+        ranked = self._ranked(words, within)
         tools = [self._rows(word, "") for word in words]
         named = [self._rows(word, "tool : ") for word in words]
 
@@ -94,12 +102,19 @@ class ToolIndex:
 
         return [ranked[row][1] for row in sorted(ranked, key=order)]
 
-    def _ranked(self, words: list[str]) -> dict[int, tuple[float, ToolName]]:
+    def _ranked(
+        self, words: list[str], within: Collection[str] | None
+    ) -> dict[int, tuple[float, ToolName]]:
         weights = ", ".join(map(str, _WEIGHTS))
         rows = self._tables.execute(
             f"SELECT rowid, bm25(tools, {weights}) AS rank, server, name FROM tools"  # noqa: S608 - numbers of our own
-            " WHERE tools MATCH ? ORDER BY rank LIMIT ?",
-            (" OR ".join(_term(word) for word in words), MAX_RANKED),
+            " WHERE tools MATCH ?1 AND (?2 IS NULL OR server IN (SELECT value FROM json_each(?2)))"
+            " ORDER BY rank LIMIT ?3",
+            (
+                " OR ".join(_term(word) for word in words),
+                None if within is None else json.dumps(sorted(within)),
+                MAX_RANKED,
+            ),
         )
         return {row: (rank, ToolName(server, name)) for row, rank, server, name in rows}
 

@@ -369,12 +369,14 @@ class Slot:
             self._orders.post(Want.LOOK)
 
     def _noticed(self, child: Child, notice: Notice) -> None:
-        if child is self._child:
-            if notice.method == TOOLS_CHANGED and not self._listing:
-                self._listing = True
-                # Told from the pipe, outside of any task; a task is the owner's to start.
-                self._orders.post(Want.LIST).add_done_callback(observed)
+        if child is not self._child:
+            return
+        if notice.method != TOOLS_CHANGED:
             self._context.on_notice(self.spec.name, notice)
+        elif not self._listing:
+            self._listing = True
+            # Told from the pipe, outside of any task; a task is the owner's to start.
+            self._orders.post(Want.LIST).add_done_callback(observed)
 
     def _list_anew(self) -> None:
         self._listing = False

@@ -52,7 +52,10 @@ class ToolList:
                     self._tell(method)
 
     async def refresh(self, child: Child) -> None:
-        """Ask a child that says that its tools changed; the last good list stays otherwise."""
+        """Ask a child that says that its tools changed; the last good list stays otherwise.
+
+        Whoever listens is told afterwards: what they ask next may be answered from this list.
+        """
         with anyio.move_on_after(child.spec.start_timeout_s):
             try:
                 await child.refresh_tools()
@@ -61,6 +64,7 @@ class ToolList:
                 return
             self.tools = child.tools
             self._context.known_tools.note(child.spec.digest, child.tools)
+        self._tell(TOOLS_CHANGED)
 
     def _tell(self, method: str) -> None:
         self._context.on_notice(self._server, Notice(method, None))

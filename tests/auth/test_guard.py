@@ -76,7 +76,7 @@ async def test_the_local_token_may_do_everything_and_a_runs_token_its_grant(room
     local = await room.guard.caller(f"Bearer {room.guard.make_local_token()}")
     assert local is not None
     assert (local.kind, local.scopes) == (CallerKind.LOCAL, frozenset(Scope))
-    token = room.runs.issue("run_1", servers=["a"], tools=["mcp__a__t"], ttl_s=60)
+    token = room.runs.issue("run_1", tools=["mcp__a__t"], ttl_s=60)
     run = await room.guard.caller(f"Bearer {token}")
     assert run is not None
     assert (run.kind, run.scopes) == (CallerKind.RUN, frozenset())

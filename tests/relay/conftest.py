@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from gateway.auth.caller import Caller, CallerKind
-from gateway.auth.run_tokens import RunGrant
 from gateway.domain.token import Scope
+from gateway.domain.view import View
 from gateway.http_server import serve_http
 from gateway.listening import listen, url_of
 from gateway.relay.endpoint import ServerEndpoint
@@ -24,7 +24,7 @@ from supervisor.children.era import MODERN_VERSION, PREFIX
 from tests.supervisor.conftest import Stage, open_stage, raw_spec
 
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
-GRANT = RunGrant("run_1", frozenset({"raw"}), frozenset({"mcp__raw__version"}), 1 << 60)
+VIEW = View(frozenset({"mcp__raw__version"}))
 
 
 @dataclass
@@ -93,7 +93,7 @@ async def serve_relay(
         name = (Headers(scope).get(b"authorization") or "Bearer owner").removeprefix("Bearer ")
         caller = Caller(CallerKind.TOKEN, name, frozenset(Scope))
         if name == "run":
-            caller = Caller(CallerKind.RUN, name, frozenset(), GRANT)
+            caller = Caller(CallerKind.RUN, name, frozenset(), VIEW)
         server = scope["path"].split("/")[2]
         await endpoint.handle(scope, receive, send, server=server, caller=caller)
 

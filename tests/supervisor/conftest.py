@@ -31,10 +31,13 @@ class Stage:
     home: Path
     events: list[Event] = field(default_factory=list)
     guard_s: float = GUARD_S
+    listeners: list[Callable[[Event], None]] = field(default_factory=list)
 
     def emit(self, event: Event) -> None:
-        """Remember an event."""
+        """Remember an event and tell it on."""
         self.events.append(event)
+        for listener in self.listeners:
+            listener(event)
 
     def said(self, kind: type) -> list:
         """Return the events of one kind so far."""
