@@ -52,7 +52,7 @@ class ServerEndpoint:
         for stop_listening in self._stop_listening:
             stop_listening()
         self._handshake.end_all()
-        self._modern.end_streams()
+        self._modern.end_all()
 
     async def handle(
         self, scope: Scope, receive: Receive, send: Send, *, server: str, caller: Caller

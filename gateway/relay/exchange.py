@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 import anyio
+import msgspec
 
 from gateway.relay.http import (
     Receive,
@@ -33,6 +34,7 @@ KEEP_ALIVE_S = 15.0
 MAX_CODE_DIGITS = 10
 WAITING_MESSAGES = 256
 """What a slow reader has not taken; more is dropped, its call goes on."""
+_WAKE = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,15 @@ class Exchange:
     """Carries one call's progress and answer to one HTTP client."""
 
     def __init__(self, asked: Asked, child: Child, send: Send) -> None:
+        self.child = child
         self._asked = asked
-        self._child = child
         self._send = send
         self._messages: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MESSAGES)
         self._reader: asyncio.Future[None] | None = None
         self._streaming = False
         self._moved = False
         self._held = 0
+        self._early: Answer | None = None
 
     def on_progress(self, notice: Notice) -> None:
         """Take a progress notification from the link."""
@@ -79,6 +82,12 @@ class Exchange:
         self._held -= 1
         self._moved = True
 
+    def answer_early(self, result: bytes) -> None:
+        """Answer the client now, with this; the call goes on, and is none of ours any more."""
+        self._early = Answer(result=msgspec.Raw(result))
+        if self._messages.empty():
+            self._messages.put_nowait(_WAKE)
+
     async def run(self, call: Call, receive: Receive, *, cancel_on_disconnect: bool) -> None:
         """Answer the client. A client that goes away cancels the call if its era says so."""
         watcher = self._reader = asyncio.ensure_future(_disconnected(receive))
@@ -86,7 +95,8 @@ class Exchange:
             await self._relay(call, watcher if cancel_on_disconnect else None)
         finally:
             watcher.cancel()
-            self._child.link.cancel(call, "the caller went away")
+            if self._early is None:
+                self.child.link.cancel(call, "the caller went away")
 
     async def _relay(self, call: Call, gone: asyncio.Future[None] | None) -> None:
         try:
@@ -111,7 +121,7 @@ class Exchange:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._asked.timeout_s
-        while not call.future.done():
+        while not call.future.done() and self._early is None:
             message = asyncio.ensure_future(self._messages.get())
             others = (message,) if gone is None else (message, gone)
             try:
@@ -132,12 +142,14 @@ class Exchange:
                 self._moved, deadline = False, clock() + self._asked.timeout_s
             if clock() >= deadline and not call.future.done():
                 limit = self._asked.timeout_s
-                raise CallTimedOut(self._child.spec.name, self._asked.method, limit)
+                raise CallTimedOut(self.child.spec.name, self._asked.method, limit)
         while not self._messages.empty():
             await self._stream(self._messages.get_nowait())
-        return await call.future
+        return self._early or await call.future
 
     async def _stream(self, message: bytes) -> None:
+        if message is _WAKE:
+            return
         if not self._streaming:
             self._streaming = True
             await start_stream(self._send)
@@ -151,7 +163,7 @@ class Exchange:
             return
         result = answer.result
         assert result is not None
-        if asked.era is Era.MODERN and self._child.handshake.era is Era.HANDSHAKE:
+        if asked.era is Era.MODERN and self.child.handshake.era is Era.HANDSHAKE:
             await self._finish(
                 result_response(asked.id, to_modern_result(asked.method, result)), None
             )

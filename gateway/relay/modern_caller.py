@@ -10,14 +10,16 @@ import anyio
 
 from gateway.relay.http import send_body
 from gateway.relay.listeners import Listeners, Wanted, read_wanted
+from gateway.relay.modern_call import ModernCall, read_responses
 from gateway.relay.parameter_headers import ParameterHeaders
-from gateway.relay.refusal import METHOD_NOT_FOUND, Refusal
+from gateway.relay.parked import Parked, purpose
+from gateway.relay.refusal import INVALID_PARAMS, METHOD_NOT_FOUND, Refusal
 from gateway.relay.request import Posted
 from gateway.relay.visit import Visit
 from supervisor.children.era import is_of_other_era
 from supervisor.children.following import FOLLOW_S, LISTEN
 from supervisor.children.link import Notice
-from supervisor.children.wire import result_message
+from supervisor.children.wire import decode, parse_object, result_message
 from supervisor.errors import CallTimedOut, RequestRefused
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era
@@ -29,10 +31,16 @@ class ModernCallers:
     def __init__(self) -> None:
         self._parameters = ParameterHeaders()
         self._listeners = Listeners()
+        self._parked = Parked(ModernCall.give_up)
 
     def end_streams(self) -> None:
         """End the open streams; calls go on."""
         self._listeners.end_all()
+
+    def end_all(self) -> None:
+        """End the open streams, and the calls that wait for their callers."""
+        self.end_streams()
+        self._parked.end_all()
 
     def noticed(self, server: str, notice: Notice) -> None:
         """Tell the streams of a server what belongs to no call."""
@@ -56,7 +64,34 @@ class ModernCallers:
             return
         visit.check_tool(posted)
         self._parameters.check(visit.slot, posted, visit.headers)
-        await visit.relay(posted, cancel_on_disconnect=True)
+        state = _request_state(posted)
+        if state is None or not await self._go_on(visit, posted, state):
+            call = ModernCall(visit, posted, self._parked)
+            try:
+                await visit.relay(posted, cancel_on_disconnect=True, owner=call, on_sent=call.sent)
+            finally:
+                call.ended()
+
+    async def _go_on(self, visit: Visit, posted: Posted, state: str) -> bool:
+        """Answer a request that goes on with a parked call; False: it goes on with the child's own.
+
+        Raises:
+            Refusal: nothing waits under its state, or another call.
+        """
+        responses = read_responses(posted)
+        mine = purpose(visit.caller.id, visit.server, posted)
+        waiting = self._parked.take(state, mine)
+        if waiting is None:
+            child = await visit.slot.child_for_call()
+            if child.handshake.era is Era.MODERN:
+                return False
+            sentence = "Nothing waits under this requestState any more; begin the call anew."
+            raise Refusal(INVALID_PARAMS, sentence)
+        try:
+            await waiting.go_on(visit, posted, responses)
+        finally:
+            waiting.ended()
+        return True
 
     async def _listen(self, visit: Visit, posted: Posted) -> None:
         asked = read_wanted(posted.envelope.params)
@@ -69,6 +104,15 @@ class ModernCallers:
                 await listener.serve(visit.receive, visit.send)
         finally:
             self._listeners.close(listener)
+
+
+def _request_state(posted: Posted) -> str | None:
+    params = posted.envelope.params
+    if params is None or b'"requestState"' not in bytes(params):
+        return None
+    raw = parse_object(params).get("requestState")
+    state: object = None if raw is None else decode(raw)
+    return state if isinstance(state, str) else None
 
 
 @asynccontextmanager

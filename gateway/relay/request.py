@@ -22,14 +22,29 @@ from supervisor.children.era import (
     MODERN_VERSION,
     VERSION_KEY,
 )
-from supervisor.children.wire import Envelope, Fields, decode, parse_envelope, parse_fields
+from supervisor.children.wire import (
+    Envelope,
+    Fields,
+    decode,
+    parse_envelope,
+    parse_fields,
+    parse_object,
+)
 from supervisor.spec import Era
 
 _ID = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+', re.DOTALL)
 VERSION_HEADER = b"mcp-protocol-version"
 METHOD_HEADER = b"mcp-method"
 NAME_HEADER = b"mcp-name"
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
+"""What `Mcp-Name` repeats; tasks are an extension, SEP-2663."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +144,21 @@ def _check_request(headers: Headers, envelope: Envelope, fields: Fields) -> None
     _match(headers, VERSION_HEADER, _meta_version(fields))
     _match(headers, METHOD_HEADER, envelope.method)
     member = _NAMED.get(envelope.method or "")
-    named = fields.uri if member == "uri" else fields.name
-    if member is not None and (named is not None or headers.get(NAME_HEADER) is not None):
-        _match(headers, NAME_HEADER, named)
+    if member is not None:
+        named = _member(envelope, fields, member)
+        if named is not None or headers.get(NAME_HEADER) is not None:
+            _match(headers, NAME_HEADER, named)
+
+
+def _member(envelope: Envelope, fields: Fields, name: str) -> object:
+    match name:
+        case "name":
+            return fields.name
+        case "uri":
+            return fields.uri
+        case _:
+            raw = parse_object(envelope.params).get(name)
+            return None if raw is None else decode(raw)
 
 
 def _check_revision(asked: str) -> None:
@@ -141,7 +168,7 @@ def _check_revision(asked: str) -> None:
         raise Refusal(UNSUPPORTED_VERSION, sentence, data=data)
 
 
-def _match(headers: Headers, name: bytes, expected: str | None) -> None:
+def _match(headers: Headers, name: bytes, expected: object) -> None:
     value = headers.get(name)
     if value is None:
         raise Refusal(HEADER_MISMATCH, f"The header {name.decode()} is missing.")
@@ -149,7 +176,7 @@ def _match(headers: Headers, name: bytes, expected: str | None) -> None:
         raise _mismatch(name, value, expected)
 
 
-def _mismatch(name: bytes, value: str, expected: str | None) -> Refusal:
+def _mismatch(name: bytes, value: str, expected: object) -> Refusal:
     sentence = f"The header {name.decode()} says {value!r}, the body says {expected!r}."
     return Refusal(HEADER_MISMATCH, sentence)
 

@@ -40,6 +40,16 @@ class Session:
     stream: asyncio.Queue[bytes | None] | None = None
     """Messages for the open GET stream; None ends it."""
 
+    @property
+    def caller(self) -> str:
+        """Whose token it calls with."""
+        return self.owner
+
+    @property
+    def waiting(self) -> bool:
+        """False: it may have other calls than the one in which it was asked something."""
+        return False
+
     def post(self, message: bytes) -> bool:
         """Hand a message to the open stream; False when there is none that keeps up."""
         if self.stream is None or self.stream.full():

@@ -22,6 +22,7 @@ MODERN_VERSION = "2026-07-28"
 PREFIX = "io.modelcontextprotocol/"
 VERSION_KEY = PREFIX + "protocolVersion"
 CAPABILITIES_KEY = PREFIX + "clientCapabilities"
+LOG_LEVEL_KEY = PREFIX + "logLevel"
 CLIENT_INFO = {"name": "claude-runner", "version": "1"}
 
 LISTS = ("tools", "prompts", "resources")

@@ -69,6 +69,16 @@ class Notice:
 class Owner(Protocol):
     """Who made a call, and can be asked something by the child until it is answered."""
 
+    @property
+    def caller(self) -> str:
+        """Whose token it calls with."""
+        ...
+
+    @property
+    def waiting(self) -> bool:
+        """True while its one call stands still, because it was asked and has not answered."""
+        ...
+
     def declares(self, request: ChildRequest) -> bool:
         """Return whether it declared that it can be asked this."""
         ...
@@ -333,7 +343,13 @@ class Link:
         return owners.pop(), calls[0] if len(calls) == 1 else None
 
     def _reasons(self) -> list[Call]:
-        return [call for call in self._pending.values() if call.method not in ASK_NOTHING]
+        calls = [call for call in self._pending.values() if call.method not in ASK_NOTHING]
+        if len({call.owner and call.owner.caller for call in calls}) == 1:
+            # Among one token's own calls, those that stand still are taken not to be the reason:
+            # a caller that never answers would leave none of its other calls sure.
+            moving = [call for call in calls if call.owner is not None and not call.owner.waiting]
+            return moving or calls
+        return calls
 
     def _why_nobody(self) -> str:
         calls = self._reasons()

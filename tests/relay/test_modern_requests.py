@@ -118,6 +118,14 @@ async def test_names_beyond_ascii_come_in_base64(
     assert reached is (status == 200)
 
 
+@pytest.mark.parametrize("name", ["t1", "t2", None])
+async def test_a_task_is_named_in_its_header(eras: Relay, name: str | None) -> None:
+    """SEP-2663: tasks are an extension, whose methods are passed on."""
+    body, headers = modern("tasks/get", {"taskId": "t1"})
+    answer = await eras.post("handshake", body, {**headers, **({"Mcp-Name": name} if name else {})})
+    assert answer.json()["error"]["code"] == (-32601 if name == "t1" else -32020)
+
+
 async def test_notifications_are_taken_and_answers_are_not(eras: Relay) -> None:
     """MCP 2026-07-28: 202 for what is posted without an id; nobody asked for an answer."""
     headers = {"MCP-Protocol-Version": MODERN_VERSION}

@@ -1,0 +1,163 @@
+"""One call of a modern caller, over as many requests as its answer takes.
+
+A child of the handshake era asks something in the middle of a call; its modern caller is asked by a
+result, and answers by the same call under another id. In between the call stays in flight on the
+child and waits among the parked ones. Above: `modern_caller`.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, cast
+
+import msgspec
+
+from gateway.relay.exchange import Asked, Exchange, Sent
+from gateway.relay.parked import Full, Parked, Purpose, purpose
+from gateway.relay.refusal import INVALID_PARAMS, Refusal
+from gateway.relay.request import Posted
+from gateway.relay.visit import Visit
+from supervisor.children.asking import CAPABILITIES, ChildRequest, is_declared
+from supervisor.children.era import CAPABILITIES_KEY
+from supervisor.children.input_requests import InputRequest, input_required_result
+from supervisor.children.link import Answer, Call, Notice
+from supervisor.children.wire import decode, parse_object
+
+GATHER_S = 0.01
+"""A child that asks several things at once has written them by then; one answer holds them all."""
+GIVEN_UP = "its caller did not come back with what it was asked for"
+
+
+class ModernCall:
+    """The owner of one call, whom the child asks."""
+
+    def __init__(self, visit: Visit, posted: Posted, parked: "Parked[ModernCall]") -> None:
+        self.caller = visit.caller.id
+        self._server = visit.server
+        self._posted = posted
+        self._parked = parked
+        self._asked: dict[str, ChildRequest] = {}
+        self._numbered = 0
+        self._sent: Sent | None = None
+        self._exchange: Exchange | None = None
+        """What its caller waits on; None while it is parked."""
+        self._gathering: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """True while its caller was asked and has not come back."""
+        return self._exchange is None
+
+    def purpose(self) -> Purpose:
+        """Return what a request has to be for to go on with this call."""
+        return purpose(self.caller, self._server, self._posted)
+
+    def sent(self, sent: Sent) -> None:
+        """Take note of the call on the child, and of what its caller waits on."""
+        self._sent, self._exchange = sent, sent.exchange
+
+    def declares(self, request: ChildRequest) -> bool:
+        """Return whether its caller declared that it can be asked this."""
+        known = request.method in CAPABILITIES
+        return known and is_declared(_capabilities(self._posted), request.method, request.params)
+
+    def ask(self, request: ChildRequest, call: Call | None) -> None:
+        """Have the caller asked by the next answer that it gets."""
+        self._numbered += 1
+        key = str(self._numbered)
+        self._asked[key] = request
+        request.on_withdrawn = partial(self._withdrawn, key)
+        self._gather()
+
+    def hear(self, notice: Notice, call: Call | None) -> None:
+        """Take a log message: nobody asked for any."""
+
+    async def go_on(
+        self, visit: Visit, posted: Posted, responses: Mapping[str, msgspec.Raw]
+    ) -> None:
+        """Hand the child its answers, and answer the request that brought them."""
+        assert self._sent is not None
+        self._posted = posted
+        call, child = self._sent.call, self._sent.exchange.child
+        asked = Asked(posted.id, posted.method, posted.era, visit.slot.spec.call_timeout_s)
+        exchange = Exchange(asked, child, visit.send)
+        call.on_progress = exchange.on_progress
+        call.progress_token = (posted.fields.meta or {}).get("progressToken")
+        self.sent(Sent(self._sent.link, call, exchange))
+        self._hand_over(responses)
+        await exchange.run(call, visit.receive, cancel_on_disconnect=True)
+
+    def ended(self) -> None:
+        """Let the caller be asked no more: it has its answer, or is gone, or was asked already."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+        if self._exchange is not None:
+            self._exchange = None
+            self._refuse("The call in which this was asked has ended.")
+
+    def give_up(self) -> None:
+        """Cancel the call: its caller does not come back."""
+        assert self._sent is not None
+        self._sent.link.cancel(self._sent.call, GIVEN_UP)
+        self._refuse("The client did not come back with an answer.")
+
+    def _hand_over(self, responses: Mapping[str, msgspec.Raw]) -> None:
+        """Answer the child; what is not answered is asked again."""
+        for key, response in responses.items():
+            request = self._asked.pop(key, None)
+            if request is not None:
+                request.answer(response)
+        if self._asked:
+            self._gather()
+
+    def _gather(self) -> None:
+        if self._gathering is None and self._exchange is not None:
+            loop = asyncio.get_running_loop()
+            self._gathering = loop.call_later(GATHER_S, self._park)
+
+    def _park(self) -> None:
+        self._gathering = None
+        exchange, sent = self._exchange, self._sent
+        if exchange is None or sent is None or not self._asked or sent.call.future.done():
+            return
+        try:
+            state = self._parked.put(self.purpose(), self)
+        except Full:
+            self._refuse("Too many calls wait for their callers; try again later.")
+            return
+        sent.call.future.add_done_callback(_observed)
+        self._exchange = None
+        questions = {k: InputRequest(r.method, r.params) for k, r in self._asked.items()}
+        exchange.answer_early(input_required_result(questions, state))
+
+    def _refuse(self, why: str) -> None:
+        for request in tuple(self._asked.values()):
+            request.refuse(why)
+        self._asked.clear()
+
+    def _withdrawn(self, key: str, why: str) -> None:
+        self._asked.pop(key, None)
+
+
+def _capabilities(posted: Posted) -> dict[str, Any]:
+    raw = (posted.fields.meta or {}).get(CAPABILITIES_KEY)
+    declared: object = None if raw is None else decode(raw)
+    return cast(dict[str, Any], declared) if isinstance(declared, dict) else {}
+
+
+def read_responses(posted: Posted) -> dict[str, msgspec.Raw]:
+    """Return what a caller answers.
+
+    Raises:
+        Refusal: it has another shape.
+    """
+    raw = parse_object(posted.envelope.params).get("inputResponses")
+    if raw is not None and not bytes(raw).startswith(b"{"):
+        raise Refusal(INVALID_PARAMS, "The member inputResponses must be an object.")
+    return parse_object(raw)
+
+
+def _observed(future: asyncio.Future[Answer]) -> None:
+    """Look at an outcome that its caller may never fetch, so that it is not reported as lost."""
+    if not future.cancelled():
+        future.exception()
