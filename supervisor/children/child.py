@@ -187,6 +187,7 @@ class Child:
         """End the process and everything it started in its group."""
         self.wanted_exit = True
         self._stop_reason = reason
+        self.link.ending = self._died(reason)
         if self._process is not None:
             await self._process.stop()
 

@@ -32,6 +32,7 @@ from supervisor.metering.latency import Latencies
 
 SUBSCRIPTION_KEY = "io.modelcontextprotocol/subscriptionId"
 """In `_meta` of what comes on a stream: the id of the request that opened it."""
+CONNECTION_CLOSED = b"-32000"
 ASK_NOTHING = frozenset(
     {
         "initialize",
@@ -136,6 +137,8 @@ class Link:
     """Where the durations of answered tool calls are counted."""
     idle_since: float = field(default_factory=time.monotonic)
     """When the last call in flight ended, on the monotonic clock."""
+    ending: Exception | None = None
+    """Why the child was told to end; what its calls fail with that it closes on the way."""
     resident: Owner | None = None
     """Whose alone the child is; None: it serves whoever calls."""
     _pending: dict[int, Call] = field(default_factory=dict[int, Call])
@@ -268,7 +271,12 @@ class Link:
         call = self._forget(call_id)
         if call is None or (envelope.result is None and envelope.error is None):
             self._junk(line)
-        elif not call.future.done():
+        elif call.future.done():
+            return
+        elif self.ending is not None and _says_closed(envelope.error):
+            self.counters.errors += 1
+            call.future.set_exception(self.ending)
+        else:
             self.counters.answered += 1
             if envelope.error is not None:
                 self.counters.errors += 1
@@ -366,6 +374,11 @@ class Link:
         self.counters.junk_lines += 1
         if not self.junk_sample:
             self.junk_sample = line[:200].decode("utf-8", "replace")
+
+
+def _says_closed(error: msgspec.Raw | None) -> bool:
+    """Return whether an error is what the SDKs' servers answer with once their input has ended."""
+    return bytes(parse_object(error).get("code", b"")) == CONNECTION_CLOSED
 
 
 def _stream(params: msgspec.Raw | None) -> msgspec.Raw | None:

@@ -47,6 +47,18 @@ async def test_answers_go_to_their_own_callers_in_any_order() -> None:
     assert (pipe.link.in_flight, pipe.link.counters.errors) == (0, 1)
 
 
+async def test_calls_that_a_child_closes_when_it_is_told_to_end_fail_with_the_reason() -> None:
+    """Ours: "Connection closed" is what the SDKs' servers say; the caller wants to know why."""
+    pipe = Pipe()
+    closed, refused = call(pipe, {}), call(pipe, {})
+    pipe.link.ending = ChildDied("s", "stopped on request", ())
+    pipe.say(id=closed.id, error={"code": -32000, "message": "Connection closed"})
+    pipe.say(id=refused.id, error={"code": -32602, "message": "no"})
+    with pytest.raises(ChildDied, match="stopped on request"):
+        await closed.future
+    assert (await refused.future).error is not None
+
+
 async def test_equal_progress_tokens_of_two_callers_do_not_meet() -> None:
     """Research A.3.1: on stdio progress has no other routing key."""
     pipe = Pipe()
