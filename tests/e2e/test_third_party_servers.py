@@ -17,13 +17,14 @@ from anyio import to_thread
 from httpx2 import AsyncClient
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import ImageContent, TextContent
+from mcp_types import ElicitResult, ImageContent, TextContent
 
 from gateway.local import LiveGateway
 from tests.cli.gateways import Place, make_place
 from tests.e2e.conftest import READY_S, wait_ready
 from tests.e2e.conftest import client as fastmcp_client
 from tests.e2e.third_party import (
+    ANSWER,
     STEPS,
     Errand,
     Outside,
@@ -46,6 +47,11 @@ AT_ONCE = 2
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
+async def answer(context: object, params: object) -> ElicitResult:
+    """Answer what a server asks its user."""
+    return ElicitResult(action="accept", content=dict(ANSWER))
+
+
 @dataclass(frozen=True, slots=True)
 class Street:
     """A gateway with all seven servers, and what they are asked."""
@@ -65,11 +71,11 @@ class Street:
 
     @asynccontextmanager
     async def client(self, server: str, mode: str) -> AsyncGenerator[Client]:
-        """Connect the official Python client in one era."""
+        """Connect the official Python client in one era, with a user who answers questions."""
         headers = {"Authorization": f"Bearer {self.live.token}"}
         async with AsyncClient(headers=headers, timeout=READY_S, trust_env=False) as http:
             transport = streamable_http_client(self.url(server), http_client=http)
-            async with Client(transport, mode=mode) as session:
+            async with Client(transport, mode=mode, elicitation_callback=answer) as session:
                 yield session
 
 
@@ -106,7 +112,7 @@ async def test_the_official_python_client_lists_and_calls(
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_official_python_client_reads_is_prompted_and_hears_progress(
+async def test_the_official_python_client_reads_is_prompted_and_asked_and_hears_progress(
     street: Street, mode: str
 ) -> None:
     """Issue: all of MCP, whatever the era of caller and child."""
@@ -119,8 +125,11 @@ async def test_the_official_python_client_reads_is_prompted_and_hears_progress(
         resources = (await session.list_resources()).resources
         assert (await session.read_resource(resources[0].uri)).contents
         assert (await session.get_prompt("simple-prompt")).messages
-        slow = street.errands["everything"].slow
+        errand = street.errands["everything"]
+        slow, asking = errand.slow, errand.asking
         assert slow is not None
+        assert asking is not None
+        assert ANSWER["name"] in text_of((await session.call_tool(asking)).content)
         await session.call_tool(slow["tool"], slow["arguments"], progress_callback=hear)
     assert heard == list(range(1, STEPS + 1))
 
@@ -149,6 +158,7 @@ def test_the_official_typescript_client_can_use_them_all_at_once(
         assert not errand.resources or seen[name]["read"]
         assert errand.prompt is None or errand.prompt["name"] in seen[name]["prompts"]
         assert errand.prompt is None or seen[name]["prompt"]
+        assert errand.asking is None or ANSWER["name"] in seen[name]["asked"]
         assert seen[name]["progress"] == (list(range(1, STEPS + 1)) if errand.slow else [])
 
 

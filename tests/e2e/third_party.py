@@ -24,6 +24,7 @@ BROWSER_PROFILE = {
     "shared_memory_mb": 64,
 }
 STEPS = 3
+ANSWER = {"name": "Ada Lovelace"}
 _NUMBERS = count(1)
 """An entity that exists already is not made again."""
 
@@ -40,6 +41,10 @@ class Errand:
     prompt: Mapping[str, Any] | None = None
     slow: Mapping[str, Any] | None = None
     """A call that reports its progress in STEPS steps."""
+    asking: str | None = None
+    """A tool that asks its user for something."""
+    given: Mapping[str, Any] | None = None
+    """What the user answers."""
 
     def at(self, url: str) -> dict[str, Any]:
         """Return it as client.mjs reads it."""
@@ -136,6 +141,8 @@ def errands(place: Place, outside: Outside) -> dict[str, Errand]:
             resources=True,
             prompt={"name": "simple-prompt"},
             slow={"tool": "trigger-long-running-operation", "arguments": operation},
+            asking="trigger-elicitation-request",
+            given=ANSWER,
         ),
         "filesystem": Errand("write_file", {"path": note, "content": "kept"}, "Successfully wrote"),
         "memory": Errand("create_entities", {"entities": [entity]}, "relay", resources=True),

@@ -1,23 +1,31 @@
 // Drives servers with the official TypeScript client, all at once, and prints what it saw.
 // Usage: node client.mjs MODULES < request, where MODULES is the folder that holds node_modules.
 // Request: {"client": "auto" | "legacy" | "v1", "token", "visits": {NAME: {"url", "tool",
-// "arguments", "resources", "prompt", "slow"}}}; the last three may be absent.
+// "arguments", "resources", "prompt", "slow", "asking", "given"}}}; all after "arguments" may be absent.
+// "asking" is a tool that asks its user for something; the user answers with "given".
 import { createRequire } from "node:module";
 import { text } from "node:stream/consumers";
 
 const require = createRequire(process.argv[2] + "/");
 const asked = JSON.parse(await text(process.stdin));
 
-function connectable(url) {
+function connectable(url, given) {
   const options = { requestInit: { headers: { Authorization: `Bearer ${asked.token}` } } };
   const identity = { name: "third-party-client", version: "1" };
+  const capabilities = { elicitation: { form: {} } };
+  const answer = () => ({ action: "accept", content: given });
   if (asked.client === "v1") {
     const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
     const http = require("@modelcontextprotocol/sdk/client/streamableHttp.js");
-    return [new Client(identity), new http.StreamableHTTPClientTransport(new URL(url), options)];
+    const { ElicitRequestSchema } = require("@modelcontextprotocol/sdk/types.js");
+    const client = new Client(identity, { capabilities });
+    client.setRequestHandler(ElicitRequestSchema, answer);
+    return [client, new http.StreamableHTTPClientTransport(new URL(url), options)];
   }
   const { Client, StreamableHTTPClientTransport } = require("@modelcontextprotocol/client");
-  const client = new Client(identity, { versionNegotiation: { mode: asked.client } });
+  const versionNegotiation = { mode: asked.client };
+  const client = new Client(identity, { capabilities, versionNegotiation });
+  client.setRequestHandler("elicitation/create", answer);
   return [client, new StreamableHTTPClientTransport(new URL(url), options)];
 }
 
@@ -28,13 +36,17 @@ function call(client, name, args, options) {
     : client.callTool(request, options);
 }
 
-async function visit({ url, tool, arguments: args, resources, prompt, slow }) {
-  const [client, transport] = connectable(url);
+function texts(result) {
+  return result.content.map((block) => block.text ?? "").join("");
+}
+
+async function visit({ url, tool, arguments: args, resources, prompt, slow, asking, given }) {
+  const [client, transport] = connectable(url, given);
   await client.connect(transport);
   // The first generation keeps the version in its transport, the second in the client.
   const version = transport.protocolVersion ?? client.getNegotiatedProtocolVersion();
   const tools = (await client.listTools()).tools.map((each) => each.name);
-  const called = (await call(client, tool, args)).content.map((block) => block.text ?? "").join("");
+  const called = texts(await call(client, tool, args));
   const seen = { version, tools, called, progress: [] };
   if (resources) {
     const [first] = (await client.listResources()).resources;
@@ -47,6 +59,9 @@ async function visit({ url, tool, arguments: args, resources, prompt, slow }) {
   if (slow) {
     const onprogress = ({ progress }) => seen.progress.push(progress);
     await call(client, slow.tool, slow.arguments, { onprogress });
+  }
+  if (asking) {
+    seen.asked = texts(await call(client, asking, {}));
   }
   await client.close();
   return seen;
