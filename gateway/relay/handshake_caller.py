@@ -5,6 +5,7 @@ Source: MCP 2025-11-25, basic/transports, Streamable HTTP.
 
 import asyncio
 
+from gateway.relay.continuation import Continuation
 from gateway.relay.exchange import Sent
 from gateway.relay.http import Headers, Receive, Send, send_body, start_stream
 from gateway.relay.refusal import INVALID_REQUEST, METHOD_NOT_FOUND, Refusal
@@ -12,7 +13,7 @@ from gateway.relay.request import Posted
 from gateway.relay.sessions import STREAM_QUEUE, Session, Sessions
 from gateway.relay.streams import pump, until_gone
 from gateway.relay.visit import Visit
-from supervisor.children.era import is_of_other_era, read_capabilities
+from supervisor.children.era import CAPABILITIES_KEY, is_of_other_era, read_capabilities
 from supervisor.children.link import Notice
 from supervisor.children.wire import notification_line, result_message
 from supervisor.spec import Era
@@ -136,10 +137,18 @@ async def relay(visit: Visit, posted: Posted, session: Session) -> None:
     def note(now: Sent) -> None:
         nonlocal sent
         sent = session.calls[posted.id] = now
+        if now.exchange.child.handshake.era is Era.MODERN:
+            Continuation(session, now)
 
     try:
         # In the handshake era a closed connection is no cancellation.
-        await visit.relay(posted, cancel_on_disconnect=False, owner=session, on_sent=note)
+        await visit.relay(
+            posted,
+            cancel_on_disconnect=False,
+            owner=session,
+            envelope={CAPABILITIES_KEY: session.capabilities},
+            on_sent=note,
+        )
     finally:
         # Another request with the same id may have taken its place.
         if sent is not None and session.calls.get(posted.id) is sent:

@@ -1,6 +1,6 @@
 """One HTTP request to a server's endpoint, and what both eras do with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -49,11 +49,13 @@ class Visit:
         *,
         cancel_on_disconnect: bool,
         owner: Owner | None = None,
+        envelope: Mapping[str, object] | None = None,
         on_sent: Callable[[Sent], None] | None = None,
     ) -> None:
         """Have the server's child answer a request; `on_sent` is told when it was sent.
 
-        `owner` is whom the child may ask something meanwhile.
+        `owner` is whom the child may ask something meanwhile; `envelope` is what a modern child is
+        told of a handshake caller, in `_meta`.
 
         Raises:
             SupervisorError: it was not sent, and why.
@@ -62,7 +64,7 @@ class Visit:
 
         def ask(child: Child) -> tuple[Exchange, Call]:
             exchange = Exchange(asked, child, self.send)
-            params = _in_era(child.handshake.era, posted)
+            params = _in_era(child.handshake.era, posted, envelope or {})
             call = child.call(posted.method, params, on_progress=exchange.on_progress, owner=owner)
             if on_sent is not None:
                 on_sent(Sent(child.link, call, exchange))
@@ -85,9 +87,11 @@ async def refuse(send: Send, posted: Posted, refusal: Refusal) -> None:
         await send_body(send, refusal.status, message)
 
 
-def _in_era(era: Era, posted: Posted) -> bytes | msgspec.Raw | None:
+def _in_era(era: Era, posted: Posted, envelope: Mapping[str, object]) -> bytes | msgspec.Raw | None:
     """Return the params as a child of this era reads them."""
     params = posted.envelope.params
     if posted.era is era:
         return params
-    return to_modern_params(params) if era is Era.MODERN else to_handshake_params(params)
+    if era is Era.MODERN:
+        return to_modern_params(params, envelope)
+    return to_handshake_params(params)

@@ -25,6 +25,13 @@ CAPABILITIES_KEY = PREFIX + "clientCapabilities"
 LOG_LEVEL_KEY = PREFIX + "logLevel"
 CLIENT_INFO = {"name": "claude-runner", "version": "1"}
 
+NOBODYS_ENVELOPE: Mapping[str, object] = {
+    VERSION_KEY: MODERN_VERSION,
+    CAPABILITIES_KEY: {},
+    PREFIX + "clientInfo": CLIENT_INFO,
+}
+"""What a request to a modern child says of its caller when nothing is known of one."""
+
 LISTS = ("tools", "prompts", "resources")
 _CACHEABLE = frozenset(
     {
@@ -161,14 +168,13 @@ def read_discover(result: msgspec.Raw) -> Handshake:
     )
 
 
-def to_modern_params(params: bytes | msgspec.Raw | None) -> bytes:
+def to_modern_params(
+    params: bytes | msgspec.Raw | None, envelope: Mapping[str, object] = NOBODYS_ENVELOPE
+) -> bytes:
     """Return a handshake caller's params with the envelope that a modern child requires."""
     members = cast(dict[str, object], parse_object(params))
     meta = cast(dict[str, object], parse_object(cast(msgspec.Raw | None, members.get("_meta"))))
-    meta.setdefault(VERSION_KEY, MODERN_VERSION)
-    meta.setdefault(PREFIX + "clientCapabilities", {})
-    meta.setdefault(PREFIX + "clientInfo", CLIENT_INFO)
-    members["_meta"] = meta
+    members["_meta"] = {**NOBODYS_ENVELOPE, **envelope, **meta}
     return encode(members)
 
 

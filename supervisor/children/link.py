@@ -59,6 +59,9 @@ class Answer:
     error: msgspec.Raw | None = None
 
 
+_NOTHING = Answer()
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A notification, params undecoded."""
@@ -111,6 +114,8 @@ class Call:
     """None: nobody who could be asked anything."""
     on_notice: Callable[[Notice], None] | None = None
     """Told what comes on the stream that the call stands for."""
+    on_answer: Callable[[Answer], Answer | None] | None = None
+    """Looks at the answer first: returns one for whoever waits, or None when the call goes on."""
     sent_at: float = field(default_factory=time.monotonic)
 
 
@@ -215,6 +220,19 @@ class Link:
         self.write(request_line(call.id, method, sent))
         return call
 
+    def go_on(self, call: Call, params: bytes | msgspec.Raw | None) -> None:
+        """Send a call in flight once more, under another id, as its answer asked for.
+
+        Nothing happens when it has ended. Raises OSError when the child takes no input.
+        """
+        if self._pending.pop(call.id, None) is None:
+            return
+        self._last_id += 1
+        call.id, call.sent_at = self._last_id, time.monotonic()
+        _, call.params = with_own_token(params, call.id)
+        self._pending[call.id] = call
+        self.write(request_line(call.id, call.method, call.params))
+
     def notify(self, method: str, params: bytes | msgspec.Raw | None) -> None:
         """Send a notification; dropped when the link is closed."""
         if self._closed is None:
@@ -268,21 +286,31 @@ class Link:
             if not standing.future.done():
                 standing.future.set_result(Answer(envelope.result, envelope.error))
             return
-        call = self._forget(call_id)
-        if call is None or (envelope.result is None and envelope.error is None):
+        call, answer = self._pending.get(call_id), Answer(envelope.result, envelope.error)
+        if call is None or answer == _NOTHING:
+            self._forget(call_id)
             self._junk(line)
-        elif call.future.done():
             return
-        elif self.ending is not None and _says_closed(envelope.error):
+        if self.ending is not None and _says_closed(answer.error):
+            self._forget(call_id)
             self.counters.errors += 1
-            call.future.set_exception(self.ending)
-        else:
-            self.counters.answered += 1
-            if envelope.error is not None:
-                self.counters.errors += 1
-            if self.latencies is not None and call.method == "tools/call":
-                self.latencies.record(time.monotonic() - call.sent_at)
-            call.future.set_result(Answer(envelope.result, envelope.error))
+            if not call.future.done():
+                call.future.set_exception(self.ending)
+            return
+        looked_at = answer if call.on_answer is None else call.on_answer(answer)
+        if looked_at is not None:
+            self.settle(call, looked_at)
+
+    def settle(self, call: Call, answer: Answer) -> None:
+        """End a call in flight with this answer; nothing happens when it has ended already."""
+        if self._forget(call.id) is None or call.future.done():
+            return
+        self.counters.answered += 1
+        if answer.error is not None:
+            self.counters.errors += 1
+        if self.latencies is not None and call.method == "tools/call":
+            self.latencies.record(time.monotonic() - call.sent_at)
+        call.future.set_result(answer)
 
     def _forget(self, call_id: int) -> Call | None:
         call = self._pending.pop(call_id, None)

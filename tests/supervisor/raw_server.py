@@ -34,6 +34,7 @@ TOOLS = [
         "spawn",
         "notify",
         "followed",
+        "inquire",
         "ask",
         "eat",
         "fill",
@@ -120,6 +121,14 @@ def tell(request, arguments, meta):
     os.write(held, arguments["word"].encode() + b"\n")
     os.close(held)
     return text(arguments["word"]) if wait(request, arguments, meta) else None
+
+
+def inquire(params, asked, rounds=1):
+    number = int(params.get("requestState", "0"))
+    if number < rounds:
+        wanted = {"resultType": "input_required", "requestState": str(number + 1)}
+        return {**wanted, "inputRequests": asked} if asked else wanted
+    return text(json.dumps([params.get("inputResponses"), params["_meta"]]))
 
 
 def environment():
@@ -212,6 +221,8 @@ def call(request):
             return tell(request, arguments, meta)
         case "version":
             return text(VERSION)
+        case "inquire":
+            return inquire(params, **arguments)
         case name:
             return SIMPLE[name](**arguments)
 
@@ -250,7 +261,7 @@ def answer(request):
     if result is None:
         return None
     if "modern" in BEHAVIOURS:
-        result |= {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+        result = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private", **result}
     return send({"id": request["id"], "result": result})
 
 
