@@ -3,15 +3,22 @@
 The router lets nobody in who does not hold the token of `gateway.json`.
 """
 
-from typing import Any, cast
+from typing import Any
 
+import msgspec
 from quart import Quart, request
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from gateway.auth.guard import Guard
-from gateway.auth.machine_tokens import InvalidToken, make_token, no_such_token, view_token
+from gateway.auth.machine_tokens import (
+    InvalidToken,
+    make_wished_token,
+    no_such_token,
+    view_token,
+)
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
+from gateway.domain.token import TokenWish
 from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
 from gateway.store import Store
@@ -73,9 +80,11 @@ class LocalRoutes:
     async def create_token(self) -> tuple[Answer, int]:
         """A new token; its value is in this answer and nowhere else."""
         asked: object = await request.get_json()
-        name, scope = _text(asked, "name"), _text(asked, "scope")
         try:
-            made = await make_token(self._store.tokens, name=name, scope=scope)
+            wish = msgspec.convert(asked, TokenWish)
+            made = await make_wished_token(self._store.tokens, wish)
+        except msgspec.ValidationError as error:
+            raise BadRequest(f"The body describes no token: {error}.") from error
         except InvalidToken as error:
             raise BadRequest(str(error)) from error
         return {**view_token(made.token), "token": made.value}, 201
@@ -129,13 +138,6 @@ def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:
         "p95_ms": metrics.latency.p95_ms,
         "tools": [str(tool.get("name")) for tool in seen.tools],
     }
-
-
-def _text(asked: object, key: str) -> str:
-    value = cast("Answer", asked).get(key) if isinstance(asked, dict) else None
-    if not isinstance(value, str):
-        raise BadRequest(f"The body must be a JSON object with the text {key!r}.")
-    return value
 
 
 async def _error(error: HTTPException) -> tuple[Answer, int]:

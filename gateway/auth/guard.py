@@ -72,7 +72,7 @@ class Guard:
             token = await self._store.tokens.by_hash(hashed, self._now_ms())
             if token is None:
                 return None
-            known = _Known(token, Caller(CallerKind.TOKEN, token.id, token.scopes))
+            known = _Known(token, Caller(CallerKind.TOKEN, token.id, token.scopes, token.view))
             # Goes nowhere if a token was revoked meanwhile: it may have been this one.
             asked_in[hashed] = known
         expires_at = known.token.expires_at

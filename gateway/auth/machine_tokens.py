@@ -7,7 +7,8 @@ from gateway.auth.guard import new_token
 from gateway.auth.run_tokens import token_hash
 from gateway.domain.clock import utc_ms
 from gateway.domain.ids import new_id
-from gateway.domain.token import Scope, Token
+from gateway.domain.token import Scope, Token, TokenWish
+from gateway.domain.view import InvalidView, View, read_view
 from gateway.store import TokenTable
 
 MAX_NAME_CHARACTERS = 100
@@ -25,7 +26,9 @@ class MadeToken:
     value: str = field(repr=False)
 
 
-async def make_token(tokens: TokenTable, *, name: str, scope: str) -> MadeToken:
+async def make_token(
+    tokens: TokenTable, *, name: str, scope: str, view: View | None = None
+) -> MadeToken:
     """Store a new token that does not expire, and return it. Raises InvalidToken."""
     if not name.isprintable() or not 0 < len(name.strip()) <= MAX_NAME_CHARACTERS:
         raise InvalidToken(
@@ -33,10 +36,23 @@ async def make_token(tokens: TokenTable, *, name: str, scope: str) -> MadeToken:
         )
     if scope not in set(Scope):
         raise InvalidToken(f"{scope!r} is no scope; scopes are {', '.join(Scope)}.")
+    if view is not None and scope == Scope.ADMIN:
+        raise InvalidToken("A token for named servers or tools has scope run or read, not admin.")
     value = new_token()
-    token = Token(new_id("tok"), name.strip(), frozenset({Scope(scope)}), created_at=utc_ms())
+    token = Token(
+        new_id("tok"), name.strip(), frozenset({Scope(scope)}), created_at=utc_ms(), view=view
+    )
     await tokens.add(token, token_hash(value))
     return MadeToken(token, value)
+
+
+async def make_wished_token(tokens: TokenTable, wish: TokenWish) -> MadeToken:
+    """Store a new token as somebody asked for it. Raises InvalidToken."""
+    try:
+        view = read_view(wish.servers, wish.tools, wish.renames)
+    except InvalidView as error:
+        raise InvalidToken(str(error)) from error
+    return await make_token(tokens, name=wish.name, scope=wish.scope, view=view)
 
 
 def no_such_token(token_id: str) -> str:
@@ -54,4 +70,6 @@ def view_token(token: Token) -> dict[str, Any]:
         "expires_at": token.expires_at,
         "last_used_at": token.last_used_at,
         "revoked_at": token.revoked_at,
+        "shows": None if token.view is None else sorted(token.view.tools),
+        "names": {} if token.view is None else dict(token.view.names),
     }

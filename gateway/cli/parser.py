@@ -71,9 +71,16 @@ def _add_token(add_parser: AddParser) -> None:
     create = _add(actions, "create", "make a token and print it, this once", "token_create")
     create.add_argument("--name", required=True, help="what it is for")
     create.add_argument("--scope", required=True, choices=SCOPES)
+    _add_several(create, "--server", "NAME", "show only what is named; '*' is every server")
+    _add_several(create, "--tool", "mcp__SERVER__TOOL", "show this tool")
+    _add_several(create, "--rename", "mcp__SERVER__TOOL=NAME", "name of a shown tool at /mcp/all")
     _add(actions, "list", "list tokens, never their values", "token_list")
     revoke = _add(actions, "revoke", "end a token at once", "token_revoke")
     revoke.add_argument("id", metavar="ID")
+
+
+def _add_several(parser: ArgumentParser, option: str, metavar: str, text: str) -> None:
+    parser.add_argument(option, metavar=metavar, action="append", default=[], help=text)
 
 
 def _add(add_parser: AddParser, name: str, text: str, module: str) -> ArgumentParser:

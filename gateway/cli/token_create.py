@@ -2,11 +2,26 @@
 
 from argparse import Namespace
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, Failure
 from gateway.cli.tokens import open_desk
+from gateway.domain.token import TokenWish
 
 
 def run(args: Namespace) -> int:
     """Print the token and nothing else."""
-    print(open_desk(args).create(args.name, args.scope))
+    wish = TokenWish(
+        args.name,
+        args.scope,
+        tuple(args.server),
+        tuple(args.tool),
+        tuple(map(_rename, args.rename)),
+    )
+    print(open_desk(args).create(wish))
     return Exit.OK
+
+
+def _rename(text: str) -> tuple[str, str]:
+    full, equals, own = text.partition("=")
+    if not equals:
+        raise Failure(Exit.WRONG_USE, f"--rename {text!r} is not like mcp__server__tool=name.")
+    return full, own

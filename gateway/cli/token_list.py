@@ -7,7 +7,9 @@ from gateway.cli.exits import Exit
 from gateway.cli.table import format_table
 from gateway.cli.tokens import open_desk
 
-HEADINGS = ("ID", "NAME", "SCOPES", "CREATED", "LAST USED", "REVOKED")
+HEADINGS = ("ID", "NAME", "SCOPES", "SHOWS", "CREATED", "LAST USED", "REVOKED")
+SHOWN = 3
+"""Servers and tools of a token, in a table."""
 
 
 def run(args: Namespace) -> int:
@@ -17,6 +19,7 @@ def run(args: Namespace) -> int:
             token["id"],
             token["name"],
             " ".join(token["scopes"]),
+            _shows(token["shows"]),
             _instant(token["created_at"]),
             _instant(token["last_used_at"]),
             _instant(token["revoked_at"]),
@@ -25,6 +28,13 @@ def run(args: Namespace) -> int:
     ]
     print(format_table(HEADINGS, rows) if rows else "No tokens.")
     return Exit.OK
+
+
+def _shows(tools: list[str] | None) -> str:
+    if tools is None:
+        return "everything"
+    more = f" and {len(tools) - SHOWN} more" if len(tools) > SHOWN else ""
+    return " ".join(tools[:SHOWN]) + more
 
 
 def _instant(ms: int | None) -> str:

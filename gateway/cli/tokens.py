@@ -2,18 +2,20 @@
 
 import importlib
 from argparse import Namespace
+from dataclasses import asdict
 from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 from gateway.cli.client import request_local
 from gateway.cli.home import read_settings
+from gateway.domain.token import TokenWish
 from gateway.local import LiveGateway, find_live
 
 
 class TokenDesk(Protocol):
     """Makes, lists and ends tokens. Raises Refused or Failure."""
 
-    def create(self, name: str, scope: str) -> str:
+    def create(self, wish: TokenWish) -> str:
         """Return the value of a new token."""
         ...
 
@@ -43,9 +45,9 @@ class LiveDesk:
     def __init__(self, live: LiveGateway) -> None:
         self._live = live
 
-    def create(self, name: str, scope: str) -> str:
+    def create(self, wish: TokenWish) -> str:
         """Return the value of a new token."""
-        made = request_local(self._live, "POST", "tokens", {"name": name, "scope": scope})
+        made = request_local(self._live, "POST", "tokens", asdict(wish))
         return str(made["token"])
 
     def all(self) -> list[dict[str, Any]]:

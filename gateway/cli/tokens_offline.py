@@ -4,9 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from gateway.auth.machine_tokens import InvalidToken, make_token, no_such_token, view_token
+from gateway.auth.machine_tokens import (
+    InvalidToken,
+    make_wished_token,
+    no_such_token,
+    view_token,
+)
 from gateway.cli.exits import Exit, Failure
 from gateway.domain.clock import utc_ms
+from gateway.domain.token import TokenWish
 from gateway.local import GatewayLock
 from gateway.settings import Settings
 from gateway.store import Store, StoreError, TokenTable
@@ -20,9 +26,9 @@ class StoreDesk:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def create(self, name: str, scope: str) -> str:
+    def create(self, wish: TokenWish) -> str:
         """Return the value of a new token."""
-        return self._run(lambda tokens: make_token(tokens, name=name, scope=scope)).value
+        return self._run(lambda tokens: make_wished_token(tokens, wish)).value
 
     def all(self) -> list[dict[str, Any]]:
         """Return every token without its value."""

@@ -111,7 +111,7 @@ class Searching:
     async def _search(self, arguments: Mapping[str, Any], view: View | None) -> dict[str, Any]:
         query, limit = _query(arguments), _limit(arguments)
         listed = [Listed(server, tools) for server, tools in self._catalogue.tool_sources()]
-        servers = None if view is None else view.servers
+        servers = None if view is None or view.has_every_server else view.servers
         found = await self._index.find(query, listed, within=servers)
         known = {
             (entry.server, entry.original): entry

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.domain.view import View
+
 
 class Scope(StrEnum):
     """What a token may do."""
@@ -26,3 +28,19 @@ class Token:
     expires_at: int | None = None
     last_used_at: int | None = None
     revoked_at: int | None = None
+    view: View | None = None
+    """The servers and tools that it was made for; None: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWish:
+    """What somebody asks a new token to be; nothing of it has been checked."""
+
+    name: str
+    scope: str
+    servers: tuple[str, ...] = ()
+    """It shows all of these."""
+    tools: tuple[str, ...] = ()
+    """It shows these too, ``mcp__server__tool``; nothing named at all: it shows everything."""
+    renames: tuple[tuple[str, str], ...] = ()
+    """Full names of tools, and what `/mcp/all` calls them instead."""

@@ -9,7 +9,7 @@ MAX_TOOLS = 1000
 MAX_NAME_CHARACTERS = 128
 """Of a tool's name (MCP 2025-11-25, server/tools, tool names)."""
 
-_TOOL = re.compile(r"mcp__(?P<server>[A-Za-z0-9-]+)__(?P<tool>.+)")
+_TOOL = re.compile(r"mcp__(?P<server>[A-Za-z0-9-]+|\*(?=__\*$))__(?P<tool>.+)", re.DOTALL)
 OWN_TOOLS = frozenset({"search_tools", "describe_tool", "call_tool"})
 """Names that the combined endpoint gives to tools of its own."""
 
@@ -25,7 +25,7 @@ class View:
     """The tools that a caller may see and call; everything else is not there for it."""
 
     tools: frozenset[str]
-    """``mcp__server__tool``, or ``mcp__server__*`` for all of a server."""
+    """``mcp__server__tool``; ``mcp__server__*`` for all of a server, ``mcp__*__*`` of every one."""
     names: tuple[tuple[str, str], ...] = ()
     """Full name and own name of each tool that the combined endpoint shows under another one."""
     servers: frozenset[str] = field(init=False, compare=False)
@@ -35,17 +35,19 @@ class View:
         found = (_TOOL.fullmatch(name) for name in self.tools)
         object.__setattr__(self, "servers", frozenset(match["server"] for match in found if match))
 
+    @property
+    def has_every_server(self) -> bool:
+        """True when no server and no tool of one is left out."""
+        return ALL in self.servers
+
     def may_use(self, server: str) -> bool:
         """True when it has anything of this server."""
-        return server in self.servers
+        return server in self.servers or self.has_every_server
 
     def may_call(self, server: str, tool: str) -> bool:
         """True when it has this tool."""
-        return f"mcp__{server}__{ALL}" in self.tools or f"mcp__{server}__{tool}" in self.tools
-
-    def has_all_of(self, server: str) -> bool:
-        """True when no tool of this server is left out."""
-        return f"mcp__{server}__{ALL}" in self.tools
+        names = {f"mcp__{server}__{ALL}", f"mcp__{server}__{tool}"}
+        return not names.isdisjoint(self.tools) or self.has_every_server
 
 
 def read_view(

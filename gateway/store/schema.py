@@ -24,11 +24,12 @@ from gateway.store.types import (
     Members,
     Names,
     Network,
+    Shown,
     VersionFiles,
     Words,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest revision; a database that has it opens without Alembic."""
 
 metadata = MetaData(
@@ -203,6 +204,7 @@ tokens = Table(
     Column("expires_at", INTEGER),
     Column("last_used_at", INTEGER),
     Column("revoked_at", INTEGER),
+    Column("view", Shown),
     Column("hash", Words, nullable=False, unique=True),
     sqlite_strict=True,
 )

@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from gateway.domain.network import NetworkAccess, RunNetwork
 from gateway.domain.server_version import VersionFile
+from gateway.domain.view import View
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -111,6 +112,24 @@ class Network(Json):
         if isinstance(found, str):
             return RunNetwork(NetworkAccess(found))
         return RunNetwork(NetworkAccess.HOSTS, tuple(found))
+
+
+class Shown(Json):
+    """What a token shows, kept as a JSON object of its tools and their own names; or nothing."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: View | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        kept = {"tools": sorted(value.tools), "names": dict(value.names)}
+        return super().process_bind_param(kept, dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> View | None:
+        kept = super().process_result_value(value, dialect)
+        if kept is None:
+            return None
+        return View(frozenset(kept["tools"]), tuple(sorted(kept["names"].items())))
 
 
 class VersionFiles(Json):

@@ -8,6 +8,7 @@ from gateway.domain.ids import new_id
 from gateway.domain.secret import DataKey, Sealed
 from gateway.domain.server_version import VersionFile, VersionResult
 from gateway.domain.token import Scope
+from gateway.domain.view import View
 from gateway.store import Store
 from tests.store import examples
 
@@ -64,7 +65,8 @@ async def test_a_deleted_webhook_leaves_its_runs(store: Store) -> None:
 
 async def test_a_token_is_valid_until_it_expires_or_is_revoked(store: Store) -> None:
     """Ours: by_hash gives only what may still be used."""
-    lasting = examples.token(scopes=frozenset(Scope))
+    view = View(frozenset({"mcp__a__*", "mcp__b__t"}), (("mcp__b__t", "mine"),))
+    lasting = examples.token(scopes=frozenset(Scope), view=view)
     expiring = examples.token(created_at=41, expires_at=1000)
     await store.tokens.add(lasting, "h1")
     await store.tokens.add(expiring, "h2")
