@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
+import anyio
+
 LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 CHUNK = 65536
 
@@ -19,18 +21,23 @@ async def add_bearer(url: str, token: str) -> AsyncGenerator[str]:
     target = urlsplit(url)
     header = f"\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answers, onward = await asyncio.open_connection(target.hostname, target.port)
-        copying = asyncio.ensure_future(_copy(answers, writer))
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            await _pass_requests(reader, onward, header)
-        onward.close()
-        await copying
-        writer.close()
+        async with anyio.create_task_group() as both:
+            both.start_soon(_copy, answers, writer)
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                await _pass_requests(reader, onward, header)
+            onward.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with anyio.create_task_group() as connections:
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connections.start_soon(carry, reader, writer)
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        async with server:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        connections.cancel_scope.cancel()
 
 
 async def _pass_requests(
@@ -50,5 +57,5 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(CHUNK):
             writer.write(data)
             await writer.drain()
-        # The server has ended the connection: so does the client's end of it.
-        writer.close()
+    # The server has ended the connection: so does the client's end of it.
+    writer.close()

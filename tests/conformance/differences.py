@@ -18,6 +18,8 @@ class Reason(Enum):
     """The specification forbids to bridge it."""
     CHOICE = "choice"
     """The specification leaves it to the server, and the relay chooses otherwise."""
+    STRICTER = "stricter"
+    """The relay meets a requirement that the server's library does not."""
     GAP = "gap"
     """Ours, not done."""
 

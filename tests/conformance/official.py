@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
@@ -12,6 +13,7 @@ from anyio import CapacityLimiter, to_thread
 from tests.toolchain import Toolchain
 
 RUN_S = 120.0
+SHOWN = 200
 _STARTED = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")
 
 Check = tuple[str, str]
@@ -27,31 +29,34 @@ class Official:
         self._command = (*toolchain.conformance, "server")
         self._folder = folder
         self._limiter = CapacityLimiter(at_once)
+        self._runs = count(1)
+        self.complaints: list[str] = []
+        """What it says of checks that did not succeed."""
 
-    async def run(self, url: str, revision: str, name: str) -> Results:
+    async def run(self, url: str, revision: str) -> Results:
         """Return what the whole requirement set of a revision finds at an address."""
-        return await self._run(url, name, "--requirements", revision)
+        return await self._run(url, "--requirements", revision)
 
-    async def run_again(self, url: str, revision: str, scenario: str, name: str) -> Results:
+    async def run_again(self, url: str, revision: str, scenario: str) -> Results:
         """Return what one scenario finds."""
-        chosen = ("--scenario", scenario, "--spec-version", revision)
-        return await self._run(url, f"{name}-{scenario}", *chosen)
+        return await self._run(url, "--scenario", scenario, "--spec-version", revision)
 
-    async def _run(self, url: str, name: str, *chosen: str) -> Results:
-        into = self._folder / name
+    async def _run(self, url: str, *chosen: str) -> Results:
+        into = self._folder / str(next(self._runs))
         command = [*self._command, "--url", url, *chosen, "-o", str(into)]
         run = partial(subprocess.run, command, capture_output=True, timeout=RUN_S, check=False)
         done = await to_thread.run_sync(run, limiter=self._limiter)
-        found = _read(into)
+        found = self._read(into, url)
         assert found, done.stdout + done.stderr
         return found
 
-
-def _read(folder: Path) -> Results:
-    found: dict[Check, tuple[str, ...]] = {}
-    for results in sorted(folder.glob("*/checks.json")):
-        scenario = _STARTED.sub("", results.parent.name).removeprefix("server-")
-        for check in json.loads(results.read_text("utf-8")):
-            key = (scenario, check["id"])
-            found[key] = (*found.get(key, ()), check["status"])
-    return found
+    def _read(self, folder: Path, url: str) -> Results:
+        found: dict[Check, tuple[str, ...]] = {}
+        for results in sorted(folder.glob("*/checks.json")):
+            scenario = _STARTED.sub("", results.parent.name).removeprefix("server-")
+            for check in json.loads(results.read_text("utf-8")):
+                key = (scenario, check["id"])
+                found[key] = (*found.get(key, ()), check["status"])
+                if "errorMessage" in check:
+                    self.complaints.append(f"{url}: {scenario}: {check['errorMessage'][:SHOWN]}")
+        return found
