@@ -18,10 +18,12 @@ from gateway.relay.refusal import INVALID_PARAMS, Refusal
 from gateway.relay.request import Posted
 from gateway.relay.visit import Visit
 from supervisor.children.asking import CAPABILITIES, ChildRequest, is_declared
-from supervisor.children.era import CAPABILITIES_KEY
+from supervisor.children.era import CAPABILITIES_KEY, LOG_LEVEL_KEY
 from supervisor.children.input_requests import InputRequest, input_required_result
 from supervisor.children.link import Answer, Call, Notice
-from supervisor.children.wire import decode, parse_object
+from supervisor.children.wire import decode, notification_line, parse_object
+from supervisor.slots.levels import LEVELS, at_least
+from supervisor.spec import Era
 
 GATHER_S = 0.01
 """A child that asks several things at once has written them by then; one answer holds them all."""
@@ -48,6 +50,13 @@ class ModernCall:
         """True while its caller was asked and has not come back."""
         return self._exchange is None
 
+    @property
+    def expects_log(self) -> bool:
+        """False on a modern child when its caller asked for no log: then there is none."""
+        if self._sent is None or self._sent.exchange.child.handshake.era is Era.HANDSHAKE:
+            return True
+        return log_level(self._posted) is not None
+
     def purpose(self) -> Purpose:
         """Return what a request has to be for to go on with this call."""
         return purpose(self.caller, self._server, self._posted)
@@ -70,7 +79,13 @@ class ModernCall:
         self._gather()
 
     def hear(self, notice: Notice, call: Call | None) -> None:
-        """Take a log message: nobody asked for any."""
+        """Pass on a log message, if its caller wants to read it."""
+        level = log_level(self._posted)
+        if level is None or self._exchange is None:
+            return
+        said = parse_object(notice.params).get("level")
+        if said is not None and at_least(decode(said), level):
+            self._exchange.push(notification_line(notice.method, notice.params).rstrip(b"\n"))
 
     async def go_on(
         self, visit: Visit, posted: Posted, responses: Mapping[str, msgspec.Raw]
@@ -143,6 +158,13 @@ def _capabilities(posted: Posted) -> dict[str, Any]:
     raw = (posted.fields.meta or {}).get(CAPABILITIES_KEY)
     declared: object = None if raw is None else decode(raw)
     return cast(dict[str, Any], declared) if isinstance(declared, dict) else {}
+
+
+def log_level(posted: Posted) -> str | None:
+    """Return from which level on the caller wants to read what is logged during its call."""
+    raw = (posted.fields.meta or {}).get(LOG_LEVEL_KEY)
+    level: object = None if raw is None else decode(raw)
+    return str(level) if level in LEVELS else None
 
 
 def read_responses(posted: Posted) -> dict[str, msgspec.Raw]:

@@ -3,14 +3,14 @@
 Source: MCP 2026-07-28, basic/transports, Streamable HTTP.
 """
 
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import anyio
 
 from gateway.relay.http import send_body
 from gateway.relay.listeners import Listeners, Wanted, read_wanted
-from gateway.relay.modern_call import ModernCall, read_responses
+from gateway.relay.modern_call import ModernCall, log_level, read_responses
 from gateway.relay.parameter_headers import ParameterHeaders
 from gateway.relay.parked import Parked, purpose
 from gateway.relay.refusal import INVALID_PARAMS, METHOD_NOT_FOUND, Refusal
@@ -67,10 +67,8 @@ class ModernCallers:
         state = _request_state(posted)
         if state is None or not await self._go_on(visit, posted, state):
             call = ModernCall(visit, posted, self._parked)
-            try:
+            with _served(visit, posted, call):
                 await visit.relay(posted, cancel_on_disconnect=True, owner=call, on_sent=call.sent)
-            finally:
-                call.ended()
 
     async def _go_on(self, visit: Visit, posted: Posted, state: str) -> bool:
         """Answer a request that goes on with a parked call; False: it goes on with the child's own.
@@ -87,10 +85,8 @@ class ModernCallers:
                 return False
             sentence = "Nothing waits under this requestState any more; begin the call anew."
             raise Refusal(INVALID_PARAMS, sentence)
-        try:
+        with _served(visit, posted, waiting):
             await waiting.go_on(visit, posted, responses)
-        finally:
-            waiting.ended()
         return True
 
     async def _listen(self, visit: Visit, posted: Posted) -> None:
@@ -104,6 +100,19 @@ class ModernCallers:
                 await listener.serve(visit.receive, visit.send)
         finally:
             self._listeners.close(listener)
+
+
+@contextmanager
+def _served(visit: Visit, posted: Posted, call: ModernCall) -> Generator[None]:
+    """Have the child log what the caller wants to read, until the request is answered."""
+    levels, level = visit.slot.levels, log_level(posted)
+    if level is not None:
+        levels.want(call, level)
+    try:
+        yield
+    finally:
+        levels.drop(call)
+        call.ended()
 
 
 def _request_state(posted: Posted) -> str | None:

@@ -50,6 +50,11 @@ class Session:
         """False: it may have other calls than the one in which it was asked something."""
         return False
 
+    @property
+    def expects_log(self) -> bool:
+        """True: what its level leaves out is left out when it is told."""
+        return True
+
     def post(self, message: bytes) -> bool:
         """Hand a message to the open stream; False when there is none that keeps up."""
         if self.stream is None or self.stream.full():

@@ -83,6 +83,11 @@ class Owner(Protocol):
         """True while its one call stands still, because it was asked and has not answered."""
         ...
 
+    @property
+    def expects_log(self) -> bool:
+        """False when nothing that the child logs now can be about its calls."""
+        ...
+
     def declares(self, request: ChildRequest) -> bool:
         """Return whether it declared that it can be asked this."""
         ...
@@ -330,7 +335,7 @@ class Link:
             self._streamed(stream, method, params)
         elif method == "notifications/message":
             notice = Notice(method, params)
-            owner, call = self._reason()
+            owner, call = self._sure(self._logging())
             if owner is None:
                 self.on_notice(notice)
             else:
@@ -370,7 +375,9 @@ class Link:
 
     def _reason(self) -> tuple[Owner | None, Call | None]:
         """Return on whose behalf the child acts now, and in which of its calls if that is sure."""
-        calls = self._reasons()
+        return self._sure(self._reasons())
+
+    def _sure(self, calls: list[Call]) -> tuple[Owner | None, Call | None]:
         owners = {call.owner for call in calls}
         if self.resident is not None:
             return self.resident, calls[0] if len(calls) == 1 else None
@@ -386,6 +393,9 @@ class Link:
             moving = [call for call in calls if call.owner is not None and not call.owner.waiting]
             return moving or calls
         return calls
+
+    def _logging(self) -> list[Call]:
+        return [c for c in self._reasons() if c.owner is None or c.owner.expects_log]
 
     def _why_nobody(self) -> str:
         calls = self._reasons()

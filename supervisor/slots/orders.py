@@ -5,6 +5,7 @@ import math
 import time
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 import anyio
 
@@ -93,7 +94,7 @@ class Orders:
             self._waiting.get_nowait().refuse(error)
 
 
-def observed(done: asyncio.Future[None]) -> None:
+def observed(done: asyncio.Future[Any]) -> None:
     """Read an outcome so that asyncio does not report it as never retrieved."""
     if done.done() and not done.cancelled():
         done.exception()

@@ -31,6 +31,7 @@ from supervisor.slots import tidings
 from supervisor.slots.births import Births
 from supervisor.slots.context import SlotContext
 from supervisor.slots.followed import Followed
+from supervisor.slots.levels import Levels
 from supervisor.slots.orders import Order, Orders, Want, observed
 from supervisor.slots.outlet import Outlet
 from supervisor.slots.planning import RestartPlan
@@ -60,6 +61,7 @@ class Slot:
         self.errors_before = 0
         self.outlet = Outlet(spec.name, context.outside, context.emit)
         self.followed = Followed(spec.name, self.child_for_call)
+        self.levels = Levels()
         self._context = context
         self._list = ToolList(spec.name, context)
         self._standing = Standing(spec.name, *_beginning(enabled), on_change=self._state_changed)
@@ -316,6 +318,7 @@ class Slot:
     def _adopt(self, child: Child) -> None:
         self._child = child
         self._list.adopt(child)
+        self.levels.adopt(child)
         assert self._group is not None
         self._group.start_soon(self.followed.adopt, child)
         self._orders.forget_plan()

@@ -35,6 +35,7 @@ TOOLS = [
         "notify",
         "followed",
         "inquire",
+        "log",
         "ask",
         "eat",
         "fill",
@@ -181,6 +182,11 @@ def followed():
     return text(json.dumps(sorted([*uris, *SUBSCRIBED])))
 
 
+def log(level):
+    send({"method": "notifications/message", "params": {"level": level, "data": "said"}})
+    return text("logged")
+
+
 def ask():
     send({"id": 1, "method": "sampling/createMessage", "params": {}})
     return text("asked")
@@ -204,6 +210,7 @@ SIMPLE = {
     "notify": notify,
     "followed": followed,
     "ask": ask,
+    "log": log,
     "die": die,
     "mute": mute,
 }
