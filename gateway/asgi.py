@@ -203,7 +203,7 @@ class Router:
 
     async def _authenticated(self, scope: Scope, send: Send) -> Caller | None:
         """Return the caller, or None after answering 401 (RFC 6750, section 3) or 503."""
-        authorization = Headers(scope).get(b"authorization")
+        authorization = Headers.of(scope).get(b"authorization")
         try:
             caller = await self._guard.caller(authorization)
         except StoreError as error:
@@ -220,7 +220,7 @@ class Router:
         return caller
 
     def _names_fit(self, scope: Scope) -> bool:
-        headers = Headers(scope)
+        headers = Headers.of(scope)
         host, origin = headers.get(b"host") or "", headers.get(b"origin")
         if not self._origins.answers_to(host):
             return False

@@ -22,8 +22,8 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 CLOSE_GRACE_S = 1
 """Calls have been drained before; this is for connections that are being closed."""
-KEEP_ALIVE_S = 5
-"""How long a connection may wait for its next request."""
+KEEP_ALIVE_S = 75
+"""For the next request of a connection; longer than clients keep one, or theirs meets its end."""
 
 
 async def serve_http(

@@ -46,7 +46,7 @@ class Guard:
     async def caller(self, authorization: str | None) -> Caller | None:
         """Return whose token an Authorization header carries, or None. Raises StoreError."""
         kind, _, token = (authorization or "").partition(" ")
-        if kind.lower() != "bearer" or not token:
+        if not token or kind.lower() != "bearer":
             return None
         hashed = token_hash(token.strip())
         if self._local_hash is not None and hashed == self._local_hash:

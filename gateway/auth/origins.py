@@ -2,9 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?")
+SEEN_AUTHORITIES = 256
+"""How many are remembered as they were read; callers choose them."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
@@ -46,6 +49,7 @@ def allowed_origins(bind_host: str, public_url: str | None) -> Origins:
     return Origins(frozenset(names), f"{public.scheme}://{public.netloc}")
 
 
+@lru_cache(maxsize=SEEN_AUTHORITIES)
 def _name(authority: str) -> str | None:
     match = _AUTHORITY.fullmatch(authority)
     return match["name"].strip("[]").lower() if match else None

@@ -102,7 +102,7 @@ class CombinedEndpoint:
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, *, caller: Caller) -> None:
         """Answer one request."""
-        headers = Headers(scope)
+        headers = Headers.of(scope)
         try:
             match scope["method"]:
                 case "POST":

@@ -60,7 +60,7 @@ class ServerEndpoint:
         """Answer one request for one server."""
         try:
             slot = self._slot(server, caller)
-            visit = Visit(slot, caller, Headers(scope), receive, send)
+            visit = Visit(slot, caller, Headers.of(scope), receive, send)
             match scope["method"]:
                 case "POST":
                     await self._post(visit)

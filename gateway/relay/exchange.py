@@ -1,7 +1,7 @@
 """One call over HTTP: plain JSON when nothing came before the answer, else a stream of events."""
 
 import asyncio
-from dataclasses import dataclass
+from collections import deque
 
 import anyio
 import msgspec
@@ -32,13 +32,13 @@ from supervisor.spec import Era
 KEEP_ALIVE_S = 15.0
 """Proxies close connections that are silent for 30 to 60 seconds."""
 MAX_CODE_DIGITS = 10
+UNWATCHED_S = 0.05
+"""Most calls are answered sooner; to watch for the end of their connection would cost them most."""
 WAITING_MESSAGES = 256
 """What a slow reader has not taken; more is dropped, its call goes on."""
-_WAKE = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """Who waits for the answer, and in which form."""
 
     id: bytes
@@ -54,8 +54,10 @@ class Exchange:
         self.child = child
         self._asked = asked
         self._send = send
-        self._messages: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MESSAGES)
-        self._reader: asyncio.Future[None] | None = None
+        self._messages: deque[bytes] = deque()
+        self._woken: asyncio.Future[bool] | None = None
+        self._watcher: asyncio.Future[None] | None = None
+        self._gone = False
         self._streaming = False
         self._moved = False
         self._held = 0
@@ -68,9 +70,10 @@ class Exchange:
 
     def push(self, message: bytes) -> bool:
         """Put a message before the answer; False when its reader is gone or does not keep up."""
-        if self._messages.full() or (self._reader is not None and self._reader.done()):
+        if self._gone or len(self._messages) >= WAITING_MESSAGES:
             return False
-        self._messages.put_nowait(message)
+        self._messages.append(message)
+        self._wake()
         return True
 
     def hold(self) -> None:
@@ -85,35 +88,29 @@ class Exchange:
     def answer_early(self, result: bytes) -> None:
         """Answer the client now, with this; the call goes on, and is none of ours any more."""
         self._early = Answer(result=msgspec.Raw(result))
-        if self._messages.empty():
-            self._messages.put_nowait(_WAKE)
+        self._wake()
 
     async def run(self, call: Call, receive: Receive, *, cancel_on_disconnect: bool) -> None:
         """Answer the client. A client that goes away cancels the call if its era says so."""
-        watcher = self._reader = asyncio.ensure_future(_disconnected(receive))
+        call.future.add_done_callback(self._wake)
         try:
-            await self._relay(call, watcher if cancel_on_disconnect else None)
-        finally:
-            watcher.cancel()
-            if self._early is None:
-                self.child.link.cancel(call, "the caller went away")
-
-    async def _relay(self, call: Call, gone: asyncio.Future[None] | None) -> None:
-        try:
-            answer = await self._wait(call, gone)
+            answer = await self._wait(call, receive, ends_when_gone=cancel_on_disconnect)
+            if answer is not None:
+                await self._answer(answer)
         except (ChildDied, CallTimedOut) as error:
             await self.refuse(from_supervisor(error))
-            return
         except asyncio.CancelledError:
             if not call.future.cancelled():
                 raise
             # The caller cancelled it by a notification: MCP says it gets no response.
             await self._end_silently()
-            return
-        if answer is not None:
-            await self._answer(answer)
+        finally:
+            if self._watcher is not None:
+                self._watcher.cancel()
+            if self._early is None and not call.future.done():
+                self.child.link.cancel(call, "the caller went away")
 
-    async def _wait(self, call: Call, gone: asyncio.Future[None] | None) -> Answer | None:
+    async def _wait(self, call: Call, receive: Receive, *, ends_when_gone: bool) -> Answer | None:
         """Return the answer, streaming what comes before it; None when the client is gone.
 
         Raises:
@@ -122,34 +119,51 @@ class Exchange:
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._asked.timeout_s
         while not call.future.done() and self._early is None:
-            message = asyncio.ensure_future(self._messages.get())
-            others = (message,) if gone is None else (message, gone)
-            try:
-                await asyncio.wait(
-                    (call.future, *others),
-                    timeout=min(KEEP_ALIVE_S, max(0.0, deadline - clock())),
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if gone is not None and gone.done():
-                    return None
-                if message.done():
-                    await self._stream(message.result())
-                elif self._streaming:
+            if self._gone and ends_when_gone:
+                return None
+            if self._messages:
+                self._watch(receive)
+                await self._stream(self._messages.popleft())
+            elif not await self._woken_before(deadline):
+                if self._streaming:
                     await send_comment(self._send)
-            finally:
-                message.cancel()
+                self._watch(receive)
             if self._moved or self._held:
                 self._moved, deadline = False, clock() + self._asked.timeout_s
             if clock() >= deadline and not call.future.done():
                 limit = self._asked.timeout_s
                 raise CallTimedOut(self.child.spec.name, self._asked.method, limit)
-        while not self._messages.empty():
-            await self._stream(self._messages.get_nowait())
-        return self._early or await call.future
+        while self._messages:
+            await self._stream(self._messages.popleft())
+        return self._early or call.future.result()
+
+    async def _woken_before(self, deadline: float) -> bool:
+        """Wait; True when something came, False when it is time to look after the client."""
+        loop = asyncio.get_running_loop()
+        self._woken = woken = loop.create_future()
+        patience_s = UNWATCHED_S if self._watcher is None else KEEP_ALIVE_S
+        timer = loop.call_at(min(loop.time() + patience_s, deadline), _settle, woken)
+        try:
+            return await woken
+        finally:
+            timer.cancel()
+
+    def _wake(self, _: object = None) -> None:
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(True)
+
+    def _watch(self, receive: Receive) -> None:
+        """Notice from now on that the client goes away."""
+        if self._watcher is None:
+            self._watcher = asyncio.ensure_future(self._until_gone(receive))
+
+    async def _until_gone(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            await anyio.lowlevel.checkpoint()
+        self._gone = True
+        self._wake()
 
     async def _stream(self, message: bytes) -> None:
-        if message is _WAKE:
-            return
         if not self._streaming:
             self._streaming = True
             await start_stream(self._send)
@@ -190,8 +204,7 @@ class Exchange:
             await send_body(self._send, 202)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """A request that has no answer yet."""
 
     link: Link
@@ -199,9 +212,9 @@ class Sent:
     exchange: Exchange
 
 
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        await anyio.lowlevel.checkpoint()
+def _settle(woken: "asyncio.Future[bool]") -> None:
+    if not woken.done():
+        woken.set_result(False)
 
 
 def _code(answer: Answer) -> int:

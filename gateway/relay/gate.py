@@ -40,7 +40,7 @@ class LiveServers:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a run's request to ``/servers/<name>/mcp`` or ``/mcp/all``, and no other."""
-        caller = await self._guard.caller(Headers(scope).get(b"authorization"))
+        caller = await self._guard.caller(Headers.of(scope).get(b"authorization"))
         match tuple(part for part in scope["path"].split("/") if part):
             case ("servers", server, "mcp") if caller and caller.kind is CallerKind.RUN:
                 await self._relay.handle(scope, receive, send, server=server, caller=caller)

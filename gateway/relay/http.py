@@ -1,5 +1,6 @@
 """Small ASGI pieces of the relay: headers, bodies, JSON answers, event streams."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -12,6 +13,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
+HEADERS = "claude_runner.headers"
+"""Key in the ASGI scope under which the headers are kept once they were read."""
 JSON = b"application/json"
 EVENT_STREAM = b"text/event-stream"
 
@@ -28,18 +31,32 @@ class Headers:
     """A request's headers: names in lower case, repeated ones visible as such."""
 
     def __init__(self, scope: Scope) -> None:
-        self._values: dict[bytes, list[bytes]] = {}
-        for name, value in scope["headers"]:
-            self._values.setdefault(name.lower(), []).append(value)
+        # ASGI has the names in lower case.
+        pairs: list[tuple[bytes, bytes]] = scope["headers"]
+        self._values = dict(pairs)
+        self._repeated: frozenset[bytes] = frozenset()
+        if len(self._values) < len(pairs):
+            counts = Counter(name for name, _ in pairs)
+            self._repeated = frozenset(name for name, count in counts.items() if count > 1)
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Headers":
+        """Return the headers of a request, read once however many ask."""
+        known: Headers | None = scope.get(HEADERS)
+        if known is None:
+            known = scope[HEADERS] = cls(scope)
+        return known
 
     def get(self, name: bytes) -> str | None:
         """Return a header's only value; None when it is absent or repeated."""
-        values = self._values.get(name)
-        return values[0].decode("latin-1").strip() if values and len(values) == 1 else None
+        value = self._values.get(name)
+        if value is None or name in self._repeated:
+            return None
+        return value.decode("latin-1").strip()
 
     def repeated(self, name: bytes) -> bool:
         """True when the header came more than once."""
-        return len(self._values.get(name, ())) > 1
+        return name in self._repeated
 
 
 async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
@@ -47,8 +47,7 @@ _NAMED = {
 """What `Mcp-Name` repeats; tasks are an extension, SEP-2663."""
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(msgspec.Struct, frozen=True):
     """A message from a caller and the era it speaks."""
 
     era: Era
@@ -75,17 +74,14 @@ def read_envelope(body: bytes) -> Envelope:
         Refusal: it is none; nothing of it was carried out.
     """
     _check_text(body)
-    if body.lstrip()[:1] == b"[":
-        raise Refusal(INVALID_REQUEST, "Batches are not part of MCP; send one message per request.")
     envelope = parse_envelope(body)
     if envelope is None:
-        code = INVALID_REQUEST if _is_json(body) else PARSE_ERROR
-        raise Refusal(code, "The body is not a JSON-RPC message.")
+        raise _no_message(body)
     if envelope.version != "2.0":
         raise Refusal(INVALID_REQUEST, 'The member "jsonrpc" must be "2.0".')
-    if envelope.id is not None and not _ID.fullmatch(bytes(envelope.id)):
+    if envelope.id is not None and not _is_id(bytes(envelope.id)):
         raise Refusal(INVALID_REQUEST, "A request's id must be a string or a whole number.")
-    if envelope.params is not None and bytes(envelope.params)[:1] != b"{":
+    if envelope.params is not None and not _is_object(envelope.params):
         raise Refusal(INVALID_PARAMS, "The member params must be an object.")
     return envelope
 
@@ -205,6 +201,23 @@ def _check_text(body: bytes) -> None:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Refusal(PARSE_ERROR, "The body is not UTF-8 text.") from error
+
+
+def _no_message(body: bytes) -> Refusal:
+    if body.lstrip()[:1] == b"[":
+        sentence = "Batches are not part of MCP; send one message per request."
+        return Refusal(INVALID_REQUEST, sentence)
+    code = INVALID_REQUEST if _is_json(body) else PARSE_ERROR
+    return Refusal(code, "The body is not a JSON-RPC message.")
+
+
+def _is_id(text: bytes) -> bool:
+    return text.isdigit() or _ID.fullmatch(text) is not None
+
+
+def _is_object(raw: msgspec.Raw) -> bool:
+    # Of what may be megabytes, one byte.
+    return memoryview(raw)[0] == ord("{")
 
 
 def _is_json(body: bytes) -> bool:

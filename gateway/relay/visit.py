@@ -1,7 +1,6 @@
 """One HTTP request to a server's endpoint, and what both eras do with it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -18,8 +17,7 @@ from supervisor.slots.slot import Slot
 from supervisor.spec import Era
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """A request that has been authenticated, and the server it is for."""
 
     slot: Slot

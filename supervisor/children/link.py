@@ -51,8 +51,7 @@ ASK_NOTHING = frozenset(
 """Calls that are not the reason when a child asks for something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a child answered: exactly one of the two is set, as undecoded JSON."""
 
     result: msgspec.Raw | None = None
@@ -104,8 +103,7 @@ class Owner(Protocol):
         ...
 
 
-@dataclass(eq=False, slots=True)
-class Call:
+class Call(msgspec.Struct, eq=False):
     """A request in flight. Await `future` for its `Answer`."""
 
     id: int
@@ -121,7 +119,7 @@ class Call:
     """Told what comes on the stream that the call stands for."""
     on_answer: Callable[[Answer], Answer | None] | None = None
     """Looks at the answer first: returns one for whoever waits, or None when the call goes on."""
-    sent_at: float = field(default_factory=time.monotonic)
+    sent_at: float = msgspec.field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)

@@ -69,6 +69,8 @@ class ChildProcess:
         self._loop = asyncio.get_running_loop()
         self._splitter = Splitter()
         self._unsent = bytearray()
+        self._collecting = False
+        """True once a line was sent in this turn of the loop."""
         self._gone = asyncio.Event()
         self._stdin_fd = spawned.stdin
         self._stdout_fd = spawned.stdout
@@ -89,7 +91,7 @@ class ChildProcess:
         """
         if self._stdin_fd < 0:
             raise BrokenPipeError
-        if self._unsent:
+        if self._unsent or self._collecting:
             if len(self._unsent) + len(line) > MAX_UNSENT_BYTES:
                 raise BlockingIOError
             self._unsent += line
@@ -98,6 +100,10 @@ class ChildProcess:
         if sent < len(line):
             self._unsent += line[sent:]
             self._loop.add_writer(self._stdin_fd, self._flush)
+        else:
+            # What many callers send in one turn of the loop goes out by two writes, not by many.
+            self._collecting = True
+            self._loop.call_soon(self._send_collected)
 
     async def stop(self) -> bool:
         """End the process and its group: close the input, then TERM, then KILL.
@@ -149,6 +155,11 @@ class ChildProcess:
             )
             raise
 
+    def _send_collected(self) -> None:
+        self._collecting = False
+        if self._unsent:
+            self._flush()
+
     def _flush(self) -> None:
         try:
             sent = self._send(self._unsent)
@@ -156,7 +167,9 @@ class ChildProcess:
             self.close_stdin()
             return
         del self._unsent[:sent]
-        if not self._unsent:
+        if self._unsent:
+            self._loop.add_writer(self._stdin_fd, self._flush)
+        else:
             self._loop.remove_writer(self._stdin_fd)
 
     def _read_stdout(self) -> bool:

@@ -7,6 +7,7 @@ run interrupt a start that is under way, so that the newest always wins.
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import anyio
@@ -147,6 +148,12 @@ class Slot:
             ServerUnavailable: nothing is being started, or not in time.
             ChildDied: the child has stopped reading.
         """
+        with suppress(NotTaken):
+            if (child := self.current) is not None:
+                return send(child)
+        return await self._send_to_successor(send)
+
+    async def _send_to_successor(self, send: Callable[[Child], T]) -> T:
         with anyio.move_on_after(self.spec.start_timeout_s):
             while True:
                 child = await self.child_for_call()
