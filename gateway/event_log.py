@@ -6,6 +6,7 @@ from supervisor.events import (
     ChildExited,
     ChildReady,
     ChildSpawned,
+    DefinitionsPinned,
     EnvironmentProgressed,
     EnvironmentRemoved,
     Event,
@@ -13,11 +14,14 @@ from supervisor.events import (
     HostRefused,
     LeftoverKilled,
     LimitExceeded,
+    PinsForgotten,
     PriorityLowered,
     Reloaded,
     ReloadRejected,
     ServerState,
     StateChanged,
+    ToolJudged,
+    ToolQuarantined,
     WarmLost,
     WarmStarted,
     WatchingSlowly,
@@ -55,14 +59,14 @@ def log_event(event: Event) -> None:
             )
         case ChildExited():
             _log_exit(event)
-        case LimitExceeded() | PriorityLowered() | GroupRefused():
+        case LimitExceeded() | PriorityLowered() | GroupRefused() | HostRefused():
             _log_limit(event)
         case Reloaded() | ReloadRejected():
             _log_reload(event)
+        case ToolQuarantined() | ToolJudged() | DefinitionsPinned() | PinsForgotten():
+            _log_definitions(event)
         case LeftoverKilled():
             log.warning("%s: ended pid %d, left by an earlier run", event.server, event.pid)
-        case HostRefused():
-            log.warning("%s: %s", event.server, event.sentence)
         case WatchingSlowly():
             log.warning(
                 "Changed files are found every %g s only (%s); raise fs.inotify.max_user_watches",
@@ -73,7 +77,7 @@ def log_event(event: Event) -> None:
             _log_preparation(event)
 
 
-def _log_limit(event: LimitExceeded | PriorityLowered | GroupRefused) -> None:
+def _log_limit(event: LimitExceeded | PriorityLowered | GroupRefused | HostRefused) -> None:
     match event:
         case LimitExceeded():
             log.warning(
@@ -88,6 +92,26 @@ def _log_limit(event: LimitExceeded | PriorityLowered | GroupRefused) -> None:
             )
         case GroupRefused():
             log.warning("%s: held without a cgroup: %s", event.server, event.reason)
+        case HostRefused():
+            log.warning("%s: %s", event.server, event.sentence)
+
+
+def _log_definitions(
+    event: ToolQuarantined | ToolJudged | DefinitionsPinned | PinsForgotten,
+) -> None:
+    match event:
+        case ToolQuarantined():
+            log.error(
+                "%s: tool %r is quarantined: %s; look at it with: ./claude-runner approvals list",
+                event.server,
+                event.tool,
+                event.reason,
+            )
+        case ToolJudged():
+            verdict = "approved" if event.approved else "rejected"
+            log.info("%s: the owner %s the definition of %r", event.server, verdict, event.tool)
+        case DefinitionsPinned() | PinsForgotten():
+            log.debug("%s: what is pinned of its tools changed", event.server)
 
 
 def _log_reload(event: Reloaded | ReloadRejected) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from quart import Quart, request
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
+from gateway.approvals import Approval, Approvals, Decision
 from gateway.auth.guard import Guard
 from gateway.auth.machine_tokens import (
     InvalidToken,
@@ -23,6 +24,7 @@ from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.version import describe_http_server
+from supervisor.errors import NotPending, UnknownServer
 from supervisor.metering.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.supervisor import Supervisor
@@ -30,6 +32,15 @@ from supervisor.supervisor import Supervisor
 MAX_BODY_BYTES = 16 * 1024
 
 Answer = dict[str, Any]
+
+
+class OwnersWord(msgspec.Struct, frozen=True):
+    """What the owner says to one definition of a tool."""
+
+    server: str
+    tool: str
+    digest: str
+    decision: Decision
 
 
 class LocalRoutes:
@@ -41,12 +52,14 @@ class LocalRoutes:
         guard: Guard,
         sessions: Sessions,
         supervisor: Supervisor,
+        approvals: Approvals,
         settings: Settings,
     ) -> None:
         self._store = store
         self._guard = guard
         self._sessions = sessions
         self._supervisor = supervisor
+        self._approvals = approvals
         self._settings = settings
 
     def app(self) -> Quart:
@@ -57,6 +70,8 @@ class LocalRoutes:
         app.get("/local/tokens")(self.list_tokens)
         app.post("/local/tokens")(self.create_token)
         app.delete("/local/tokens/<token_id>")(self.revoke_token)
+        app.get("/local/approvals")(self.list_approvals)
+        app.post("/local/approvals")(self.decide)
         app.post("/local/dashboard-link")(self.make_link)
         app.register_error_handler(HTTPException, _error)
         return app
@@ -96,16 +111,52 @@ class LocalRoutes:
         self._guard.forget()
         return {"revoked": token_id}
 
+    async def list_approvals(self) -> Answer:
+        """Every definition of a tool that waits for the owner or was rejected."""
+        return {"approvals": [view_approval(each) for each in self._approvals.all()]}
+
+    async def decide(self) -> Answer:
+        """Approve or reject one definition."""
+        asked: object = await request.get_json()
+        try:
+            word = msgspec.convert(asked, OwnersWord)
+            self._approvals.decide(word.server, word.tool, word.digest, word.decision)
+        except msgspec.ValidationError as error:
+            raise BadRequest(f"The body describes no decision: {error}.") from error
+        except (UnknownServer, NotPending) as error:
+            raise NotFound(str(error)) from error
+        return {"server": word.server, "tool": word.tool, "decision": word.decision.value}
+
     async def make_link(self) -> Answer:
         """The path of a one-time login."""
         return {"path": f"/login?key={self._sessions.issue_link_key()}"}
 
 
 def build_local(
-    store: Store, guard: Guard, sessions: Sessions, supervisor: Supervisor, settings: Settings
+    store: Store,
+    guard: Guard,
+    sessions: Sessions,
+    supervisor: Supervisor,
+    approvals: Approvals,
+    settings: Settings,
 ) -> Quart:
     """Return the application for everything below ``/local``."""
-    return LocalRoutes(store, guard, sessions, supervisor, settings).app()
+    return LocalRoutes(store, guard, sessions, supervisor, approvals, settings).app()
+
+
+def view_approval(found: Approval) -> Answer:
+    """Return a quarantined tool as the command line shows it."""
+    return {
+        "server": found.server,
+        "tool": found.tool,
+        "digest": found.digest,
+        "reason": found.reason,
+        "since": found.since,
+        "rejected": found.rejected,
+        "approved": found.approved,
+        "listed": found.listed,
+        "difference": found.difference(),
+    }
 
 
 def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:
@@ -137,6 +188,7 @@ def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:
         "private_bytes": metrics.private_bytes,
         "p95_ms": metrics.latency.p95_ms,
         "tools": [str(tool.get("name")) for tool in seen.tools],
+        "quarantined_tools": [found.tool for found in seen.quarantined_tools],
     }
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from gateway.approvals import Approvals, PinKeeper
 from gateway.asgi import Asgi, Rooms, Router
 from gateway.auth.guard import Guard
 from gateway.auth.origins import allowed_origins
@@ -71,6 +72,7 @@ class Gateway:
     guard: Guard
     servers: Servers
     follower: Follower
+    pin_keeper: PinKeeper
     watcher: Watcher
     loaded: anyio.Event
     """Set once every server on disk has started or said why not."""
@@ -91,11 +93,12 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         await store.settings.mirror_sandbox(enabled=settings.sandbox is not Level.OFF)
         run_tokens = RunTokens()
         guard = Guard(store, run_tokens)
-        seen = _Watchers()
+        seen = _Watchers(PinKeeper(store.definition_pins))
+        pins = await store.definition_pins.all()
         loaded = anyio.Event()
         async with (
             KeptResults(settings.home) as results,
-            _supervisor(settings, credentials, seen, base_url) as supervisor,
+            _supervisor(settings, credentials, seen, base_url, pins) as supervisor,
             Calls() as calls,
         ):
             relay = ServerEndpoint(supervisor)
@@ -145,6 +148,7 @@ def _gateway(
     settings, store, supervisor = services.settings, services.store, services.supervisor
     origins = allowed_origins(settings.host, settings.public_url)
     sessions = Sessions(time.monotonic)
+    approvals = Approvals(supervisor)
 
     async def recent_runs() -> tuple[Run, ...]:
         return await store.runs.list(limit=RECENT_RUNS)
@@ -155,6 +159,7 @@ def _gateway(
             supervisor.metrics,
             recent_runs,
             time.monotonic,
+            approvals,
             sandbox_notice(settings.sandbox),
         ),
         sessions=sessions,
@@ -170,7 +175,7 @@ def _gateway(
         relay=relay,
         combined=combined,
         webhooks=build_intake(store, services.runner),
-        local=cast(Asgi, build_local(store, guard, sessions, supervisor, settings)),
+        local=cast(Asgi, build_local(store, guard, sessions, supervisor, approvals, settings)),
     )
     router = Router(rooms, guard=guard, origins=origins, ready=loaded.is_set)
     return Gateway(
@@ -185,6 +190,7 @@ def _gateway(
         guard=guard,
         servers=services.servers,
         follower=seen.follower,
+        pin_keeper=seen.pin_keeper,
         watcher=_watcher(settings, services.servers, seen, loaded),
         loaded=loaded,
     )
@@ -204,15 +210,17 @@ def _watcher(
 class _Watchers:
     """Hears every event of the supervisor; some who want them come later than the first ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, pin_keeper: PinKeeper) -> None:
         self.dashboard: Dashboard | None = None
         self.combined: CombinedEndpoint | None = None
         self.follower = Follower()
+        self.pin_keeper = pin_keeper
 
     def emit(self, event: Event) -> None:
-        """Log an event, have versions written down, and wake the open pages."""
+        """Log an event, have versions and pins written down, and wake the open pages."""
         log_event(event)
         self.follower.hear(event)
+        self.pin_keeper.hear(event)
         if self.combined is not None:
             self.combined.hear(event)
         if self.dashboard is not None:
@@ -220,7 +228,11 @@ class _Watchers:
 
 
 def _supervisor(
-    settings: Settings, credentials: Credentials, seen: _Watchers, base_url: str
+    settings: Settings,
+    credentials: Credentials,
+    seen: _Watchers,
+    base_url: str,
+    pins: Mapping[str, bytes],
 ) -> Supervisor:
     async def values(spec: ServerSpec) -> Mapping[str, str]:
         try:
@@ -242,7 +254,7 @@ def _supervisor(
         index=settings.index,
         cgroups=None if settings.sandbox is Level.OFF else open_delegated(),
     )
-    return Supervisor(config=config, credentials=values, emit=seen.emit)
+    return Supervisor(config=config, credentials=values, emit=seen.emit, pins=pins)
 
 
 def _ports(base_url: str) -> tuple[int, ...]:

@@ -104,6 +104,7 @@ async def _run(
         group.start_soon(gateway.watcher.run)
         group.start_soon(_load_servers, gateway)
         group.start_soon(gateway.follower.run, gateway.servers.versions.look)
+        group.start_soon(gateway.pin_keeper.run)
         group.start_soon(gateway.scheduler.run)
         group.start_soon(_note_token_uses, gateway.guard)
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():

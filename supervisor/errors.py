@@ -119,6 +119,23 @@ class RequestRefused(SupervisorError):
         )
 
 
+class ToolWithheld(SupervisorError):
+    """The tool is quarantined: how it describes itself was not approved. Nothing was sent."""
+
+    def __init__(self, server: str, tool: str, why: str) -> None:
+        super().__init__(
+            f"Tool {tool[:SHOWN_CHARACTERS]!r} of server {server!r} is quarantined: {why}; its "
+            f"owner sees both and approves with 'claude-runner approvals' or on the dashboard."
+        )
+        self.server = server
+        self.tool = tool
+        self.why = why
+
+
+class NotPending(SupervisorError):
+    """No such definition of a tool waits for approval; the message says which does."""
+
+
 class CallTimedOut(SupervisorError):
     """The child did not answer in time; the call was cancelled."""
 

@@ -115,6 +115,39 @@ class ReloadRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolQuarantined:
+    """A tool is not served, because its definition changed or came without an owner's edit."""
+
+    server: str
+    tool: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolJudged:
+    """The owner approved a quarantined tool's definition, or rejected it."""
+
+    server: str
+    tool: str
+    approved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionsPinned:
+    """What is pinned of a server's tools is not what it was; `record` is all of it, to be kept."""
+
+    server: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PinsForgotten:
+    """A server was removed for good; one of its name will be seen for the first time."""
+
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentProgressed:
     """The environment that a server waits for is being built; `step` is the builder's line."""
 
@@ -189,6 +222,10 @@ Event = (
     | GroupRefused
     | Reloaded
     | ReloadRejected
+    | ToolQuarantined
+    | ToolJudged
+    | DefinitionsPinned
+    | PinsForgotten
     | EnvironmentProgressed
     | EnvironmentRemoved
     | LeftoverKilled

@@ -11,6 +11,7 @@ from sandboxes.packages.recipe import declared_packages
 from sandboxes.policy import Level, Network
 from supervisor.children.crash import CrashReport
 from supervisor.events import ServerState
+from supervisor.pinning.pins import QuarantinedTool
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era, ServerKind
 
@@ -55,6 +56,8 @@ class ServerSnapshot:
     """What it declares."""
     rejected: str | None = None
     """Why newer code than that of the present child is not running."""
+    quarantined_tools: tuple[QuarantinedTool, ...] = ()
+    """Not among the tools: their definitions changed or came without an edit of the server."""
 
 
 def take(slot: Slot, level: Level, environments: Environments) -> ServerSnapshot:
@@ -90,4 +93,5 @@ def take(slot: Slot, level: Level, environments: Environments) -> ServerSnapshot
         environment=environments.built(recipe) if recipe else None,
         packages=declared_packages(recipe),
         rejected=slot.rejected,
+        quarantined_tools=slot.pins.quarantined,
     )

@@ -89,5 +89,7 @@ class ServerSpec:
     read_only: tuple[Path, ...] = ()
     read_write: tuple[Path, ...] = ()
     unix_sockets: bool = False
+    dynamic_tools: bool = False
+    """Its list may grow by itself; a tool that is there keeps its definition all the same."""
     recipe: Recipe | None = None
     """The environment of its own that it declares; None: it runs in the shipped one."""

@@ -30,6 +30,8 @@ from supervisor.errors import CallTimedOut, RequestRefused, UnknownServer
 from supervisor.events import Event, LeftoverKilled
 from supervisor.metering.metrics import Counted, Metrics, ServerMetrics
 from supervisor.metering.watch import Watch
+from supervisor.pinning.pinboard import Pinboard
+from supervisor.pinning.pins import Pins
 from supervisor.slots.context import SlotContext
 from supervisor.slots.idling import Idling
 from supervisor.slots.known_tools import FILE as TOOLS_FILE
@@ -63,8 +65,13 @@ class Supervisor:
         credentials: Credentials,
         emit: Callable[[Event], None],
         outside: Outside | None = None,
+        pins: Mapping[str, bytes] | None = None,
     ) -> None:
-        """`outside` is what children with granted hosts reach; None: the internet."""
+        """Be ready to be entered.
+
+        `outside` is what children with granted hosts reach; None: the internet. `pins` are the
+        records that `DefinitionsPinned` carried last, by server.
+        """
         self._outside = outside or Internet()
         self._config = config
         self._emit = emit
@@ -88,6 +95,7 @@ class Supervisor:
         self._launcher = Launcher(workplace, credentials, self._environments)
         self._upkeep = Upkeep(self._environments, emit, self._specs)
         self._idling = Idling(lambda: tuple(self._slots.values()))
+        self._pinboard = Pinboard(pins or {}, config.python, emit)
         self._listeners: set[NoticeListener] = set()
         self._stack = AsyncExitStack()
         self._group: TaskGroup | None = None
@@ -195,6 +203,10 @@ class Supervisor:
         self._slots.pop(name, None)
         self._metrics.forget(name)
         await self.tidy()
+
+    def forget_pins(self, name: str) -> None:
+        """Forget what is pinned of a server that was removed for good."""
+        self._pinboard.forget(name)
 
     async def tidy(self) -> None:
         """Remove the environments that no server uses any more."""
@@ -319,7 +331,7 @@ class Supervisor:
         """
         with self._upkeep.incoming(spec):
             launch = await self._launcher.launch(spec, _unheard, secrets)
-            context = self._context(spec.name, self._begun)
+            context = self._context(spec.name, self._begun, self._pinboard.unkept(spec.name))
             async with on_trial(spec, launch, context) as child:
                 yield child
 
@@ -345,14 +357,14 @@ class Supervisor:
         raise CallTimedOut(child.spec.name, call.method, timeout_s)
 
     def _add(self, spec: ServerSpec, *, enabled: bool) -> None:
-        context = self._context(spec.name, self._spawned)
+        context = self._context(spec.name, self._spawned, self._pinboard.of(spec.name))
         slot = self._slots[spec.name] = Slot(spec, context, enabled=enabled)
         assert self._group is not None
         self._group.start_soon(slot.run, name=f"slot {spec.name}")
         if enabled:
             slot.begin()
 
-    def _context(self, server: str, on_spawned: Callable[[Child], None]) -> SlotContext:
+    def _context(self, server: str, on_spawned: Callable[[Child], None], pins: Pins) -> SlotContext:
         folder = self._config.home / "servers" / server
         return SlotContext(
             emit=self._emit,
@@ -366,6 +378,8 @@ class Supervisor:
             log=StderrLog(folder / "stderr.log"),
             crashes=CrashLog(folder / CRASH_FILE),
             known_tools=KnownTools(folder / TOOLS_FILE),
+            pins=pins,
+            screen=lambda spec: self._pinboard.screen(pins, spec),
             outside=self._outside,
         )
 

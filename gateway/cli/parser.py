@@ -57,6 +57,7 @@ def build_parser() -> ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     _add(commands, "dashboard-link", "print a one-time link to the dashboard", "dashboard_link")
     _add_token(commands)
+    _add_approvals(commands)
     return parser
 
 
@@ -81,6 +82,23 @@ def _add_token(add_parser: AddParser) -> None:
 
 def _add_several(parser: ArgumentParser, option: str, metavar: str, text: str) -> None:
     parser.add_argument(option, metavar=metavar, action="append", default=[], help=text)
+
+
+def _add_approvals(add_parser: AddParser) -> None:
+    approvals = add_parser("approvals", help="look at quarantined tools, approve or reject them")
+    actions = approvals.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
+    _add(actions, "list", "list the definitions of tools that wait", "approvals_list")
+    show = _add(actions, "show", "show what was approved and what waits", "approvals_show")
+    approve = _add(actions, "approve", "serve a tool as it is listed now", "approvals_decide")
+    reject = _add(actions, "reject", "keep a definition out", "approvals_decide")
+    for action in (show, approve, reject):
+        action.add_argument("server", metavar="SERVER")
+        action.add_argument("tool", metavar="TOOL")
+    for action, decision in ((approve, "approve"), (reject, "reject")):
+        action.add_argument(
+            "digest", metavar="DIGEST", help="of the definition that you looked at, as shown"
+        )
+        action.set_defaults(decision=decision)
 
 
 def _add(add_parser: AddParser, name: str, text: str, module: str) -> ArgumentParser:

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.cli.client import request_local
 from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
-from gateway.cli.table import format_table
+from gateway.cli.table import format_table, plain
 from gateway.domain.units import instant, size
 
 MIB = 1024 * 1024
@@ -64,7 +64,10 @@ def run(args: Namespace) -> int:
 
 
 def notes(server: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the table has no room for: hosts that it may reach or was refused, packages."""
+    """Yield what the table has no room for: quarantined tools, hosts, packages."""
+    if server["quarantined_tools"]:
+        names = ", ".join(map(plain, server["quarantined_tools"]))
+        yield f"WARNING: quarantined tools: {names}; see: ./claude-runner approvals list"
     if server["hosts"]:
         moved = f"{size(server['bytes_out'])} out, {size(server['bytes_in'])} in"
         yield f"may reach {', '.join(server['hosts'])} ({moved})"

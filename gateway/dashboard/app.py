@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from quart import Quart, Response, render_template, request
 from werkzeug.exceptions import Forbidden, HTTPException, MisdirectedRequest
 
+from gateway.approvals import Approvals
 from gateway.auth.origins import Origins
 from gateway.dashboard.headers import add_security_headers
 from gateway.dashboard.live import LiveFragment
@@ -29,6 +30,7 @@ class Sources:
     metrics: Callable[[str], ServerMetrics]
     recent_runs: Callable[[], Awaitable[tuple[Run, ...]]]
     monotonic: Callable[[], float]
+    approvals: Approvals
     notice: str | None = None
     """One sentence that every page shows."""
 
@@ -68,7 +70,8 @@ def build_dashboard(sources: Sources, *, sessions: Sessions, origins: Origins) -
     app.before_request(check_names)
     app.after_request(secure)
     app.register_error_handler(HTTPException, _error_page)
-    app.register_blueprint(Pages(sessions=sessions, live=live, origins=origins).blueprint())
+    pages = Pages(sessions=sessions, live=live, origins=origins, approvals=sources.approvals)
+    app.register_blueprint(pages.blueprint())
     return Dashboard(app, live)
 
 

@@ -1,17 +1,26 @@
 """The routes: overview, its stream of changes, login by link, logout."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import cast
 
 from markupsafe import Markup
 from quart import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from werkzeug.exceptions import Forbidden, ServiceUnavailable, Unauthorized
+from werkzeug.exceptions import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from gateway.approvals import Approvals, Decision
 from gateway.auth.origins import Origins
 from gateway.dashboard.live import LiveFragment
 from gateway.dashboard.sessions import SESSION_LIFE_S, Sessions
+from gateway.dashboard.views import approval_rows
+from supervisor.errors import NotPending, UnknownServer
 
 COOKIE = "claude-runner"
 MAX_STREAMS = 100
@@ -24,10 +33,13 @@ _COMMENT = ": alive\n\n"
 class Pages:
     """The handlers, with what they need."""
 
-    def __init__(self, *, sessions: Sessions, live: LiveFragment, origins: Origins) -> None:
+    def __init__(
+        self, *, sessions: Sessions, live: LiveFragment, origins: Origins, approvals: Approvals
+    ) -> None:
         self._sessions = sessions
         self._live = live
         self._origins = origins
+        self._approvals = approvals
         self._streams = 0
 
     def blueprint(self) -> Blueprint:
@@ -38,6 +50,8 @@ class Pages:
         pages.get("/events")(self.events)
         pages.get("/login")(self.login)
         pages.post("/logout")(self.logout)
+        pages.get("/approvals")(self.approvals)
+        pages.post("/approvals")(self.decide)
         return pages
 
     async def overview(self) -> str:
@@ -79,6 +93,25 @@ class Pages:
         response = redirect(url_for("pages.overview"), HTTPStatus.SEE_OTHER)
         response.delete_cookie(self._cookie_name(), path="/", secure=self._https(), httponly=True)
         return response
+
+    async def approvals(self) -> str:
+        """What was approved of each quarantined tool beside what waits."""
+        return await render_template("approvals.html", rows=approval_rows(self._approvals.all()))
+
+    async def decide(self) -> WerkzeugResponse:
+        """Approve or reject one definition."""
+        self._require_same_origin()
+        form = cast("Mapping[str, str]", await request.form)  # pyright: ignore[reportUnknownMemberType] - Quart leaves the dictionary's types open
+        try:
+            decision = Decision(form.get("decision", ""))
+        except ValueError as error:
+            raise BadRequest("The form says neither approve nor reject.") from error
+        server, tool, digest = (form.get(name, "") for name in ("server", "tool", "digest"))
+        try:
+            self._approvals.decide(server, tool, digest, decision)
+        except (UnknownServer, NotPending) as error:
+            raise Conflict(str(error)) from error
+        return redirect(url_for("pages.approvals"), HTTPStatus.SEE_OTHER)
 
     async def _stream(self, session_id: str) -> AsyncIterator[str]:
         self._streams += 1

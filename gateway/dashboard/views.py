@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.approvals import Approval
 from gateway.dashboard.sparkline import sparkline
 from gateway.domain.run import Run, RunStatus
 from gateway.domain.units import instant, size
@@ -78,6 +79,8 @@ class ServerRow:
     tools: int
     rejected: str
     """Why newer code is not running; empty when none waits."""
+    quarantined: str
+    """Its tools that wait for approval; empty when none does."""
     crash: str
     """How its last process died; empty when none did."""
     crash_lines: tuple[str, ...]
@@ -105,6 +108,20 @@ class RunRow:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class ApprovalRow:
+    """A quarantined tool, both definitions as text."""
+
+    server: str
+    tool: str
+    digest: str
+    reason: str
+    since: str
+    standing: str
+    approved: str
+    listed: str
+
+
 def server_rows(
     snapshots: Iterable[ServerSnapshot], metrics: Callable[[str], ServerMetrics]
 ) -> tuple[ServerRow, ...]:
@@ -116,6 +133,23 @@ def server_rows(
 def run_rows(runs: Iterable[Run]) -> tuple[RunRow, ...]:
     """Return the rows in the order given."""
     return tuple(_run_row(each) for each in runs)
+
+
+def approval_rows(approvals: Iterable[Approval]) -> tuple[ApprovalRow, ...]:
+    """Return the rows in the order given."""
+    return tuple(
+        ApprovalRow(
+            server=each.server,
+            tool=each.tool,
+            digest=each.digest,
+            reason=each.reason,
+            since=instant(int(each.since * 1000)),
+            standing="rejected" if each.rejected else "waits",
+            approved=each.approved,
+            listed=each.listed,
+        )
+        for each in approvals
+    )
 
 
 def duration(seconds: float | None) -> str:
@@ -174,6 +208,7 @@ def _server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
         in_flight=snapshot.in_flight,
         tools=len(snapshot.tools),
         rejected=snapshot.rejected or "",
+        quarantined=", ".join(found.tool for found in snapshot.quarantined_tools),
         crash=f"{crash.cause}, {crash.circumstances()}" if crash else "",
         crash_lines=crash.stderr_tail[-CRASH_LINES:] if crash else (),
         cpu=NONE if metrics.cpu_percent is None else f"{metrics.cpu_percent:.1f} %",

@@ -156,6 +156,7 @@ class Agent:
             run.id, tools=access.tools, ttl_s=run.timeout_s + TOKEN_MARGIN_S
         )
         write_servers(folders, await self._gate.entries(access.servers, token, door.url))
+        self._gate.check_tools(access.granted)
 
     def _withheld(self, access: Access) -> tuple[tuple[str, str], ...]:
         """Return tools of the run's servers that it may not call, so that it does not see them."""

@@ -1,5 +1,6 @@
 """What a run needs of the gateway's MCP servers."""
 
+from collections.abc import Iterable
 from typing import Protocol, TypedDict
 
 from gateway.relay.http import Receive, Scope, Send
@@ -23,6 +24,13 @@ class ServerGate(Protocol):
 
     def tool_names(self, server: str) -> tuple[str, ...]:
         """Return the tools that the server shows now, under its own names."""
+        ...
+
+    def check_tools(self, tools: Iterable[tuple[str, str]]) -> None:
+        """Accept pairs of server and tool that a run names, once its servers can be called.
+
+        Raises SupervisorError with one sentence when one of them is quarantined.
+        """
         ...
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:

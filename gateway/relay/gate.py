@@ -1,5 +1,7 @@
 """What a run gets of the live servers: an HTTP entry for each, with the run's own token."""
 
+from collections.abc import Iterable
+
 from gateway.auth.caller import CallerKind
 from gateway.auth.guard import Guard
 from gateway.combined.endpoint import CombinedEndpoint
@@ -37,6 +39,17 @@ class LiveServers:
             UnknownServer.
         """
         return tuple(tool["name"] for tool in self._supervisor.snapshot(server).tools)
+
+    def check_tools(self, tools: Iterable[tuple[str, str]]) -> None:
+        """Accept tools that a run names.
+
+        Raises:
+            UnknownServer, ToolWithheld: one of them is not served.
+        """
+        for server, tool in tools:
+            refusal = self._supervisor.slot(server).pins.refusal(tool)
+            if refusal is not None:
+                raise refusal
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a run's request to ``/servers/<name>/mcp`` or ``/mcp/all``, and no other."""

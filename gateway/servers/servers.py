@@ -149,6 +149,7 @@ class Servers:
                 self.spec(name, ServerKind.DYNAMIC)
             with _to_the_end():
                 await self.disk.forget(name)
+                self._supervisor.forget_pins(name)
                 await to_thread.run_sync(self._remove_files, name)
                 await self._credentials.delete_server(name)
                 await self._store.servers.delete(name)

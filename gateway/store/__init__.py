@@ -2,6 +2,7 @@
 
 from gateway.store.credentials import CredentialTable
 from gateway.store.data_keys import DataKeyTable
+from gateway.store.definition_pins import DefinitionPinTable
 from gateway.store.errors import (
     MigrationFailed,
     SchemaTooNew,
@@ -24,6 +25,7 @@ __all__ = [
     "DEFAULT_WEBHOOK_BASE_URL",
     "CredentialTable",
     "DataKeyTable",
+    "DefinitionPinTable",
     "JobTable",
     "MigrationFailed",
     "RunTable",

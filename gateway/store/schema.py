@@ -29,7 +29,7 @@ from gateway.store.types import (
     Words,
 )
 
-HEAD = "0004"
+HEAD = "0005"
 """Newest revision; a database that has it opens without Alembic."""
 
 metadata = MetaData(
@@ -252,6 +252,15 @@ server_versions = Table(
     Column("files", VersionFiles),
     Column("restored", INTEGER),
     PrimaryKeyConstraint("server", "number"),
+    sqlite_strict=True,
+)
+
+definition_pins = Table(
+    "definition_pins",
+    metadata,
+    Column("server", Words, primary_key=True),
+    Column("record", BYTES, nullable=False),
+    Column("changed_at", INTEGER, nullable=False),
     sqlite_strict=True,
 )
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.store.credentials import CredentialTable
 from gateway.store.data_keys import DataKeyTable
 from gateway.store.database import Database, unavailable_as_error
+from gateway.store.definition_pins import DefinitionPinTable
 from gateway.store.engines import (
     create_private_file,
     postgres_engine,
@@ -45,6 +46,7 @@ class Store:
         self.credentials = CredentialTable(database)
         self.data_keys = DataKeyTable(database)
         self.servers = ServerTable(database)
+        self.definition_pins = DefinitionPinTable(database)
         self.server_versions = ServerVersionTable(database)
 
     @classmethod

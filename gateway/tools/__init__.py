@@ -11,6 +11,7 @@ from fastmcp.decorators import get_fastmcp_meta
 from fastmcp.tools.function_tool import FunctionTool, ToolMeta
 
 from gateway.sandbox_notice import sandbox_notice
+from gateway.tools.approvals import ApprovalTools
 from gateway.tools.crashes import CrashTools
 from gateway.tools.credentials import CredentialTools
 from gateway.tools.discovery import DiscoveryTools
@@ -100,6 +101,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         operations.restart_mcp_server,
         operations.get_server_health,
         operations.get_server_logs,
+        ApprovalTools(services).list_pending_approvals,
         discovery.search_tools,
         discovery.describe_tool,
         CrashTools(services).get_crash_report,

@@ -35,6 +35,7 @@ class Finder:
 
         Raises:
             Refused, InvalidToolName: there is none, and what is nearest.
+            ToolWithheld: it is quarantined.
         """
         supervisor = self._services.supervisor
         written = check_text(text)
@@ -49,6 +50,10 @@ class Finder:
                     return name, tool
             self.check_enabled(name.server)
         name = self._resolve(written)
+        if name.server in supervisor.names:
+            withheld = supervisor.slot(name.server).pins.refusal(name.tool)
+            if withheld is not None:
+                raise withheld
         live = live_tools(supervisor.snapshots())
         if doubt := doubt_about(name, live):
             raise Refused(doubt)

@@ -11,6 +11,7 @@ from fastmcp.tools import tool
 from pydantic import Field
 
 from gateway.servers import ServerReport
+from gateway.tools.approvals import shown_tool
 from gateway.tools.arguments import ServerName
 from gateway.tools.hints import OPEN, READ
 from gateway.tools.metric_views import MetricsView, view_metrics
@@ -177,7 +178,10 @@ def _problem(report: ServerReport) -> str:
         return ""
     if seen.state not in AT_REST:
         return f"It is {seen.state}: {seen.reason}."
-    return f"Newer code is not running: {seen.rejected}." if seen.rejected else ""
+    if seen.rejected:
+        return f"Newer code is not running: {seen.rejected}."
+    names = ", ".join(shown_tool(seen.name, found.tool) for found in seen.quarantined_tools)
+    return f"Quarantined: {names}; see list_pending_approvals." if names else ""
 
 
 def _time(text: str) -> datetime:

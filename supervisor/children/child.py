@@ -31,6 +31,7 @@ from supervisor.children.spawned import Spawned
 from supervisor.children.stderr_log import StderrLog, StderrTail
 from supervisor.children.wire import decode
 from supervisor.errors import ChildDied, NotMcp, NotTaken, RequestRefused, StartFailed
+from supervisor.pinning.screen import Screen
 from supervisor.slots.restart import Life
 from supervisor.spec import Era, ServerSpec
 
@@ -62,8 +63,10 @@ class Child:
         spawn: Spawn,
         log: StderrLog,
         reports: Reports,
+        screen: Screen,
     ) -> None:
         self.spec = spec
+        self.screen = screen
         self.generation = generation
         self.crash: CrashReport | None = None
         """Why it died or did not become ready; None while it lives, or when it was stopped."""
@@ -72,7 +75,7 @@ class Child:
         self.exit_reason: str | None = None
         self.calls_failed = 0
         self.wanted_exit = False
-        self.link = Link(write=self._write, on_notice=self._noticed)
+        self.link = Link(write=self._write, on_notice=self._noticed, screen=screen.page)
         self._spawner = spawn
         self._reports = reports
         self._process: ChildProcess | None = None
@@ -172,9 +175,12 @@ class Child:
         """Send a request in the child's own era.
 
         Raises:
+            ToolWithheld: it is a call of a quarantined tool.
             NotTaken: the child has closed its input; it is gone, or soon will be.
             ChildDied: the child is gone or has stopped reading.
         """
+        if method == "tools/call":
+            self.screen.check(params)
         try:
             return self.link.call(method, params, on_progress=on_progress, owner=owner)
         except BrokenPipeError:

@@ -141,6 +141,8 @@ class Link:
     on_notice: Callable[[Notice], None]
     counters: LinkCounters = field(default_factory=LinkCounters)
     junk_sample: str = ""
+    screen: Callable[[msgspec.Raw], msgspec.Raw] | None = None
+    """Takes what is not approved out of an answer to `tools/list`."""
     latencies: Latencies | None = None
     """Where the durations of answered tool calls are counted."""
     idle_since: float = field(default_factory=time.monotonic)
@@ -300,6 +302,8 @@ class Link:
             if not call.future.done():
                 call.future.set_exception(self.ending)
             return
+        if call.method == "tools/list" and answer.result is not None and self.screen is not None:
+            answer = Answer(self.screen(answer.result))
         looked_at = answer if call.on_answer is None else call.on_answer(answer)
         if looked_at is not None:
             self.settle(call, looked_at)

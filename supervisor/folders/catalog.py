@@ -159,6 +159,7 @@ def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
         read_only=_absolute(folder.name, metadata.read_only),
         read_write=_absolute(folder.name, metadata.read_write),
         unix_sockets=metadata.unix_sockets,
+        dynamic_tools=metadata.dynamic_tools,
         recipe=read_recipe(
             folder,
             command=metadata.command is not None,

@@ -64,6 +64,7 @@ class Metadata(_Strict):
     read_write: tuple[Path, ...] = ()
     allow_source_builds: bool = False
     unix_sockets: bool = False
+    dynamic_tools: bool = False
     enabled: bool = True
 
     @field_validator("credentials", mode="before")

@@ -42,6 +42,7 @@ class Births:
             spawn=self._context.spawn,
             log=self._context.log,
             reports=self._reports,
+            screen=self._context.screen(spec),
         )
         with anyio.CancelScope() as self._scope:
             try:

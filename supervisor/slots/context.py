@@ -11,6 +11,8 @@ from supervisor.children.crash_log import CrashLog
 from supervisor.children.link import Notice
 from supervisor.children.stderr_log import StderrLog
 from supervisor.events import Event
+from supervisor.pinning.pins import Pins
+from supervisor.pinning.screen import Screen
 from supervisor.slots.known_tools import KnownTools
 from supervisor.slots.restart import RestartPolicy
 from supervisor.spec import ServerSpec
@@ -32,5 +34,8 @@ class SlotContext:
     log: StderrLog
     crashes: CrashLog
     known_tools: KnownTools
+    pins: Pins
+    screen: Callable[[ServerSpec], Screen]
+    """Makes what a child's lists of tools go through; each child needs its own."""
     outside: Outside
     """What children with granted hosts reach."""

@@ -30,7 +30,7 @@ async def successor(spec: ServerSpec, start: NewChild, before: tuple[Tool, ...])
     child = await start(spec)
     if child is None:
         raise StartFailed(spec.name, "superseded by a newer change")
-    if before and not child.tools:
+    if before and not child.tools and not child.screen.holds_any:
         # Tools that are all gone are a slip of the editor more often than a wish.
         await child.stop(LOST_TOOLS)
         raise StartFailed(spec.name, LOST_TOOLS)

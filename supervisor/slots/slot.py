@@ -60,6 +60,8 @@ class Slot:
         """Why newer code than that of the present child is not running."""
         self.calls_before = 0
         self.errors_before = 0
+        self.pins = context.pins
+        self.pins.listen(self._served_changed)
         self.outlet = Outlet(spec.name, context.outside, context.emit)
         self.followed = Followed(spec.name, self.child_for_call)
         self.levels = Levels()
@@ -183,6 +185,12 @@ class Slot:
         """Note and tell why newer code is not running; whatever ran goes on."""
         self.rejected = reason.rstrip(".")
         self._context.emit(ReloadRejected(self.spec.name, self.rejected))
+
+    def approve(self, tool: str, digest: str) -> None:
+        """Serve a quarantined tool with the definition that has this digest. Raises NotPending."""
+        self.pins.approve(tool, digest)
+        if self.state is ServerState.STOPPED:
+            self._start_soon(Want.WAKE)
 
     def begin(self) -> None:
         """Order the first start, unless that is for the first call to do."""
@@ -324,6 +332,7 @@ class Slot:
 
     def _adopt(self, child: Child) -> None:
         self._child = child
+        child.screen.settle()
         self._list.adopt(child)
         self.levels.adopt(child)
         assert self._group is not None
@@ -383,15 +392,30 @@ class Slot:
             return
         if notice.method != TOOLS_CHANGED:
             self._context.on_notice(self.spec.name, notice)
-        elif not self._listing:
+        else:
+            self._list.note_stale(said=True)
+            self._list_soon()
+
+    def _served_changed(self) -> None:
+        self._list.note_stale()
+        self._list_soon()
+
+    def _list_soon(self) -> None:
+        if not self._listing:
             self._listing = True
             # Told from the pipe, outside of any task; a task is the owner's to start.
             self._orders.post(Want.LIST).add_done_callback(observed)
 
     def _list_anew(self) -> None:
-        self._listing = False
-        if self.current is not None and self._group is not None:
-            self._group.start_soon(self._list.refresh, self.current)
+        assert self._group is not None
+        self._group.start_soon(self._list_until_fresh)
+
+    async def _list_until_fresh(self) -> None:
+        try:
+            while self._list.stale and (child := self.current) is not None:
+                await self._list.refresh(child)
+        finally:
+            self._listing = False
 
     def _state_changed(self, before: ServerState, after: ServerState, reason: str) -> None:
         self._context.emit(StateChanged(self.spec.name, before, after, reason))

@@ -24,6 +24,9 @@ class ToolList:
 
     def __init__(self, server: str, context: SlotContext) -> None:
         self.tools: tuple[Tool, ...] = ()
+        self.stale = False
+        """True when there is a reason to ask the child again."""
+        self._said = False
         self._server = server
         self._context = context
         self._digest: str | None = None
@@ -51,11 +54,23 @@ class ToolList:
                 if member in child.handshake.capabilities:
                     self._tell(method)
 
+    def note_stale(self, *, said: bool = False) -> None:
+        """Have the child asked again; `said`: it says itself that there is something new."""
+        self.stale = True
+        self._said = self._said or said
+
     async def refresh(self, child: Child) -> None:
-        """Ask a child that says that its tools changed; the last good list stays otherwise.
+        """Ask a child again; the last good list stays when it gives none.
 
         Whoever listens is told afterwards: what they ask next may be answered from this list.
         """
+        before, said = self.tools, self._said
+        self.stale = self._said = False
+        await self._ask(child)
+        if said or compare(before, self.tools).any:
+            self._tell(TOOLS_CHANGED)
+
+    async def _ask(self, child: Child) -> None:
         with anyio.move_on_after(child.spec.start_timeout_s):
             try:
                 await child.refresh_tools()
@@ -64,7 +79,6 @@ class ToolList:
                 return
             self.tools = child.tools
             self._context.known_tools.note(child.spec.digest, child.tools)
-        self._tell(TOOLS_CHANGED)
 
     def _tell(self, method: str) -> None:
         self._context.on_notice(self._server, Notice(method, None))

@@ -31,7 +31,14 @@ async def on_trial(spec: ServerSpec, launch: Launch, context: SlotContext) -> As
         group.start_soon(outlet.serve, child.process)
 
     reports = Reports(spawned, context.on_gone, _unheard)
-    child = Child(spec, 1, spawn=context.spawn, log=context.log, reports=reports)
+    child = Child(
+        spec,
+        1,
+        spawn=context.spawn,
+        log=context.log,
+        reports=reports,
+        screen=context.screen(spec),
+    )
     try:
         await child.start(launch)
         yield child

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from unittest.mock import MagicMock
 
+from gateway.approvals import Approvals
 from gateway.auth.origins import Origins, allowed_origins
 from gateway.dashboard import Dashboard, Sessions, Sources, build_dashboard
 from gateway.domain.run import Run, RunStatus, Trigger
@@ -13,7 +15,10 @@ from supervisor.metering.latency import Latency
 from supervisor.metering.metrics import Point, ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import Era, ServerKind
+from supervisor.supervisor import Supervisor
 
+NO_SERVERS = MagicMock(spec=Supervisor, names=())
+"""For the dashboards of tests that are not about approvals."""
 ORIGINS = allowed_origins("127.0.0.1", "https://runner.example.org")
 
 SNAPSHOT = ServerSnapshot(
@@ -88,6 +93,7 @@ class Shown:
     monotonic: Callable[[], float] | None = None
     """Of the stream; None: the clock that stands still."""
     renderings: int = 0
+    approvals: Approvals = field(default_factory=lambda: Approvals(NO_SERVERS))
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.clock)
@@ -97,6 +103,7 @@ class Shown:
                 lambda _: self.metrics,
                 self._recent_runs,
                 self.monotonic or self.clock,
+                self.approvals,
             ),
             sessions=self.sessions,
             origins=self.origins,

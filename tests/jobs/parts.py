@@ -25,7 +25,7 @@ from gateway.store import Store
 from sandboxes import probe
 from sandboxes.network.outside import Outside
 from sandboxes.policy import Level
-from supervisor.errors import ServerUnavailable
+from supervisor.errors import ServerUnavailable, ToolWithheld
 
 API_KEY = "sk-ant-of-this-test"
 CLI_GUARD_S = 90.0
@@ -57,6 +57,7 @@ class Gate:
         self.tools = tools
         self.enabled: tuple[str, ...] = ("adder",)
         self.refuse: set[str] = set()
+        self.quarantined: set[str] = set()
         self.tokens: list[str] = []
 
     def enabled_servers(self) -> tuple[str, ...]:
@@ -64,6 +65,11 @@ class Gate:
 
     def tool_names(self, server: str) -> tuple[str, ...]:
         return self.tools if server == "adder" else ()
+
+    def check_tools(self, tools: Any) -> None:
+        for server, tool in tools:
+            if tool in self.quarantined:
+                raise ToolWithheld(server, tool, "its definition changed")
 
     async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         if self.app is None or scope["path"] != "/servers/adder/mcp":

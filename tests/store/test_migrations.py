@@ -87,6 +87,8 @@ async def fill(store: Store) -> dict[str, Any]:
     await store.tokens.add(token, "hash")
     await store.credentials.put("email", "TOKEN", sealed, 1)
     await store.servers.set_enabled("email", False)
+    await store.definition_pins.put("email", b"earlier", 1)
+    await store.definition_pins.put("email", b"record", 2)
     await store.settings.set("mcp_servers", ["email"])
     return await contents(store)
 
@@ -121,6 +123,7 @@ async def contents(store: Store) -> dict[str, Any]:
         "keys": await store.data_keys.all(),
         "credentials": await store.credentials.get_sealed("email"),
         "servers": await store.servers.enabled("email"),
+        "pins": await store.definition_pins.all(),
         "settings": await store.settings.get_all(),
     }
 
@@ -297,7 +300,7 @@ async def test_the_tables_are_the_ones_that_were_promised(empty: Address) -> Non
     promised = {"jobs", "runs", "settings", "webhooks"}
     promised |= {"oauth_clients", "oauth_codes", "oauth_refresh_tokens"}
     ours = {"run_messages", "tokens", "credentials", "data_keys", "servers", "alembic_version"}
-    versions = {"server_versions", "server_files"}
+    versions = {"server_versions", "server_files", "definition_pins"}
     assert await tables(empty) == promised | ours | versions
 
 

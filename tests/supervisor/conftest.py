@@ -1,7 +1,7 @@
 """A supervisor over real children that start in milliseconds."""
 
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -81,7 +81,11 @@ def raw_spec(name: str, *behaviours: str, **changes: object) -> ServerSpec:
 
 @asynccontextmanager
 async def open_stage(
-    home: Path, *, restart: RestartPolicy = IMPATIENT, credentials: dict[str, str] | None = None
+    home: Path,
+    *,
+    restart: RestartPolicy = IMPATIENT,
+    credentials: dict[str, str] | None = None,
+    pins: Mapping[str, bytes] | None = None,
 ) -> AsyncGenerator[Stage]:
     """Enter a supervisor at level off: confinement is another floor's test."""
 
@@ -92,7 +96,9 @@ async def open_stage(
         home=home, python=Path(sys.executable), level=Level.OFF, restart=restart
     )
     stage: Stage
-    supervisor = Supervisor(config=config, credentials=values, emit=lambda event: stage.emit(event))
+    supervisor = Supervisor(
+        config=config, credentials=values, emit=lambda event: stage.emit(event), pins=pins
+    )
     stage = Stage(supervisor, home)
     async with supervisor:
         yield stage

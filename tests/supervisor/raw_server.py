@@ -39,6 +39,7 @@ TOOLS = [
         "ask",
         "eat",
         "fill",
+        "become",
         "tell",
         "mute",
     )
@@ -202,6 +203,27 @@ def mute():
     return text("unheard")
 
 
+def become(tools, tell=False):
+    """List tools otherwise from now on, also after a restart: members by tool, None to drop it."""
+    place = os.environ["DATA_DIR"] + "/tools.json"
+    with open(place + ".new", "w") as file:  # noqa: PTH123 - as above
+        json.dump(tools, file)
+    os.replace(place + ".new", place)  # noqa: PTH105 - as above
+    return notify() if tell else text("changed")
+
+
+def listed():
+    try:
+        with open(os.environ["DATA_DIR"] + "/tools.json") as file:  # noqa: PTH123 - as above
+            changes = json.load(file)
+    except FileNotFoundError:
+        return TOOLS
+    known = {tool["name"]: tool for tool in TOOLS}
+    new = {name: {"name": name, "inputSchema": {"type": "object"}} for name in changes}
+    both = {name: {**tool, **(changes.get(name) or {})} for name, tool in (new | known).items()}
+    return [tool for name, tool in both.items() if changes.get(name, {}) is not None]
+
+
 SIMPLE = {
     "environment": environment,
     "spawn": spawn,
@@ -213,6 +235,7 @@ SIMPLE = {
     "log": log,
     "die": die,
     "mute": mute,
+    "become": become,
 }
 
 
@@ -257,7 +280,8 @@ def answer(request):
             "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "raw", "version": VERSION}},
         }
     elif method == "tools/list":
-        result = {"tools": TOOLS}
+        result = {"tools": listed()}
+        result = {"tools": listed()}
     elif method in FOLLOW and "tells" in BEHAVIOURS:
         result = FOLLOW[method](request, params)
     elif method == "tools/call":

@@ -16,6 +16,7 @@ import pytest
 from fastmcp import Client, FastMCP
 from mcp_types import CallToolResult, TextContent
 
+from gateway.approvals import PinKeeper
 from gateway.auth.run_tokens import RunTokens
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
@@ -48,6 +49,9 @@ class NoServers:
     def tool_names(self, server: str) -> tuple[str, ...]:
         """None."""
         return ()
+
+    def check_tools(self, tools: Any) -> None:
+        """None."""
 
     async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         """None."""
@@ -150,13 +154,15 @@ async def open_gateway(
             run_tokens=RunTokens(),
             concurrency=0,
         )
-        follower = Follower()
+        follower, keeper = Follower(), PinKeeper(store.definition_pins)
+        pins = await store.definition_pins.all()
 
         def emit(event: Event) -> None:
             events.append(event)
             follower.hear(event)
+            keeper.hear(event)
 
-        supervisor = Supervisor(config=config, credentials=values, emit=emit)
+        supervisor = Supervisor(config=config, credentials=values, emit=emit, pins=pins)
         kept = KeptResults(settings.home)
         async with supervisor, runner, kept as results, Calls() as calls:
             servers = Servers(
@@ -192,6 +198,7 @@ async def open_gateway(
             mcp = build_mcp(services)
             async with anyio.create_task_group() as group:
                 group.start_soon(follower.run, servers.versions.look)
+                group.start_soon(keeper.run)
                 async with Client(mcp, mode=mode) as client:
                     yield Gateway(services, mcp, client, folder, events)
                 group.cancel_scope.cancel()
