@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.relay.exchange import Sent
 from gateway.relay.questions import NobodyListens, Question
-from gateway.relay.refusal import MISSING_CAPABILITY, SERVER_ERROR
+from gateway.relay.refusal import MISSING_CAPABILITY, SERVER_ERROR, error_object
 from gateway.relay.sessions import Session
 from supervisor.children.asking import ASK_TIMEOUT_S, CAPABILITIES, is_declared
 from supervisor.children.input_requests import (
@@ -25,7 +25,6 @@ from supervisor.children.input_requests import (
     with_responses,
 )
 from supervisor.children.link import Answer
-from supervisor.children.wire import encode
 
 MAX_ROUNDS = 10
 """As many as the official clients go through."""
@@ -143,5 +142,4 @@ class Continuation:
 
 
 def _error(code: int, message: str, data: object = None) -> Answer:
-    body: dict[str, object] = {"code": code, "message": message}
-    return Answer(error=msgspec.Raw(encode(body if data is None else {**body, "data": data})))
+    return Answer(error=error_object(code, message, data))

@@ -14,12 +14,17 @@ import msgspec
 
 from gateway.relay.exchange import Asked, Exchange, Sent
 from gateway.relay.parked import Full, Parked, Purpose, purpose
-from gateway.relay.refusal import INVALID_PARAMS, Refusal
+from gateway.relay.refusal import INVALID_PARAMS, MISSING_CAPABILITY, Refusal, error_object
 from gateway.relay.request import Posted
 from gateway.relay.visit import Visit
-from supervisor.children.asking import CAPABILITIES, ChildRequest, is_declared
+from supervisor.children.asking import CAPABILITIES, ELICITATION, ChildRequest, is_declared
 from supervisor.children.era import CAPABILITIES_KEY, LOG_LEVEL_KEY
-from supervisor.children.input_requests import InputRequest, input_required_result
+from supervisor.children.input_requests import (
+    InputRequest,
+    input_required_result,
+    read_required_urls,
+    required_capabilities,
+)
 from supervisor.children.link import Answer, Call, Notice
 from supervisor.children.wire import decode, notification_line, parse_object
 from supervisor.slots.levels import LEVELS, at_least
@@ -27,6 +32,7 @@ from supervisor.spec import Era
 
 GATHER_S = 0.01
 """A child that asks several things at once has written them by then; one answer holds them all."""
+_URL_MODE = msgspec.Raw(b'{"mode":"url"}')
 GIVEN_UP = "its caller did not come back with what it was asked for"
 
 
@@ -64,6 +70,8 @@ class ModernCall:
     def sent(self, sent: Sent) -> None:
         """Take note of the call on the child, and of what its caller waits on."""
         self._sent, self._exchange = sent, sent.exchange
+        if sent.exchange.child.handshake.era is Era.HANDSHAKE:
+            sent.call.on_answer = self._answered
 
     def declares(self, request: ChildRequest) -> bool:
         """Return whether its caller declared that it can be asked this."""
@@ -115,6 +123,18 @@ class ModernCall:
         assert self._sent is not None
         self._sent.link.cancel(self._sent.call, GIVEN_UP)
         self._refuse("The client did not come back with an answer.")
+
+    def _answered(self, answer: Answer) -> Answer | None:
+        """Return the answer in words that the caller's era has."""
+        urls = {} if answer.error is None else read_required_urls(answer.error)
+        if not urls:
+            return answer
+        needed = required_capabilities(next(iter(urls.values())))
+        if not is_declared(_capabilities(self._posted), ELICITATION, _URL_MODE):
+            data = {"requiredCapabilities": needed}
+            text = "The server needs its user to open a page, which this client cannot show."
+            return Answer(error=error_object(MISSING_CAPABILITY, text, data))
+        return Answer(result=msgspec.Raw(input_required_result(urls)))
 
     def _hand_over(self, responses: Mapping[str, msgspec.Raw]) -> None:
         """Answer the child; what is not answered is asked again."""

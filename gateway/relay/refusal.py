@@ -5,6 +5,9 @@ Source: JSON-RPC 2.0 section 5.1; MCP 2026-07-28, basic/transports and its error
 
 from dataclasses import dataclass
 
+import msgspec
+
+from supervisor.children.wire import encode
 from supervisor.errors import ChildDied, ServerUnavailable, SupervisorError
 
 PARSE_ERROR = -32700
@@ -66,3 +69,9 @@ def from_supervisor(error: SupervisorError) -> Refusal:
         if error.crash is not None:
             facts |= {"generation": error.crash.generation, "more": "get_crash_report"}
     return Refusal(SERVER_ERROR, str(error), 200, facts or None)
+
+
+def error_object(code: int, message: str, data: object = None) -> msgspec.Raw:
+    """Return a JSON-RPC error object."""
+    body: dict[str, object] = {"code": code, "message": message}
+    return msgspec.Raw(encode(body if data is None else {**body, "data": data}))

@@ -47,6 +47,8 @@ _ONLY_HANDSHAKE = frozenset(
     {"initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
 )
 _ONLY_MODERN = frozenset({"server/discover", "subscriptions/listen"})
+_CONTINUING = ("inputResponses", "requestState")
+"""Of a call that its caller makes once more; a handshake child is just called once more."""
 _CALLERS_OWN = frozenset({"protocolVersion", "clientCapabilities", "clientInfo", "logLevel"})
 
 
@@ -183,6 +185,8 @@ def to_handshake_params(params: bytes | msgspec.Raw | None) -> bytes | msgspec.R
     if params is None or PREFIX.encode() not in bytes(params):
         return params
     members = cast(dict[str, object], parse_object(params))
+    for name in _CONTINUING:
+        members.pop(name, None)
     meta = parse_object(cast(msgspec.Raw | None, members.get("_meta")))
     kept = {k: v for k, v in meta.items() if k.removeprefix(PREFIX) not in _CALLERS_OWN}
     if kept:

@@ -17,6 +17,7 @@ from supervisor.children.wire import decode, encode, parse_object, with_member
 
 _INPUT_REQUIRED = b'"input_required"'
 _URL = b'"url"'
+_URLS_REQUIRED = b"-32042"
 _REMOVED = ("elicitationId", "task")
 """Members that 2025-11-25 has in these requests, and the next revision has not."""
 
@@ -48,10 +49,28 @@ def required_capabilities(request: InputRequest) -> dict[str, Any]:
     return {name: {"tools": {}} if request.method == SAMPLING and "tools" in members else {}}
 
 
-def input_required_result(requests: Mapping[str, InputRequest], state: str) -> bytes:
+def input_required_result(requests: Mapping[str, InputRequest], state: str | None = None) -> bytes:
     """Return the result by which a modern caller is asked; it hands `state` back."""
     asked = {key: _modern(request) for key, request in requests.items()}
-    return encode({"resultType": "input_required", "inputRequests": asked, "requestState": state})
+    result: dict[str, object] = {"resultType": "input_required", "inputRequests": asked}
+    return encode(result if state is None else {**result, "requestState": state})
+
+
+def read_required_urls(error: msgspec.Raw) -> dict[str, InputRequest]:
+    """Return what an error of a handshake child wants its user to open first; empty for others.
+
+    Source: MCP 2025-11-25, client/elicitation, URL elicitation required.
+    """
+    members = parse_object(error)
+    if bytes(members.get("code", b"")) != _URLS_REQUIRED:
+        return {}
+    found: object = decode(parse_object(members.get("data")).get("elicitations", b"[]"))
+    wanted = cast(list[object], found) if isinstance(found, list) else []
+    return {
+        str(number): InputRequest(ELICITATION, encode({"mode": "url", **cast(Any, one)}))
+        for number, one in enumerate(wanted, 1)
+        if isinstance(one, dict)
+    }
 
 
 def read_input_required(result: msgspec.Raw | bytes) -> InputRequired | None:

@@ -15,7 +15,7 @@ from gateway.relay.parked import Full, Parked, Purpose
 from supervisor.children.era import CAPABILITIES_KEY
 from tests.relay.callers import talking
 from tests.relay.conftest import Relay, modern, serve_relay
-from tests.supervisor.conftest import GUARD_S, open_stage
+from tests.supervisor.conftest import GUARD_S, open_stage, raw_spec
 
 SAMPLE = {"messages": [], "maxTokens": 5}
 FORM = {"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}}
@@ -28,6 +28,7 @@ async def relay(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Rela
     """A relay in front of one shared child that talks back."""
     async with open_stage(tmp_path_factory.mktemp("home")) as stage, serve_relay(stage) as served:
         await stage.start(talking("talking"))
+        await stage.start(raw_spec("raw"))
         yield served
 
 
@@ -39,13 +40,14 @@ async def call(
     request_id: object = 1,
     declared: dict[str, Any] | None = None,
     token: str = "owner",
+    server: str = "talking",
     **members: object,
 ) -> httpx2.Response:
     """Call a tool as a modern caller that can be asked everything."""
     params = {"name": tool, "arguments": arguments, **members}
     body, headers = modern("tools/call", params, request_id)
     body["params"]["_meta"][CAPABILITIES_KEY] = ALL if declared is None else declared
-    return await relay.post("talking", body, {**headers, "Authorization": f"Bearer {token}"})
+    return await relay.post(server, body, {**headers, "Authorization": f"Bearer {token}"})
 
 
 async def asked(relay: Relay, method: str, params: object, **more: Any) -> dict[str, Any]:
@@ -207,6 +209,19 @@ async def test_a_child_that_dies_meanwhile_fails_the_call_that_goes_on(relay: Re
     assert late.json()["error"]["code"] == -32000
     assert "ended during the call" in late.json()["error"]["message"]
     await relay.stage.start(talking("talking", "version=2"))
+
+
+async def test_pages_that_a_user_has_to_open_first_are_asked_for_by_a_result(relay: Relay) -> None:
+    """MCP 2025-11-25 has an error for it, which 2026-07-28 has not; the caller then calls anew."""
+    result = (await call(relay, "locked", {}, server="raw")).json()["result"]
+    params = {"mode": "url", "message": "Go", "url": "x:y"}
+    asked = {"1": {"method": "elicitation/create", "params": params}}
+    assert result == {"resultType": "input_required", "inputRequests": asked}
+    again = await call(relay, "echo", {}, server="raw", inputResponses={"1": {"action": "accept"}})
+    assert said(again) == {}
+    error = (await call(relay, "locked", {}, server="raw", declared={})).json()["error"]
+    assert error["code"] == -32021
+    assert error["data"] == {"requiredCapabilities": {"elicitation": {"url": {}}}}
 
 
 async def test_a_real_client_is_asked_and_answers(relay: Relay) -> None:

@@ -35,6 +35,7 @@ TOOLS = [
         "notify",
         "followed",
         "inquire",
+        "locked",
         "log",
         "ask",
         "eat",
@@ -251,6 +252,10 @@ def call(request):
             return tell(request, arguments, meta)
         case "version":
             return text(VERSION)
+        case "locked":
+            wanted = {"mode": "url", "message": "Go", "url": "x:y", "elicitationId": "e"}
+            error = {"code": -32042, "message": "locked", "data": {"elicitations": [wanted]}}
+            return send({"id": request["id"], "error": error})
         case "inquire":
             return inquire(params, **arguments)
         case name:
