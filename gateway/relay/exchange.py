@@ -45,6 +45,8 @@ class Asked(msgspec.Struct, frozen=True):
     method: str
     era: Era
     timeout_s: float
+    keep_alive_s: float = KEEP_ALIVE_S
+    """After so long a silence comes a comment, and begins the stream if nothing has yet."""
 
 
 class Exchange:
@@ -125,8 +127,8 @@ class Exchange:
                 self._watch(receive)
                 await self._stream(self._messages.popleft())
             elif not await self._woken_before(deadline):
-                if self._streaming:
-                    await send_comment(self._send)
+                if self._watcher is not None and clock() < deadline:
+                    await self._keep_alive()
                 self._watch(receive)
             if self._moved or self._held:
                 self._moved, deadline = False, clock() + self._asked.timeout_s
@@ -141,7 +143,7 @@ class Exchange:
         """Wait; True when something came, False when it is time to look after the client."""
         loop = asyncio.get_running_loop()
         self._woken = woken = loop.create_future()
-        patience_s = UNWATCHED_S if self._watcher is None else KEEP_ALIVE_S
+        patience_s = UNWATCHED_S if self._watcher is None else self._asked.keep_alive_s
         timer = loop.call_at(min(loop.time() + patience_s, deadline), _settle, woken)
         try:
             return await woken
@@ -164,10 +166,17 @@ class Exchange:
         self._wake()
 
     async def _stream(self, message: bytes) -> None:
+        await self._begin_stream()
+        await send_event(self._send, message)
+
+    async def _keep_alive(self) -> None:
+        await self._begin_stream()
+        await send_comment(self._send)
+
+    async def _begin_stream(self) -> None:
         if not self._streaming:
             self._streaming = True
             await start_stream(self._send)
-        await send_event(self._send, message)
 
     async def _answer(self, answer: Answer) -> None:
         asked = self._asked
