@@ -8,6 +8,7 @@ leave its `ChildRequest`. Above: `child` and the relay, which hand in params as 
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -239,9 +240,11 @@ class Link:
         self.write(request_line(call.id, call.method, call.params))
 
     def notify(self, method: str, params: bytes | msgspec.Raw | None) -> None:
-        """Send a notification; dropped when the link is closed."""
+        """Send a notification; dropped when the child is gone, or reads nothing any more."""
         if self._closed is None:
-            self.write(notification_line(method, params))
+            # Nobody waits for it, and those whose calls the child has are told by its end.
+            with suppress(BrokenPipeError, BlockingIOError):
+                self.write(notification_line(method, params))
 
     def cancel(self, call: Call, reason: str) -> None:
         """Tell the child to stop, and complete the call here: it will never be answered.

@@ -110,6 +110,21 @@ async def test_a_cancelled_call_is_completed_here_and_a_late_answer_is_no_harm()
     assert len(pipe.sent) == 2
 
 
+@pytest.mark.parametrize("error", [BrokenPipeError, BlockingIOError])
+async def test_a_call_can_be_cancelled_though_its_child_takes_no_input(error: type[OSError]) -> None:
+    """Ours: between a child's death and the news of it, cancelling is no fault of the caller."""
+    pipe = Pipe()
+    cancelled = call(pipe, {})
+
+    def refuse(line: bytes) -> None:
+        raise error
+
+    pipe.link.write = refuse
+    pipe.link.cancel(cancelled, "why")
+    assert cancelled.future.cancelled()
+    assert pipe.link.in_flight == 0
+
+
 async def test_a_closed_link_fails_what_is_in_flight_and_all_that_comes() -> None:
     """Design 3.3: in the same tick."""
     pipe = Pipe()
