@@ -263,14 +263,13 @@ class Link:
         self._closed = error
         failed = [call for call in self._pending.values() if not call.future.done()]
         self._pending.clear()
-        for call in self._standing.values():
-            call.future.set_exception(error)
-            # Nobody needs to wait for a stream; what is looked at is not reported as lost.
-            call.future.exception()
+        standing = tuple(self._standing.values())
         self._standing.clear()
         self._idle.set()
-        for call in failed:
+        for call in (*failed, *standing):
             call.future.set_exception(error)
+            # Who asked may have left; what is looked at is not reported as lost.
+            call.future.exception()
         self._requests.withdraw_all(str(error))
         return len(failed)
 

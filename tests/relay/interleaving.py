@@ -26,7 +26,7 @@ AT_ONCE = 4
 IDS = (1, "1", 0, "0", -1, "-1", 10**30, "", 'ü\u2028\\"', "x" * 300)
 TOKENS = (None, None, 1, "1", 7, "t", 10**30)
 MAX_STEPS = 4
-MAX_BEATS = 6
+MAX_BEATS = 5
 """Until a caller cancels or leaves: some calls are answered by then."""
 
 
@@ -53,7 +53,7 @@ class Planned:
     @property
     def params(self) -> dict[str, Any]:
         """The params of the call."""
-        arguments = {"word": self.word, "steps": self.steps, "each_s": 0.005}
+        arguments = {"word": self.word, "steps": self.steps, "each_s": 0.03}
         params: dict[str, Any] = {"name": "tell", "arguments": arguments}
         return params if self.token is None else {**params, "_meta": {"progressToken": self.token}}
 
