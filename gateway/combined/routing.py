@@ -4,9 +4,10 @@ Nothing but the name in params is changed. What leads to no server, or to more t
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.combined.catalogue import Catalogue
 from gateway.combined.lists import Kind
