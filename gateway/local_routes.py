@@ -3,6 +3,7 @@
 The router lets nobody in who does not hold the token of `gateway.json`.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -108,7 +109,7 @@ class LocalRoutes:
         """End a token at once."""
         if not await self._store.tokens.revoke(token_id, utc_ms()):
             raise NotFound(no_such_token(token_id))
-        self._guard.forget()
+        self._guard.forget(token_id)
         return {"revoked": token_id}
 
     async def list_approvals(self) -> Answer:
@@ -184,6 +185,7 @@ def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:
         "calls": seen.calls,
         "errors": seen.errors,
         "in_flight": seen.in_flight,
+        "instances": [asdict(instance) for instance in seen.instances],
         "cpu_percent": metrics.cpu_percent,
         "private_bytes": metrics.private_bytes,
         "p95_ms": metrics.latency.p95_ms,

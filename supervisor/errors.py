@@ -47,6 +47,18 @@ class ServerUnavailable(SupervisorError):
         self.retry_after_s = retry_after_s
 
 
+class TooManyInstances(ServerUnavailable):
+    """Every instance that the server may have is somebody's."""
+
+    def __init__(self, server: str, holders: tuple[str, ...]) -> None:
+        reason = (
+            f"all of its {len(holders)} instances are taken, by {', '.join(holders)}; end one of"
+            " these, or raise max_instances in its metadata.json"
+        )
+        super().__init__(server, "full", reason)
+        self.holders = holders
+
+
 class NotMcp(SupervisorError):
     """A child answered something that the protocol does not allow; the message says what."""
 

@@ -12,6 +12,7 @@ from sandboxes.policy import Level, Network
 from supervisor.children.crash import CrashReport
 from supervisor.events import ServerState
 from supervisor.pinning.pins import QuarantinedTool
+from supervisor.slots.instances import InstanceView
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era, ServerKind
 
@@ -58,13 +59,15 @@ class ServerSnapshot:
     """Why newer code than that of the present child is not running."""
     quarantined_tools: tuple[QuarantinedTool, ...] = ()
     """Not among the tools: their definitions changed or came without an edit of the server."""
+    instances: tuple[InstanceView, ...] = ()
+    """The running ones of single sessions and callers; `pid` is beside these."""
 
 
 def take(slot: Slot, level: Level, environments: Environments) -> ServerSnapshot:
     """Return a slot as it is now; `level` is the one its children run at."""
     recipe = slot.spec.recipe
     child = slot.current
-    counters = child.link.counters if child else None
+    links = [each.link for each in (child, *slot.instances.children()) if each is not None]
     return ServerSnapshot(
         name=slot.spec.name,
         kind=slot.spec.kind,
@@ -78,9 +81,9 @@ def take(slot: Slot, level: Level, environments: Environments) -> ServerSnapshot
         uptime_s=child.ready_for_s if child else None,
         restarts=slot.restarts,
         era=child.handshake.era if child else None,
-        calls=slot.calls_before + (counters.calls if counters else 0),
-        errors=slot.errors_before + (counters.errors if counters else 0),
-        in_flight=child.link.in_flight if child else 0,
+        calls=slot.calls_before + sum(link.counters.calls for link in links),
+        errors=slot.errors_before + sum(link.counters.errors for link in links),
+        in_flight=sum(link.in_flight for link in links),
         tools=slot.tools,
         stderr_tail=slot.log.tail(),
         last_exit=slot.last_exit,
@@ -94,4 +97,5 @@ def take(slot: Slot, level: Level, environments: Environments) -> ServerSnapshot
         packages=declared_packages(recipe),
         rejected=slot.rejected,
         quarantined_tools=slot.pins.quarantined,
+        instances=slot.instances.views(),
     )

@@ -80,6 +80,8 @@ class ServerSpec:
     start_timeout_s: float = 30.0
     call_timeout_s: float = 300.0
     instances: Instances = Instances.SHARED
+    max_instances: int = 8
+    """Of sessions and callers, where each has its own."""
     start: StartTime = StartTime.EAGER
     idle_stop_s: float | None = None
     """A child that nobody called for this long is stopped until the next call; None: never."""

@@ -45,6 +45,7 @@ from supervisor.starts.launching import Launcher, Workplace
 from supervisor.starts.leftovers import PidFile, Recorded, kill_leftovers
 from supervisor.starts.upkeep import Upkeep
 from supervisor.starts.warm_path import WarmPath
+from supervisor.tenant import Tenant
 
 WITH_PROGRESS = {"_meta": {"progressToken": 0}}
 """The token is the link's to replace."""
@@ -273,6 +274,11 @@ class Supervisor:
         """
         return self.slot(name).log.path
 
+    def end_tenant(self, key: str, reason: str) -> None:
+        """Stop the instances of a session or caller that has ended, in the background."""
+        for slot in self._slots.values():
+            slot.instances.end(key, reason)
+
     def listen(self, listener: NoticeListener) -> Callable[[], None]:
         """Be told of notifications that belong to no call; returns how to stop that."""
         self._listeners.add(listener)
@@ -286,8 +292,11 @@ class Supervisor:
         *,
         timeout_s: float | None = None,
         on_progress: Callable[[Notice], None] | None = None,
+        tenant: Tenant | None = None,
     ) -> dict[str, Any]:
         """Send one request to a server's child and return the result. Never retried.
+
+        A `per_session` server answers it by the instance of `tenant`, if one is named.
 
         With `on_progress` the child is asked to tell how far it is, and its time begins anew
         whenever it does.
@@ -313,7 +322,8 @@ class Supervisor:
             sent = to_modern_params(body) if modern else body
             return child, child.call(method, sent, on_progress=note)
 
-        child, call = await slot.send(send)
+        place = slot if tenant is None else slot.place(tenant)
+        child, call = await place.send(send)
         answer = await self.finish(child, call, limit, scope)
         if answer.error is not None:
             raise RequestRefused.from_json(name, decode(answer.error))

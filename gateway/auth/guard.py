@@ -33,6 +33,8 @@ class Guard:
         self._store = store
         self._run_tokens = run_tokens
         self._now_ms = now_ms
+        self.on_revoked: Callable[[str], None] | None = None
+        """Told the id of each token that was revoked."""
         self._known: dict[str, _Known] = {}
         self._used: set[str] = set()
         self._local_hash: str | None = None
@@ -55,9 +57,11 @@ class Guard:
             return Caller(CallerKind.RUN, grant.run_id, frozenset(), grant.view)
         return await self._stored(hashed)
 
-    def forget(self) -> None:
-        """Look tokens up again: one was revoked."""
+    def forget(self, token_id: str) -> None:
+        """Look tokens up again: this one was revoked."""
         self._known = {}
+        if self.on_revoked is not None:
+            self.on_revoked(token_id)
 
     async def note_uses(self) -> None:
         """Write down which tokens were used since the last time. Raises StoreError."""

@@ -27,6 +27,8 @@ class RunTokens:
 
     def __init__(self, now_ms: Callable[[], int] = utc_ms) -> None:
         self._now_ms = now_ms
+        self.on_revoked: Callable[[str], None] | None = None
+        """Told the id of each run that has lost its token."""
         self._grants: dict[str, RunGrant] = {}
 
     def issue(self, run_id: str, *, tools: Iterable[str], ttl_s: float) -> str:
@@ -48,7 +50,10 @@ class RunTokens:
     def revoke(self, run_id: str) -> None:
         """Forget the run's token."""
         kept = {hashed: grant for hashed, grant in self._grants.items() if grant.run_id != run_id}
+        lost = len(kept) < len(self._grants)
         self._grants = kept
+        if lost and self.on_revoked is not None:
+            self.on_revoked(run_id)
 
 
 def token_hash(token: str) -> str:

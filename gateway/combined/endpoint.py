@@ -80,7 +80,9 @@ class CombinedEndpoint:
         self._answers = Answers(catalogue, search_first=search_first)
         self._router = Router(catalogue)
         self._changes = Changes(catalogue, self._tell)
-        self._sessions = Sessions()
+        self._sessions = Sessions(
+            on_end=lambda session: supervisor.end_tenant(session.tenant.key, "its session ended")
+        )
         self._modern = ModernCallers()
         self._listeners = Listeners()
         self._stop_listening: Callable[[], None] = supervisor.listen(self._changes.noticed)

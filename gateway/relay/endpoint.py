@@ -5,7 +5,7 @@ Source: MCP 2025-11-25 and 2026-07-28, basic/transports, Streamable HTTP.
 
 from collections.abc import Callable
 
-from gateway.auth.caller import Caller
+from gateway.auth.caller import Caller, CallerKind
 from gateway.relay.handshake_caller import HandshakeCallers
 from gateway.relay.http import (
     BodyTooLarge,
@@ -21,6 +21,7 @@ from gateway.relay.http import (
 from gateway.relay.modern_caller import ModernCallers
 from gateway.relay.refusal import INVALID_PARAMS, INVALID_REQUEST, Refusal, from_supervisor
 from gateway.relay.request import read_message
+from gateway.relay.sessions import Session
 from gateway.relay.visit import Visit
 from supervisor.children.era import MODERN_VERSION
 from supervisor.children.wire import error_message
@@ -28,6 +29,7 @@ from supervisor.errors import SupervisorError, UnknownServer
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era
 from supervisor.supervisor import Supervisor
+from supervisor.tenant import caller_tenant
 
 
 class ServerEndpoint:
@@ -35,12 +37,18 @@ class ServerEndpoint:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._handshake = HandshakeCallers()
+        self._handshake = HandshakeCallers(self._session_ended)
         self._modern = ModernCallers()
         self._stop_listening: tuple[Callable[[], None], ...] = (
             supervisor.listen(self._handshake.noticed),
             supervisor.listen(self._modern.noticed),
         )
+
+    def forget(self, caller: str) -> None:
+        """End what a token or a run has here that is not valid any more."""
+        self._handshake.forget(caller)
+        for kind in CallerKind:
+            self._supervisor.end_tenant(caller_tenant(kind, caller).key, "its caller is gone")
 
     def close_streams(self) -> None:
         """End the streams that stay open; sessions and calls go on."""
@@ -79,6 +87,9 @@ class ServerEndpoint:
             await send_too_large(send)
         except ClientGone:
             return
+
+    def _session_ended(self, session: Session) -> None:
+        self._supervisor.end_tenant(session.tenant.key, "its session ended")
 
     def _slot(self, server: str, caller: Caller) -> Slot:
         try:

@@ -4,28 +4,57 @@ Source: MCP 2025-11-25, basic/transports, Streamable HTTP.
 """
 
 import asyncio
+from collections.abc import Callable, Iterable
 
 from gateway.relay.continuation import Continuation
 from gateway.relay.exchange import Sent
 from gateway.relay.http import Headers, Receive, Send, send_body, start_stream
-from gateway.relay.refusal import INVALID_REQUEST, METHOD_NOT_FOUND, Refusal
+from gateway.relay.interests import MAX_URIS, MESSAGE, UPDATED, level_of, uri_of
+from gateway.relay.refusal import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    SERVER_ERROR,
+    Refusal,
+)
 from gateway.relay.request import Posted
-from gateway.relay.sessions import STREAM_QUEUE, Session, Sessions
+from gateway.relay.sessions import Session, Sessions
 from gateway.relay.streams import pump, until_gone
 from gateway.relay.visit import Visit
-from supervisor.children.era import CAPABILITIES_KEY, is_of_other_era, read_capabilities
+from supervisor.children.era import (
+    CAPABILITIES_KEY,
+    LOG_LEVEL_KEY,
+    introduction,
+    is_of_other_era,
+    read_capabilities,
+)
 from supervisor.children.link import Notice
-from supervisor.children.wire import notification_line, result_message
+from supervisor.children.wire import decode, notification_line, parse_object, result_message
+from supervisor.errors import RequestRefused
+from supervisor.slots.instances import Instance
+from supervisor.slots.levels import LEVELS, at_least
+from supervisor.slots.slot import Slot
 from supervisor.spec import Era
 
 SESSION_HEADER = b"mcp-session-id"
+OURS_TO_KNOW = frozenset(
+    {"notifications/initialized", "notifications/cancelled", "notifications/progress"}
+)
+"""Notifications of a client that reach no child as they are."""
+_WISHES = frozenset({"logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
 
 
 class HandshakeCallers:
     """Answers the requests of callers that have sessions, and owns these."""
 
-    def __init__(self) -> None:
-        self._sessions = Sessions()
+    def __init__(self, on_end: Callable[[Session], None]) -> None:
+        """`on_end` is told of each session that has ended."""
+        self._sessions = Sessions(on_end=on_end)
+
+    def forget(self, owner: str) -> None:
+        """End the sessions of a token that is not valid any more."""
+        for session in self._sessions.of_owner(owner):
+            self._sessions.end(session)
 
     def end_streams(self) -> None:
         """End the open GET streams; sessions and calls go on."""
@@ -37,13 +66,17 @@ class HandshakeCallers:
 
     def noticed(self, server: str, notice: Notice) -> None:
         """Tell the sessions of a server what belongs to no call."""
-        message = notification_line(notice.method, notice.params).rstrip(b"\n")
-        for session in self._sessions.of_server(server):
-            session.post(message)
+        tell(self._sessions.of_server(server), server, notice)
 
     def tell(self, visit: Visit, posted: Posted) -> None:
         """Take a notification or a response."""
-        take(self._session(visit), posted)
+        session = self._session(visit)
+        place = visit.slot.place(session.tenant)
+        if isinstance(place, Instance) and posted.envelope.method not in OURS_TO_KNOW:
+            child = place.current
+            if child is not None and posted.envelope.method is not None:
+                child.link.notify(posted.envelope.method, posted.envelope.params)
+        take(session, posted)
 
     async def ask(self, visit: Visit, posted: Posted) -> None:
         """Answer one request.
@@ -60,6 +93,9 @@ class HandshakeCallers:
             return
         if is_of_other_era(Era.HANDSHAKE, posted.method):
             raise Refusal(METHOD_NOT_FOUND, f"This revision has no method {posted.method}.", 200)
+        if posted.method in _WISHES:
+            await _wish(visit, posted, session)
+            return
         visit.check_tool(posted)
         await relay(visit, posted, session)
 
@@ -73,9 +109,15 @@ class HandshakeCallers:
         await send_body(visit.send, 204)
 
     async def _initialize(self, visit: Visit, posted: Posted) -> None:
-        child = await visit.slot.child_for_call()
-        capabilities = read_capabilities(posted.envelope.params)
-        session = self._sessions.open(visit.server, visit.caller.id, capabilities)
+        params = posted.envelope.params
+        session = self._sessions.open(
+            visit.server, visit.caller.id, read_capabilities(params), introduction(params)
+        )
+        try:
+            child = await visit.slot.place(session.tenant).child_for_call()
+        except BaseException:
+            self._sessions.end(session)
+            raise
         result = child.handshake.initialize_result(posted.fields.protocol_version)
         await send_body(
             visit.send,
@@ -99,6 +141,66 @@ def find_session(sessions: Sessions, headers: Headers, server: str, owner: str) 
     return session
 
 
+def tell(sessions: Iterable[Session], server: str, notice: Notice) -> None:
+    """Tell sessions what belongs to no call: those whom it concerns, on their open streams."""
+    line = notification_line(notice.method, notice.params).rstrip(b"\n")
+    for session in sessions:
+        if notice.tenant not in (None, session.tenant.key):
+            continue
+        if notice.method == MESSAGE:
+            wanted = session.log_level
+            concerned = wanted is not None and at_least(level_of(notice), wanted)
+        elif notice.method == UPDATED:
+            concerned = session.interests.follows(server, uri_of(notice))
+        else:
+            concerned = True
+        if concerned:
+            session.post(line)
+
+
+async def _wish(visit: Visit, posted: Posted, session: Session) -> None:
+    """Note what a session wants to be told of; the child is asked for what all want together."""
+    place = visit.slot.place(session.tenant)
+    child = await place.child_for_call()
+    if posted.method == "logging/setLevel":
+        if "logging" not in child.handshake.capabilities:
+            raise Refusal(METHOD_NOT_FOUND, f"Server {visit.server!r} does not log.", 200)
+        _set_level(session, place, posted)
+    else:
+        uri = posted.fields.uri
+        if uri is None:
+            raise Refusal(INVALID_PARAMS, "The member uri must be a string.", 200)
+        if posted.method == "resources/unsubscribe":
+            session.interests.drop(visit.server, uri)
+        elif (visit.server, uri) not in session.interests.uris:
+            await _follow(visit.server, session, place, uri)
+    await send_body(visit.send, 200, result_message(posted.id, b"{}"))
+
+
+def _set_level(session: Session, place: Slot | Instance, posted: Posted) -> None:
+    raw = parse_object(posted.envelope.params).get("level")
+    level: object = None if raw is None else decode(raw)
+    if level not in LEVELS:
+        raise Refusal(INVALID_PARAMS, f"The level must be one of {', '.join(LEVELS)}.", 200)
+    session.log_level = str(level)
+    session.interests.levels.add(place.levels)
+    place.levels.want(session.interests, session.log_level)
+
+
+async def _follow(server: str, session: Session, place: Slot | Instance, uri: str) -> None:
+    if len(session.interests.uris) >= MAX_URIS:
+        sentence = f"A session follows at most {MAX_URIS} resources; unsubscribe from one first."
+        raise Refusal(SERVER_ERROR, sentence, 200)
+    try:
+        await place.followed.add(uri)
+    except RequestRefused as error:
+        raise Refusal(error.code, error.message, 200, error.data) from error
+    if (server, uri) in session.interests.uris or session.ended:
+        place.followed.drop(uri)
+    else:
+        session.interests.uris[(server, uri)] = place.followed
+
+
 def take(session: Session, posted: Posted) -> None:
     """Take a session's notification or response; what is not ours to know is dropped."""
     match posted.envelope.method:
@@ -116,11 +218,11 @@ async def serve_stream(session: Session, receive: Receive, send: Send) -> None:
     """Serve a session's stream until its reader is gone. Raises Refusal when it has one."""
     if session.stream is not None:
         raise Refusal(INVALID_REQUEST, "This session already has an open stream.", 409)
-    session.stream = asyncio.Queue(STREAM_QUEUE)
+    waiting = session.open_stream()
     await start_stream(send)
     gone = asyncio.ensure_future(until_gone(receive))
     try:
-        await pump(session.stream, gone, send)
+        await pump(waiting, gone, send)
     finally:
         gone.cancel()
         session.stream = None
@@ -144,15 +246,22 @@ async def relay(visit: Visit, posted: Posted, session: Session) -> None:
         # In the handshake era a closed connection is no cancellation.
         await visit.relay(
             posted,
+            place=visit.slot.place(session.tenant),
             cancel_on_disconnect=False,
             owner=session,
-            envelope={CAPABILITIES_KEY: session.capabilities},
+            envelope=_envelope(session),
             on_sent=note,
         )
     finally:
         # Another request with the same id may have taken its place.
         if sent is not None and session.calls.get(posted.id) is sent:
             del session.calls[posted.id]
+
+
+def _envelope(session: Session) -> dict[str, object]:
+    """Return what a modern child is told of a session with each of its requests."""
+    told: dict[str, object] = {CAPABILITIES_KEY: session.capabilities}
+    return told if session.log_level is None else {**told, LOG_LEVEL_KEY: session.log_level}
 
 
 def _cancel(session: Session, posted: Posted) -> None:

@@ -183,9 +183,10 @@ class Listeners:
             del self._of_caller[listener.owner]
 
     def hear(self, server: str, notice: Notice) -> None:
-        """Tell all streams of a server."""
+        """Tell all streams of a server; what one caller's own instance says, that caller's."""
         for listener in tuple(self._open.get(server, ())):
-            listener.hear(notice)
+            if notice.tenant in (None, listener.owner):
+                listener.hear(notice)
 
     def end_all(self) -> None:
         """End every stream."""

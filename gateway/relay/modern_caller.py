@@ -21,6 +21,7 @@ from supervisor.children.following import FOLLOW_S, LISTEN
 from supervisor.children.link import Notice
 from supervisor.children.wire import decode, parse_object, result_message
 from supervisor.errors import CallTimedOut, RequestRefused
+from supervisor.slots.instances import Instance
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era
 
@@ -55,7 +56,7 @@ class ModernCallers:
         if is_of_other_era(Era.MODERN, posted.method):
             raise Refusal(METHOD_NOT_FOUND, f"This revision has no method {posted.method}.", 404)
         if posted.method == "server/discover":
-            child = await visit.slot.child_for_call()
+            child = await visit.own_place.child_for_call()
             result = child.handshake.discover_result()
             await send_body(visit.send, 200, result_message(posted.id, result))
             return
@@ -68,7 +69,13 @@ class ModernCallers:
         if state is None or not await self._go_on(visit, posted, state):
             call = ModernCall(visit, posted, self._parked)
             with _served(visit, posted, call):
-                await visit.relay(posted, cancel_on_disconnect=True, owner=call, on_sent=call.sent)
+                await visit.relay(
+                    posted,
+                    place=visit.own_place,
+                    cancel_on_disconnect=True,
+                    owner=call,
+                    on_sent=call.sent,
+                )
 
     async def _go_on(self, visit: Visit, posted: Posted, state: str) -> bool:
         """Answer a request that goes on with a parked call; False: it goes on with the child's own.
@@ -80,7 +87,7 @@ class ModernCallers:
         mine = purpose(visit.caller.id, visit.server, posted)
         waiting = self._parked.take(state, mine)
         if waiting is None:
-            child = await visit.slot.child_for_call()
+            child = await visit.own_place.child_for_call()
             if child.handshake.era is Era.MODERN:
                 return False
             sentence = "Nothing waits under this requestState any more; begin the call anew."
@@ -91,10 +98,11 @@ class ModernCallers:
 
     async def _listen(self, visit: Visit, posted: Posted) -> None:
         asked = read_wanted(posted.envelope.params)
-        listener = self._listeners.open(posted.id, visit.server, visit.caller.id)
+        listener = self._listeners.open(posted.id, visit.server, visit.tenant.key)
         try:
-            child = await visit.slot.child_for_call()
-            async with followed(visit.slot, asked.uris) as uris:
+            place = visit.own_place
+            child = await place.child_for_call()
+            async with followed(place, asked.uris) as uris:
                 lists = asked.lists.intersection(child.handshake.capabilities)
                 listener.begin(Wanted(lists, uris))
                 await listener.serve(visit.receive, visit.send)
@@ -105,7 +113,7 @@ class ModernCallers:
 @contextmanager
 def _served(visit: Visit, posted: Posted, call: ModernCall) -> Generator[None]:
     """Have the child log what the caller wants to read, until the request is answered."""
-    levels, level = visit.slot.levels, log_level(posted)
+    levels, level = visit.own_place.levels, log_level(posted)
     if level is not None:
         levels.want(call, level)
     try:
@@ -125,17 +133,17 @@ def _request_state(posted: Posted) -> str | None:
 
 
 @asynccontextmanager
-async def followed(slot: Slot, uris: Iterable[str]) -> AsyncGenerator[tuple[str, ...]]:
-    """Follow resources of a server within the body; give those of which it tells."""
+async def followed(place: Slot | Instance, uris: Iterable[str]) -> AsyncGenerator[tuple[str, ...]]:
+    """Follow resources at a place within the body; give those of which it tells."""
     agreed: list[str] = []
     try:
         with anyio.move_on_after(FOLLOW_S):
             for uri in uris:
                 # What a server does not tell of is left out of what the stream acknowledges.
                 with suppress(RequestRefused, CallTimedOut):
-                    await slot.followed.add(uri)
+                    await place.followed.add(uri)
                     agreed.append(uri)
         yield tuple(agreed)
     finally:
         for uri in agreed:
-            slot.followed.drop(uri)
+            place.followed.drop(uri)

@@ -12,14 +12,23 @@ from functools import partial
 from typing import Any
 
 from gateway.relay.exchange import Exchange, Sent
+from gateway.relay.interests import Interests, level_of
 from gateway.relay.questions import NobodyListens, Questions
 from supervisor.children.asking import ChildRequest, is_declared
 from supervisor.children.link import Answer, Call, Notice
 from supervisor.children.wire import notification_line
+from supervisor.slots.levels import at_least
+from supervisor.tenant import Tenant
 
 IDLE_S = 30 * 60.0
 """Hosted clients abandon nearly all of their sessions without a DELETE."""
+SWEEP_EVERY_S = 60.0
+"""Idle sessions are looked for this often, for each may hold a process."""
 MAX_SESSIONS = 10_000
+SHOWN_CHARACTERS = 6
+"""Of a session's id, so that people can tell two of them apart and nobody can use one."""
+OPENING_S = 5.0
+"""A client opens its stream right after it has initialised, if it ever does."""
 STREAM_QUEUE = 256
 """Messages that wait for one slow reader; more are dropped, nobody waits for it."""
 
@@ -35,10 +44,24 @@ class Session:
     used_at: float
     capabilities: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What its client declared."""
+    introduction: bytes | None = None
+    """The params of `initialize` for a child of its own."""
+    log_level: str | None = None
+    """What it wants to read at least; None: it never said."""
+    interests: Interests = field(default_factory=Interests)
+    ended: bool = False
     calls: dict[bytes, Sent] = field(default_factory=dict[bytes, Sent])
     questions: Questions = field(default_factory=Questions)
     stream: asyncio.Queue[bytes | None] | None = None
     """Messages for the open GET stream; None ends it."""
+    _early: list[Callable[[], None]] | None = field(default_factory=list[Callable[[], None]])
+    """What its child asked before there could be a stream; None: it had its time."""
+
+    @property
+    def tenant(self) -> Tenant:
+        """What it is to servers that give each session an instance."""
+        shown = f"session {self.id[:SHOWN_CHARACTERS]}... of {self.owner}"
+        return Tenant(f"session:{self.id}", shown, self.introduction, self)
 
     @property
     def caller(self) -> str:
@@ -68,6 +91,10 @@ class Session:
 
     def ask(self, request: ChildRequest, call: Call | None) -> None:
         """Pass a child's request on: on its call's own stream, or on the session's."""
+        if self._early is not None and not self.calls and self.stream is None:
+            # Asked while it was initialised: its client cannot have opened a stream yet.
+            self._early.append(partial(self.ask, request, None))
+            return
         exchange = self._exchange(call)
         try:
             question = self.questions.ask(
@@ -84,8 +111,22 @@ class Session:
 
     def hear(self, notice: Notice, call: Call | None) -> None:
         """Pass on a log message that was written for this session alone."""
+        if self.log_level is not None and not at_least(level_of(notice), self.log_level):
+            return
         line = notification_line(notice.method, notice.params).rstrip(b"\n")
         self._deliver(self._exchange(call), line)
+
+    def open_stream(self) -> asyncio.Queue[bytes | None]:
+        """Return the queue of a new GET stream; what waited for one is asked on it."""
+        self.stream = asyncio.Queue(STREAM_QUEUE)
+        self.end_opening()
+        return self.stream
+
+    def end_opening(self) -> None:
+        """Ask what waited for a first stream; where none was opened, the child is refused."""
+        early, self._early = self._early, None
+        for ask in early or ():
+            ask()
 
     def close(self) -> None:
         """End the open stream."""
@@ -119,17 +160,34 @@ def _pass_back(
 class Sessions:
     """All sessions by id."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        on_end: Callable[[Session], None] | None = None,
+    ) -> None:
+        """`on_end` is told of each session that has ended."""
         self._now = now
+        self._on_end = on_end
         self._sessions: dict[str, Session] = {}
+        self._sweep: asyncio.TimerHandle | None = None
 
-    def open(self, server: str, owner: str, capabilities: Mapping[str, Any]) -> Session:
-        """Make a session; idle ones are dropped, and the oldest when there are too many."""
-        self._drop_idle()
+    def open(
+        self,
+        server: str,
+        owner: str,
+        capabilities: Mapping[str, Any],
+        introduction: bytes | None = None,
+    ) -> Session:
+        """Make a session; the one that was idle for longest ends when there are too many."""
         while len(self._sessions) >= MAX_SESSIONS:
             self.end(min(self._sessions.values(), key=lambda s: s.used_at))
-        session = Session(secrets.token_urlsafe(24), server, owner, self._now(), capabilities)
+        session = Session(
+            secrets.token_urlsafe(24), server, owner, self._now(), capabilities, introduction
+        )
         self._sessions[session.id] = session
+        asyncio.get_running_loop().call_later(OPENING_S, session.end_opening)
+        if self._sweep is None:
+            self._sweep_later()
         return session
 
     def find(self, session_id: str, server: str, owner: str) -> Session | None:
@@ -137,20 +195,29 @@ class Sessions:
         session = self._sessions.get(session_id)
         if session is None or session.server != server or session.owner != owner:
             return None
-        now = self._now()
-        if now - session.used_at > IDLE_S and session.stream is None and not session.calls:
+        if self._is_idle(session):
             self.end(session)
             return None
-        session.used_at = now
+        session.used_at = self._now()
         return session
 
     def end(self, session: Session) -> None:
         """Forget a session and cancel what it has in flight."""
-        self._sessions.pop(session.id, None)
+        if self._sessions.pop(session.id, None) is None:
+            return
+        session.ended = True
+        session.end_opening()
         for sent in tuple(session.calls.values()):
             sent.link.cancel(sent.call, "the session ended")
         session.questions.end()
+        session.interests.drop_all()
         session.close()
+        if self._on_end is not None:
+            self._on_end(session)
+
+    def of_owner(self, owner: str) -> Iterator[Session]:
+        """Yield the sessions of one token."""
+        yield from (s for s in tuple(self._sessions.values()) if s.owner == owner)
 
     def of_server(self, server: str) -> Iterator[Session]:
         """Yield the sessions of one server."""
@@ -163,11 +230,27 @@ class Sessions:
 
     def end_all(self) -> None:
         """End every session."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
         for session in tuple(self._sessions.values()):
             self.end(session)
 
-    def _drop_idle(self) -> None:
-        limit = self._now() - IDLE_S
+    def end_idle(self) -> None:
+        """End the sessions that nobody used for long."""
         for session in tuple(self._sessions.values()):
-            if session.used_at < limit and session.stream is None and not session.calls:
+            if self._is_idle(session):
                 self.end(session)
+
+    def _is_idle(self, session: Session) -> bool:
+        unused_s = self._now() - session.used_at
+        return unused_s > IDLE_S and session.stream is None and not session.calls
+
+    def _sweep_later(self) -> None:
+        self._sweep = asyncio.get_running_loop().call_later(SWEEP_EVERY_S, self._sweep_now)
+
+    def _sweep_now(self) -> None:
+        self._sweep = None
+        self.end_idle()
+        if self._sessions:
+            self._sweep_later()

@@ -13,8 +13,10 @@ from supervisor.children.child import Child
 from supervisor.children.era import to_handshake_params, to_modern_params
 from supervisor.children.link import Call, Owner
 from supervisor.children.wire import error_message
+from supervisor.slots.instances import Instance
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era
+from supervisor.tenant import Tenant, caller_tenant
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -31,6 +33,16 @@ class Visit(msgspec.Struct, frozen=True):
         """The server's name."""
         return self.slot.spec.name
 
+    @property
+    def tenant(self) -> Tenant:
+        """The tenant that the caller is when it has no session."""
+        return caller_tenant(self.caller.kind, self.caller.id)
+
+    @property
+    def own_place(self) -> Slot | Instance:
+        """Where the calls of a caller without a session go."""
+        return self.slot.place(self.tenant)
+
     def check_tool(self, posted: Posted) -> None:
         """Refuse the call of a tool that the caller may not call."""
         name = posted.fields.name
@@ -45,12 +57,13 @@ class Visit(msgspec.Struct, frozen=True):
         self,
         posted: Posted,
         *,
+        place: Slot | Instance,
         cancel_on_disconnect: bool,
         owner: Owner | None = None,
         envelope: Mapping[str, object] | None = None,
         on_sent: Callable[[Sent], None] | None = None,
     ) -> None:
-        """Have the server's child answer a request; `on_sent` is told when it was sent.
+        """Have the child of a place answer a request; `on_sent` is told when it was sent.
 
         `owner` is whom the child may ask something meanwhile; `envelope` is what a modern child is
         told of a handshake caller, in `_meta`.
@@ -68,7 +81,7 @@ class Visit(msgspec.Struct, frozen=True):
                 on_sent(Sent(child.link, call, exchange))
             return exchange, call
 
-        exchange, call = await self.slot.send(ask)
+        exchange, call = await place.send(ask)
         await exchange.run(call, self.receive, cancel_on_disconnect=cancel_on_disconnect)
 
     async def refuse(self, posted: Posted, refusal: Refusal) -> None:

@@ -28,6 +28,7 @@ from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 from supervisor.children.link import Notice
 from supervisor.children.wire import encode
+from supervisor.tenant import caller_tenant
 
 PROGRESS_EVERY_S = 1.0
 """How often progress is passed on, if there is any."""
@@ -79,8 +80,9 @@ class InvokeTools:
     def _ask(self, owner: str, name: ToolName, arguments: dict[str, Any]) -> Ask:
         async def ask(note: Callable[[Notice], None]) -> ToolResult:
             params = {"name": name.tool, "arguments": arguments}
+            tenant = caller_tenant(*owner.split(":", 1))
             result = await self._services.supervisor.request(
-                name.server, "tools/call", params, on_progress=note
+                name.server, "tools/call", params, on_progress=note, tenant=tenant
             )
             return await self._cutter.fitted(owner, read_result(name, result))
 

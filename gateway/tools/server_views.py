@@ -11,6 +11,7 @@ from gateway.tools.metric_views import HistoryView, MetricsView, view_metrics
 from gateway.tools.names import Live, exposed_names
 from gateway.tools.views import iso_or_none
 from sandboxes.policy import MIB, Network, NetworkMode
+from supervisor.slots.instances import InstanceView
 from supervisor.snapshot import ServerSnapshot
 
 
@@ -65,6 +66,8 @@ class ServerView:
     calls: int
     errors: int
     in_flight: int
+    instances: list[InstanceView]
+    """Processes of single sessions and callers, beside `pid`."""
     last_exit: str | None
     rejected: str | None
     """Why newer code than that of the present process is not running."""
@@ -194,6 +197,7 @@ def view_server(report: ServerReport) -> ServerView:
         calls=seen.calls,
         errors=seen.errors,
         in_flight=seen.in_flight,
+        instances=list(seen.instances),
         last_exit=seen.last_exit,
         rejected=seen.rejected,
         refused_hosts=list(seen.refused_hosts),

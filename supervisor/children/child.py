@@ -75,6 +75,8 @@ class Child:
         self.exit_reason: str | None = None
         self.calls_failed = 0
         self.wanted_exit = False
+        self.introduction: bytes | None = None
+        """The params of its `initialize`; None: ours, for a child that anybody may call."""
         self.link = Link(write=self._write, on_notice=self._noticed, screen=screen.page)
         self._spawner = spawn
         self._reports = reports
@@ -228,7 +230,7 @@ class Child:
 
     async def _shake_hands(self) -> Handshake:
         if self.spec.era is not Era.MODERN:
-            answer = await self.call("initialize", initialize_params()).future
+            answer = await self.call("initialize", self.introduction or initialize_params()).future
             if answer.result is not None:
                 handshake = read_initialize(answer.result)
                 self.link.notify("notifications/initialized", None)

@@ -131,6 +131,19 @@ def read_capabilities(params: msgspec.Raw | None) -> dict[str, Any]:
     return cast(dict[str, Any], value) if isinstance(value, dict) else {}
 
 
+def introduction(params: msgspec.Raw | None) -> bytes:
+    """Return the params by which a child is initialised as the caller of `initialize` wants it."""
+    given = parse_object(params)
+    version: object = decode(given.get("protocolVersion", b"null"))
+    return encode(
+        {
+            "protocolVersion": version if version in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[-1],
+            "capabilities": read_capabilities(params),
+            "clientInfo": given.get("clientInfo", CLIENT_INFO),
+        }
+    )
+
+
 def read_initialize(result: msgspec.Raw) -> Handshake:
     """Return what `initialize` answered.
 

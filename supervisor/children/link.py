@@ -68,6 +68,8 @@ class Notice:
 
     method: str
     params: msgspec.Raw | bytes | None
+    tenant: str | None = None
+    """The key of the one whose instance says it, and who alone is told; None: whoever listens."""
 
 
 class Owner(Protocol):

@@ -152,6 +152,7 @@ def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
         start_timeout_s=metadata.start_timeout_s,
         call_timeout_s=metadata.call_timeout_s,
         instances=metadata.instances,
+        max_instances=metadata.max_instances,
         start=metadata.start or (StartTime.LAZY if is_dynamic else StartTime.EAGER),
         idle_stop_s=_idle_stop_s(metadata, IDLE_STOP_S if is_dynamic else None),
         reload=metadata.reload,

@@ -56,6 +56,7 @@ class Metadata(_Strict):
     start_timeout_s: Seconds = 30.0
     call_timeout_s: Seconds = 300.0
     instances: Instances = Instances.SHARED
+    max_instances: Annotated[int, Field(gt=0, le=64)] = 8
     start: StartTime | None = None
     idle_stop_s: Annotated[float, Field(ge=0, le=MAX_IDLE_S)] | None = None
     reload: ReloadStrategy = ReloadStrategy.SIDE_BY_SIDE

@@ -7,6 +7,7 @@ import anyio
 from supervisor.children.child import Child, Reports
 from supervisor.slots.context import SlotContext
 from supervisor.spec import ServerSpec
+from supervisor.tenant import Tenant
 
 
 class Births:
@@ -35,6 +36,33 @@ class Births:
         Raises:
             StartFailed, NotConfigured, SandboxError: there is none, and nothing of it is left.
         """
+        with anyio.CancelScope() as self._scope:
+            try:
+                return await self._start(spec, None, on_step, on_launch)
+            finally:
+                self._scope = None
+        return None
+
+    async def instance(self, spec: ServerSpec, tenant: Tenant) -> Child:
+        """Return a child of a tenant's own that is ready. No order interrupts it.
+
+        Raises:
+            StartFailed, NotConfigured, SandboxError: there is none, and nothing of it is left.
+        """
+        return await self._start(spec, tenant, _unheard, _nothing)
+
+    def interrupt(self) -> None:
+        """Give up a start that is under way."""
+        if self._scope is not None:
+            self._scope.cancel()
+
+    async def _start(
+        self,
+        spec: ServerSpec,
+        tenant: Tenant | None,
+        on_step: Callable[[str], None],
+        on_launch: Callable[[], None],
+    ) -> Child:
         self.generation += 1
         child = Child(
             spec,
@@ -44,17 +72,18 @@ class Births:
             reports=self._reports,
             screen=self._context.screen(spec),
         )
-        with anyio.CancelScope() as self._scope:
-            try:
-                launch = await self._context.launch(spec, on_step)
-                on_launch()
-                await child.start(launch)
-                return child
-            finally:
-                self._scope = None
-        return None
+        if tenant is not None:
+            child.introduction = tenant.introduction
+            child.link.resident = tenant.owner
+        launch = await self._context.launch(spec, on_step)
+        on_launch()
+        await child.start(launch)
+        return child
 
-    def interrupt(self) -> None:
-        """Give up a start that is under way."""
-        if self._scope is not None:
-            self._scope.cancel()
+
+def _unheard(step: str) -> None:
+    """Whoever waits for an instance is told of its environment by the server's own start."""
+
+
+def _nothing() -> None:
+    """The state of a server is not that of one instance."""

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 import anyio
@@ -32,6 +33,7 @@ from supervisor.slots import tidings
 from supervisor.slots.births import Births
 from supervisor.slots.context import SlotContext
 from supervisor.slots.followed import Followed
+from supervisor.slots.instances import Instance, Instances
 from supervisor.slots.levels import Levels
 from supervisor.slots.orders import Order, Orders, Want, observed
 from supervisor.slots.outlet import Outlet
@@ -40,7 +42,9 @@ from supervisor.slots.reload import REPLACED, may_overlap, reloaded, retire, suc
 from supervisor.slots.restart import Life
 from supervisor.slots.states import Standing
 from supervisor.slots.tool_list import TOOLS_CHANGED, ToolList
+from supervisor.spec import Instances as InstanceKind
 from supervisor.spec import ServerSpec, StartTime
+from supervisor.tenant import Tenant
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +75,13 @@ class Slot:
         self._child: Child | None = None
         self._orders = Orders()
         self._births = Births(context, Reports(self._spawned, self._exited, self._noticed))
+        self.instances = Instances(
+            self._births,
+            spec=lambda: self.spec,
+            open_door=self._may_have_instances,
+            on_adopted=self._instance_adopted,
+            policy=context.policy,
+        )
         self._plan = RestartPlan(context.policy)
         self._group: TaskGroup | None = None
         self._dozing = False
@@ -83,9 +94,15 @@ class Slot:
 
     @property
     def idle_left_s(self) -> float | None:
-        """Seconds until its child has been idle for too long; None when it may stay."""
+        """Seconds until a child of it has been idle for too long; None when all may stay."""
+        if self._dozing:
+            return None
+        lefts = (self._own_idle_left_s(), self.instances.idle_left_s())
+        return min((left for left in lefts if left is not None), default=None)
+
+    def _own_idle_left_s(self) -> float | None:
         child, limit_s = self.current, self.spec.idle_stop_s
-        if child is None or limit_s is None or self._dozing:
+        if child is None or limit_s is None:
             return None
         if child.link.in_flight:
             return limit_s
@@ -121,6 +138,12 @@ class Slot:
     def crashes(self) -> CrashLog:
         """Why its last children died or did not start."""
         return self._context.crashes
+
+    def place(self, tenant: Tenant) -> "Slot | Instance":
+        """Return where a tenant's calls go: to its own instance, or to the child of all."""
+        if self.spec.instances is InstanceKind.SHARED:
+            return self
+        return self.instances.of(tenant)
 
     async def child_for_call(self) -> Child:
         """Return the child to call, waiting while one is being started.
@@ -212,12 +235,15 @@ class Slot:
         """Own the slot until it is removed or cancelled; leaves no child behind."""
         try:
             async with anyio.create_task_group() as self._group:
+                self.instances.begin(self._group)
                 order: Order | None = None
                 while order is None or order.want is not Want.REMOVE:
                     order = await self._orders.next()
                     await self._carry_out(order)
                 self._group.cancel_scope.cancel()
         finally:
+            with anyio.CancelScope(shield=True):
+                await self.instances.end_all("the supervisor ends")
             await self._stop_child("the supervisor ends")
             removed = ServerUnavailable(self.spec.name, self.state, "it was removed")
             self._orders.refuse_all(removed)
@@ -251,6 +277,7 @@ class Slot:
                 await self._stop()
             case Want.RESTART:
                 self._plan.forget()
+                await self.instances.end_all("restarted on request")
                 await self._stop_child("restarted on request")
                 await self._start()
             case Want.REPLACE:
@@ -283,13 +310,13 @@ class Slot:
 
     async def _doze(self) -> None:
         self._dozing = False
-        left_s = self.idle_left_s
+        self.instances.doze()
+        left_s = self._own_idle_left_s()
         if left_s is not None and left_s <= 0:
             self._standing.to(ServerState.STOPPING, "being stopped, because nobody calls it")
             await self._stop_child("nobody called it")
             self._standing.to(ServerState.STOPPED, ASLEEP)
-        else:
-            self._context.on_ready()
+        self._context.on_ready()
 
     async def _replace(self, spec: ServerSpec) -> None:
         """Bring in new code: beside the old child, or after it where two cannot overlap."""
@@ -297,6 +324,9 @@ class Slot:
         self._plan.forget()
         self.rejected = None
         if old is None or not may_overlap(self.spec, spec):
+            if not may_overlap(self.spec, spec):
+                await self.instances.end_all(REPLACED)
+            self._instances_outdated(spec)
             await self._stop_child(REPLACED)
             self.spec = spec
             await self._start()
@@ -308,11 +338,35 @@ class Slot:
             # The old one may have died meanwhile.
             self._after_exit()
             raise
+        self._instances_outdated(spec)
         self.spec, before = spec, self.tools
         self._adopt(child)
         self._context.emit(reloaded(child, before))
         assert self._group is not None
         self._group.start_soon(retire, old)
+
+    def _instances_outdated(self, spec: ServerSpec) -> None:
+        if spec.instances is InstanceKind.SHARED:
+            self.instances.retire_all()
+        else:
+            self.instances.outdate()
+
+    async def _may_have_instances(self) -> None:
+        """Return once the server is switched on and its newest code is known to work."""
+        with anyio.move_on_after(self.spec.start_timeout_s):
+            while self.state in (ServerState.STARTING, ServerState.STOPPING):
+                await self._standing.changed()
+        if self.state not in (ServerState.READY, ServerState.STOPPED):
+            raise self._unavailable()
+
+    def _instance_adopted(self, instance: Instance) -> None:
+        child = instance.current
+        if child is not None and self._group is not None:
+            child.screen.settle()
+            instance.levels.adopt(child)
+            self._group.start_soon(instance.followed.adopt, child)
+            self._context.emit(tidings.ready(child))
+            self._context.on_ready()
 
     async def _new_child(self, spec: ServerSpec) -> Child | None:
         return await self._births.child(
@@ -347,6 +401,7 @@ class Slot:
         if self.current is not None:
             self._standing.to(ServerState.STOPPING, "being stopped")
         await self._stop_child("stopped on request")
+        await self.instances.end_all("stopped on request")
         self._standing.to(ServerState.DISABLED, "disabled")
 
     async def _stop_child(self, reason: str) -> None:
@@ -386,8 +441,13 @@ class Slot:
             reason = f"{child.exit_reason}; deciding on a restart"
             self._standing.to(ServerState.STARTING, reason)
             self._orders.post(Want.LOOK)
+        elif self.instances.exited(child):
+            self.last_exit = child.exit_reason
+            self.restarts += 1
 
     def _noticed(self, child: Child, notice: Notice) -> None:
+        if (holder := self.instances.holder_of(child)) is not None:
+            self._context.on_notice(self.spec.name, replace(notice, tenant=holder))
         if child is not self._child:
             return
         if notice.method != TOOLS_CHANGED:

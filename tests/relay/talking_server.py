@@ -3,6 +3,7 @@
 Tools: `ask` sends a request to its client and returns the whole answer, `ask_soon` does so after
 `release`, `give_up` cancels it again; `log` and `say` send notifications; `count` tells how often
 it was called, `told` every message that came; `wait` lasts until `release`; `die`; `version`.
+With the argument `asks-roots` it asks for roots as soon as it is initialised.
 """
 
 import json
@@ -120,7 +121,9 @@ def main():
     for line in sys.stdin:
         message = json.loads(line)
         TOLD.append(message)
-        if "method" not in message:
+        if message.get("method") == "notifications/initialized" and "asks-roots" in sys.argv:
+            put("roots/list", {})
+        elif "method" not in message:
             with ANSWERED:
                 ANSWERS[message["id"]] = message
                 ANSWERED.notify_all()
