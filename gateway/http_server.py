@@ -22,8 +22,9 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 CLOSE_GRACE_S = 1
 """Calls have been drained before; this is for connections that are being closed."""
-KEEP_ALIVE_S = 75
-"""For the next request of a connection; longer than clients keep one, or theirs meets its end."""
+KEEP_ALIVE_S = 15
+"""For the next request of a connection: longer than clients keep one, which is about 5 s, or theirs
+meets its end; no longer, for Hypercorn keeps as long what a client has closed."""
 
 
 async def serve_http(
