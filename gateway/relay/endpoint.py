@@ -47,6 +47,7 @@ class ServerEndpoint:
     def forget(self, caller: str) -> None:
         """End what a token or a run has here that is not valid any more."""
         self._handshake.forget(caller)
+        self._modern.forget(caller)
         for kind in CallerKind:
             self._supervisor.end_tenant(caller_tenant(kind, caller).key, "its caller is gone")
 

@@ -188,6 +188,12 @@ class Listeners:
             if notice.tenant in (None, listener.owner):
                 listener.hear(notice)
 
+    def forget(self, owner: str) -> None:
+        """End the streams of a caller that is gone."""
+        for listener in tuple(self._all()):
+            if listener.owner == owner:
+                listener.end()
+
     def end_all(self) -> None:
         """End every stream."""
         for listener in tuple(self._all()):

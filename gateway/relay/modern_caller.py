@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import anyio
 
+from gateway.auth.caller import CallerKind
 from gateway.relay.http import send_body
 from gateway.relay.listeners import Listeners, Wanted, read_wanted
 from gateway.relay.modern_call import ModernCall, log_level, read_responses
@@ -24,6 +25,7 @@ from supervisor.errors import CallTimedOut, RequestRefused
 from supervisor.slots.instances import Instance
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era
+from supervisor.tenant import caller_tenant
 
 
 class ModernCallers:
@@ -33,6 +35,12 @@ class ModernCallers:
         self._parameters = ParameterHeaders()
         self._listeners = Listeners()
         self._parked = Parked(ModernCall.give_up)
+
+    def forget(self, caller: str) -> None:
+        """End what waits for a token or a run that is not valid any more."""
+        self._parked.forget(caller)
+        for kind in CallerKind:
+            self._listeners.forget(caller_tenant(kind, caller).key)
 
     def end_streams(self) -> None:
         """End the open streams; calls go on."""

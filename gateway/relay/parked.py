@@ -102,6 +102,12 @@ class Parked(Generic[T]):
             raise Refusal(INVALID_PARAMS, "The requestState belongs to another call.")
         return self._remove(state)
 
+    def forget(self, owner: str) -> None:
+        """Give up the calls of a caller that is gone."""
+        for state, place in tuple(self._places.items()):
+            if place.purpose.owner == owner:
+                self._expire(state)
+
     def end_all(self) -> None:
         """Give up every call."""
         for state in tuple(self._places):

@@ -164,12 +164,14 @@ async def test_a_caller_that_waits_does_not_make_its_other_calls_unsure(relay: R
 
 
 async def test_a_call_whose_caller_stays_away_is_cancelled_at_the_child(tmp_path: Path) -> None:
-    """Ours: here at the gateway's end; the child is told, and its question is refused."""
+    """Ours: here because its token is revoked; the child is told, its question is refused."""
     async with open_stage(tmp_path) as stage, serve_relay(stage) as relay:
         await stage.start(talking("talking"))
         await asked(relay, "elicitation/create", FORM)
         assert stage.supervisor.snapshot("talking").in_flight == 1
-        relay.endpoint.close()
+        relay.endpoint.forget("somebody else")
+        assert stage.supervisor.snapshot("talking").in_flight == 1
+        relay.endpoint.forget("owner")
         assert stage.supervisor.snapshot("talking").in_flight == 0
         *_, cancelled, refusal, _ = said(await call(relay, "told", {}))
         assert cancelled["method"] == "notifications/cancelled"

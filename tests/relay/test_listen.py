@@ -134,6 +134,21 @@ async def test_a_stream_is_told_of_other_tools_of_new_code_and_is_no_call(relay:
             await anext(messages)
 
 
+async def test_the_streams_of_a_token_end_with_it(relay: Relay) -> None:
+    """Ours: what is revoked hears no more."""
+    await relay.stage.start(raw_spec("raw"))
+    async with (
+        listening(relay, ALL, Authorization="Bearer gone") as gone,
+        listening(relay, ALL, Authorization="Bearer other") as other,
+    ):
+        await anext(gone)
+        await anext(other)
+        relay.endpoint.forget("gone")
+        assert (await anext(gone))["id"] == "mine"
+        await tell(relay, "tools/list_changed")
+        assert await anext(other) == frame("tools/list_changed")
+
+
 async def test_streams_are_bounded_and_their_params_are_checked(relay: Relay) -> None:
     """Ours: one token cannot hold all streams; MCP 2026-07-28: -32602."""
     await relay.stage.start(raw_spec("raw"))
