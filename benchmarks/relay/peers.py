@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -67,9 +68,9 @@ def environ(folder: Path) -> dict[str, str]:
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),
         "NO_COLOR": "1",
-        # ContextForge does not start without them.
-        "JWT_SECRET_KEY": "benchmark-" * 5,
-        "AUTH_ENCRYPTION_SECRET": "benchmark-" * 5,
+        # ContextForge does not start without them, nor with any that look made up.
+        "JWT_SECRET_KEY": secrets.token_urlsafe(48),
+        "AUTH_ENCRYPTION_SECRET": secrets.token_urlsafe(48),
     }
 
 

@@ -182,8 +182,9 @@ def _post(target: Target, body: str) -> tuple[str, str | None]:
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     """End a peer and whatever it started; many leave their children behind."""
-    family = [psutil.Process(process.pid)]
+    family: list[psutil.Process] = []
     with suppress(psutil.NoSuchProcess):
+        family.append(psutil.Process(process.pid))
         family += family[0].children(recursive=True)
     for end in (psutil.Process.terminate, psutil.Process.kill):
         for member in family:
