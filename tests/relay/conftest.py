@@ -23,8 +23,6 @@ from gateway.variables import HttpServer
 from supervisor.children.era import MODERN_VERSION, PREFIX
 from tests.supervisor.conftest import Stage, open_stage, raw_spec
 
-RECENT = httpx2.Limits(keepalive_expiry=2.0)
-"""Servers close connections that wait for 5 s: none is used again that might be closing."""
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 VIEW = View(frozenset({"mcp__raw__version"}))
 
@@ -103,9 +101,7 @@ async def serve_relay(
     with listen("127.0.0.1", 0) as sock:
         url = url_of(sock)
         served = asyncio.ensure_future(serve_http(http_server, app, sock, stop.wait))
-        async with httpx2.AsyncClient(
-            base_url=url, timeout=20, limits=RECENT, trust_env=False
-        ) as client:
+        async with httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
             yield Relay(stage, endpoint, client, url)
         endpoint.close()
         stop.set()
