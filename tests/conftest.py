@@ -7,7 +7,7 @@ import pytest
 from tests.demonstrations import Counts, Demonstrations
 from tests.toolchain import Toolchain, find
 
-LONG_ROOMS = ("bootstrap", "e2e", "attacks", "cli", "jobs")
+LONG_ROOMS = ("bootstrap", "e2e", "conformance", "attacks", "cli", "jobs")
 """Their files take longest: begun last, one worker would end alone with them."""
 
 _DEMONSTRATIONS = pytest.StashKey[Demonstrations]()
