@@ -26,7 +26,12 @@ from supervisor.children.era import (
 from supervisor.children.following import Following
 from supervisor.children.link import Answer, Call, Link, Notice, Owner
 from supervisor.children.lists import Tool, fetch_tools
-from supervisor.children.process import ChildProcess, Pipes, exit_in_words
+from supervisor.children.process import (
+    MAX_UNSENT_BYTES,
+    ChildProcess,
+    Pipes,
+    exit_in_words,
+)
 from supervisor.children.spawned import Spawned
 from supervisor.children.stderr_log import StderrLog, StderrTail
 from supervisor.children.wire import decode
@@ -35,6 +40,7 @@ from supervisor.pinning.screen import Screen
 from supervisor.slots.restart import Life
 from supervisor.spec import Era, ServerSpec
 
+STOPPED_READING = f"it stopped reading: {MAX_UNSENT_BYTES >> 20} MiB of input wait for it"
 MAX_JUNK_LINES = 10_000
 """Lines on standard output that are not MCP; a child that prints more is stopped."""
 
@@ -85,6 +91,7 @@ class Child:
         self._following: Following | None = None
         self._stop_reason: str | None = None
         self._breached = False
+        self._condemned = False
         self._log = log
         self._stderr = StderrTail(log)
         self._code_changed_at = changed_at(spec.code_dir)
@@ -184,12 +191,15 @@ class Child:
         if method == "tools/call":
             self.screen.check(params)
         try:
-            return self.link.call(method, params, on_progress=on_progress, owner=owner)
+            call = self.link.call(method, params, on_progress=on_progress, owner=owner)
         except BrokenPipeError:
             reason = "it closed its standard input"
             raise NotTaken(self.spec.name, reason, self.stderr_tail) from None
         except BlockingIOError:
-            raise self._died("it stopped reading its standard input") from None
+            self._unusable(STOPPED_READING)
+            raise self._died(f"stopped because {STOPPED_READING}") from None
+        self.process.flow.asked()
+        return call
 
     async def stop(self, reason: str) -> None:
         """End the process and everything it started in its group."""
@@ -202,11 +212,13 @@ class Child:
     def condemn(self, reason: str, *, breach: bool = False) -> bool:
         """Kill the process and its group now; `reason` is what its callers are told.
 
-        Returns False when it is gone already. `breach`: a limit of its sandbox is the reason.
+        Returns False when it is gone or condemned already. `breach`: a limit of its sandbox is
+        the reason.
         """
-        if self.exit_reason is not None:
+        if self.exit_reason is not None or self._condemned:
             return False
         self._stop_reason, self._breached = reason, breach
+        self._condemned = True
         self.process.kill()
         return True
 
@@ -265,6 +277,8 @@ class Child:
         self.process.write(line)
 
     def _line(self, line: bytes) -> None:
+        if self._condemned:
+            return
         try:
             self.link.feed(line)
         except (BrokenPipeError, BlockingIOError):
@@ -278,6 +292,9 @@ class Child:
         self.condemn(f"stopped because {why}")
 
     def _noticed(self, notice: Notice) -> None:
+        if too_much := self.process.flow.notice(time.monotonic()):
+            self._unusable(too_much)
+            return
         self._reports.on_notice(self, notice)
 
     def _exited(self, returncode: int) -> None:

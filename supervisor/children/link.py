@@ -60,6 +60,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 _NOTHING = Answer()
+ESCAPE = b"\\u"
+"""Only what is escaped can be mended; other junk is not looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +281,9 @@ class Link:
         """Take one line from the child."""
         if not line.strip():
             return
-        envelope = parse_envelope(line) or parse_envelope(mend(line))
+        envelope = parse_envelope(line)
+        if envelope is None and ESCAPE in line:
+            envelope = parse_envelope(mend(line))
         if envelope is None:
             self._junk(line)
         elif envelope.method is None:

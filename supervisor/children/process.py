@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import anyio
 import psutil
 
+from supervisor.children.flow import OutputFlow
 from supervisor.children.spawned import Spawned
 from supervisor.children.wire import OversizedFrame, Splitter
 
@@ -67,6 +68,7 @@ class ChildProcess:
         self._spawned = spawned
         self._pipes = pipes
         self._loop = asyncio.get_running_loop()
+        self.flow = OutputFlow()
         self._splitter = Splitter()
         self._unsent = bytearray()
         self._collecting = False
@@ -182,14 +184,20 @@ class ChildProcess:
                     MUTE_GRACE_S, self._end_unless_gone, "it closed its standard output"
                 )
             return False
+        now = self._loop.time()
         try:
             for line in self._splitter.feed(data):
+                if too_much := self.flow.line(len(line), now):
+                    return self._hear_no_more(self._close_stdout, too_much)
                 self._pipes.on_line(line)
         except OversizedFrame as error:
-            self._close_stdout()
-            self._pipes.on_unusable(f"it printed {error}")
-            return False
+            return self._hear_no_more(self._close_stdout, f"it printed {error}")
         return True
+
+    def _hear_no_more(self, close: Callable[[], None], reason: str) -> bool:
+        close()
+        self._pipes.on_unusable(reason)
+        return False
 
     def _end_unless_gone(self, reason: str) -> None:
         """End a process that lives on without the pipe that every call needs."""
@@ -204,6 +212,8 @@ class ChildProcess:
                 self._close_stderr()
             return False
         self._pipes.on_stderr(data)
+        if too_much := self.flow.stderr(len(data), self._loop.time()):
+            return self._hear_no_more(self._close_stderr, too_much)
         return True
 
     def _read(self, fd: int) -> bytes | None:

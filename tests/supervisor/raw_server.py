@@ -41,6 +41,7 @@ TOOLS = [
         "eat",
         "fill",
         "become",
+        "pour",
         "tell",
         "mute",
     )
@@ -225,6 +226,13 @@ def listed():
     return [tool for name, tool in both.items() if changes.get(name, {}) is not None]
 
 
+def pour(line, descriptor=1):
+    """Write the same line for ever."""
+    lines = f"{line}\n".encode() * 500
+    while True:
+        os.write(descriptor, lines)
+
+
 SIMPLE = {
     "environment": environment,
     "spawn": spawn,
@@ -237,6 +245,7 @@ SIMPLE = {
     "die": die,
     "mute": mute,
     "become": become,
+    "pour": pour,
 }
 
 
