@@ -104,7 +104,12 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
             relay = ServerEndpoint(supervisor)
             combined = CombinedEndpoint(supervisor, search_first=settings.search_first_tools)
             seen.combined = combined
-            run_tokens.on_revoked = guard.on_revoked = relay.forget
+
+            def forget(caller: str) -> None:
+                relay.forget(caller)
+                combined.forget(caller)
+
+            run_tokens.on_revoked = guard.on_revoked = forget
             async with Runner(
                 store=store,
                 home=settings.home,

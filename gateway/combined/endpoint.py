@@ -91,6 +91,11 @@ class CombinedEndpoint:
         """Take what the supervisor tells; callers learn of lists that it changes."""
         self._changes.hear(event)
 
+    def forget(self, owner: str) -> None:
+        """End the sessions of a token or a run that is not valid any more."""
+        for session in self._sessions.of_owner(owner):
+            self._sessions.end(session)
+
     def close_streams(self) -> None:
         """End the open streams; sessions and calls go on."""
         self._sessions.end_streams()

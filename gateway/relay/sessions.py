@@ -54,14 +54,17 @@ class Session:
     questions: Questions = field(default_factory=Questions)
     stream: asyncio.Queue[bytes | None] | None = None
     """Messages for the open GET stream; None ends it."""
+    _tenant: Tenant | None = None
     _early: list[Callable[[], None]] | None = field(default_factory=list[Callable[[], None]])
     """What its child asked before there could be a stream; None: it had its time."""
 
     @property
     def tenant(self) -> Tenant:
         """What it is to servers that give each session an instance."""
-        shown = f"session {self.id[:SHOWN_CHARACTERS]}... of {self.owner}"
-        return Tenant(f"session:{self.id}", shown, self.introduction, self)
+        if self._tenant is None:
+            shown = f"session {self.id[:SHOWN_CHARACTERS]}... of {self.owner}"
+            self._tenant = Tenant(f"session:{self.id}", shown, self.introduction, self)
+        return self._tenant
 
     @property
     def caller(self) -> str:
@@ -180,7 +183,7 @@ class Sessions:
     ) -> Session:
         """Make a session; the one that was idle for longest ends when there are too many."""
         while len(self._sessions) >= MAX_SESSIONS:
-            self.end(min(self._sessions.values(), key=lambda s: s.used_at))
+            self.end(next(iter(self._sessions.values())))
         session = Session(
             secrets.token_urlsafe(24), server, owner, self._now(), capabilities, introduction
         )
@@ -199,6 +202,8 @@ class Sessions:
             self.end(session)
             return None
         session.used_at = self._now()
+        # Kept in the order of use: the first one goes when there are too many.
+        self._sessions[session.id] = self._sessions.pop(session.id)
         return session
 
     def end(self, session: Session) -> None:

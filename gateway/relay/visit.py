@@ -15,7 +15,7 @@ from supervisor.children.link import Call, Owner
 from supervisor.children.wire import error_message
 from supervisor.slots.instances import Instance
 from supervisor.slots.slot import Slot
-from supervisor.spec import Era
+from supervisor.spec import Era, Instances
 from supervisor.tenant import Tenant, caller_tenant
 
 
@@ -41,6 +41,8 @@ class Visit(msgspec.Struct, frozen=True):
     @property
     def own_place(self) -> Slot | Instance:
         """Where the calls of a caller without a session go."""
+        if self.slot.spec.instances is Instances.SHARED:
+            return self.slot
         return self.slot.place(self.tenant)
 
     def check_tool(self, posted: Posted) -> None:

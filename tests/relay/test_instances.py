@@ -164,6 +164,18 @@ async def test_callers_without_a_session_have_one_instance_for_each_token(
     assert value({"result": result}) == 2
 
 
+async def test_a_revoked_token_takes_its_sessions_and_their_instances_along(
+    relay: Relay, name: str
+) -> None:
+    """Ours: what it could not use any more would be kept for nobody."""
+    await relay.stage.start(own(name))
+    kept, revoked = await session(relay, name), await session(relay, name, token="revoked")
+    relay.endpoint.forget("revoked")
+    await until_instances(relay, name, 1)
+    assert (await revoked.post(request("ping"))).status_code == 404
+    assert await kept.call("count") == 1
+
+
 async def test_a_full_server_says_who_holds_its_instances(relay: Relay, name: str) -> None:
     """Ours: bounded, with a sentence that helps."""
     await relay.stage.start(own(name, max_instances=2))
