@@ -67,7 +67,7 @@ def http(live: LiveGateway) -> httpx2.AsyncClient:
 
 async def test_kill_9_of_a_child_under_load_costs_only_the_calls_in_flight(place: Place) -> None:
     """Issue: they fail at once with the reason, later calls succeed, no process is left."""
-    with place.gateway() as live:
+    with place.gateway(HTTP_SERVER="uvicorn") as live:
         wait_ready(live)
         children = [p for p in descendants(live.pid) if "raw_server.py" in " ".join(p.cmdline())]
         assert len([p for p in children if p.name().startswith("python")]) >= 3
@@ -121,8 +121,8 @@ def test_kill_9_of_the_gateway_leaves_no_child(place: Place) -> None:
 
 
 def test_term_ends_everything_in_order_and_the_home_is_free_again(place: Place) -> None:
-    """Issue: TERM ends within 20 s."""
-    with place.gateway() as live:
+    """Issue: TERM ends within 20 s; the second one carries requests by Hypercorn."""
+    with place.gateway(HTTP_SERVER="uvicorn") as live:
         wait_ready(live)
         below = descendants(live.pid)
         os.kill(live.pid, signal.SIGTERM)
