@@ -6,6 +6,7 @@ leave its `ChildRequest`. Above: `child` and the relay, which hand in params as 
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -60,6 +61,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 _NOTHING = Answer()
+LOOKED_THROUGH = 8 * 1024
+"""Bytes of a result that are looked through for its `isError`; of a longer one only the end is."""
+TAIL = 256
+"""Servers write the member last, or nearly."""
+_IS_ERROR = re.compile(rb'"isError"\s*:\s*true')
 ESCAPE = b"\\u"
 """Only what is escaped can be mended; other junk is not looked at again."""
 
@@ -135,6 +141,7 @@ class LinkCounters:
     answered: int = 0
     """Also those answered with an error."""
     errors: int = 0
+    """Answers that are one, and results of tools that say so."""
     junk_lines: int = 0
 
 
@@ -321,7 +328,7 @@ class Link:
         if self._forget(call.id) is None or call.future.done():
             return
         self.counters.answered += 1
-        if answer.error is not None:
+        if answer.error is not None or _says_error(call, answer.result):
             self.counters.errors += 1
         if self.latencies is not None and call.method == "tools/call":
             self.latencies.record(time.monotonic() - call.sent_at)
@@ -422,6 +429,17 @@ class Link:
         self.counters.junk_lines += 1
         if not self.junk_sample:
             self.junk_sample = line[:200].decode("utf-8", "replace")
+
+
+def _says_error(call: Call, result: msgspec.Raw | None) -> bool:
+    """Return whether a tool failed in its result, by its bytes: it is not parsed for that.
+
+    Inside a JSON string the quotes would be escaped, so that no text can look like the member.
+    """
+    if call.method != "tools/call" or result is None:
+        return False
+    text = memoryview(result)
+    return _IS_ERROR.search(text if len(text) <= LOOKED_THROUGH else text[-TAIL:]) is not None
 
 
 def _says_closed(error: msgspec.Raw | None) -> bool:

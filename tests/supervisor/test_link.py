@@ -48,6 +48,24 @@ async def test_answers_go_to_their_own_callers_in_any_order() -> None:
     assert (pipe.link.in_flight, pipe.link.counters.errors) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("result", "errors"),
+    [
+        ({"content": [], "isError": True}, 1),
+        ({"content": [{"type": "text", "text": "x" * 100_000}], "isError": True}, 1),
+        ({"content": [], "isError": False}, 0),
+        ({"content": [{"type": "text", "text": '"isError": true'}]}, 0),
+    ],
+)
+async def test_a_tool_that_says_it_failed_is_counted_as_an_error(result: dict, errors: int) -> None:
+    """Issue 4, 7: most servers answer a failure with a result, not with an error."""
+    pipe = Pipe()
+    for separators in ((",", ":"), (", ", ": ")):
+        message = {"jsonrpc": "2.0", "id": call(pipe, {}).id, "result": result}
+        pipe.link.feed(json.dumps(message, separators=separators).encode())
+    assert pipe.link.counters.errors == errors * 2
+
+
 async def test_calls_that_a_child_closes_when_it_is_told_to_end_fail_with_the_reason() -> None:
     """Ours: "Connection closed" is what the SDKs' servers say; the caller wants to know why."""
     pipe = Pipe()
