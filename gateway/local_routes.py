@@ -3,8 +3,9 @@
 The router lets nobody in who does not hold the token of `gateway.json`.
 """
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 from quart import Quart, request
@@ -14,18 +15,21 @@ from gateway.approvals import Approval, Approvals, Decision
 from gateway.auth.guard import Guard
 from gateway.auth.machine_tokens import (
     InvalidToken,
+    MadeToken,
     make_wished_token,
     no_such_token,
     view_token,
 )
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
-from gateway.domain.token import TokenWish
+from gateway.domain.token import Scope, TokenWish
 from gateway.sandbox_notice import sandbox_notice
+from gateway.server_entries import combined_entry, server_entries
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.version import describe_http_server
 from supervisor.errors import NotPending, UnknownServer
+from supervisor.events import ServerState
 from supervisor.metering.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 from supervisor.supervisor import Supervisor
@@ -33,6 +37,19 @@ from supervisor.supervisor import Supervisor
 MAX_BODY_BYTES = 16 * 1024
 
 Answer = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesWish:
+    """Which servers somebody wants in a client's configuration."""
+
+    client: str
+    base_url: str
+    """Where the asker reaches this gateway."""
+    servers: tuple[str, ...] = ()
+    combined: bool = False
+    """One entry for all of `servers`, or for every server there will be."""
 
 
 class OwnersWord(msgspec.Struct, frozen=True):
@@ -73,6 +90,7 @@ class LocalRoutes:
         app.delete("/local/tokens/<token_id>")(self.revoke_token)
         app.get("/local/approvals")(self.list_approvals)
         app.post("/local/approvals")(self.decide)
+        app.post("/local/entries")(self.make_entries)
         app.post("/local/dashboard-link")(self.make_link)
         app.register_error_handler(HTTPException, _error)
         return app
@@ -95,14 +113,7 @@ class LocalRoutes:
 
     async def create_token(self) -> tuple[Answer, int]:
         """A new token; its value is in this answer and nowhere else."""
-        asked: object = await request.get_json()
-        try:
-            wish = msgspec.convert(asked, TokenWish)
-            made = await make_wished_token(self._store.tokens, wish)
-        except msgspec.ValidationError as error:
-            raise BadRequest(f"The body describes no token: {error}.") from error
-        except InvalidToken as error:
-            raise BadRequest(str(error)) from error
+        made = await self._make(_read(await request.get_json(), TokenWish))
         return {**view_token(made.token), "token": made.value}, 201
 
     async def revoke_token(self, token_id: str) -> Answer:
@@ -118,15 +129,40 @@ class LocalRoutes:
 
     async def decide(self) -> Answer:
         """Approve or reject one definition."""
-        asked: object = await request.get_json()
+        word = _read(await request.get_json(), OwnersWord)
         try:
-            word = msgspec.convert(asked, OwnersWord)
             self._approvals.decide(word.server, word.tool, word.digest, word.decision)
-        except msgspec.ValidationError as error:
-            raise BadRequest(f"The body describes no decision: {error}.") from error
         except (UnknownServer, NotPending) as error:
             raise NotFound(str(error)) from error
         return {"server": word.server, "tool": word.tool, "decision": word.decision.value}
+
+    async def make_entries(self) -> tuple[Answer, int]:
+        """Entries of a client's configuration, with a new token for just those servers."""
+        wish = _read(await request.get_json(), EntriesWish)
+        for name in wish.servers:
+            self._check_enabled(name)
+        if not wish.servers and not wish.combined:
+            raise BadRequest("Name a server, or ask for all of them at once.")
+        # A star: the one entry for all goes on to show servers that come later.
+        token = TokenWish(f"config for {wish.client}", Scope.RUN, wish.servers or ("*",))
+        made = await self._make(token)
+        give = combined_entry if wish.combined else partial(server_entries, wish.servers)
+        entries = give(base_url=wish.base_url, token=made.value)
+        return {"entries": entries, "token_id": made.token.id}, 201
+
+    def _check_enabled(self, name: str) -> None:
+        try:
+            state = self._supervisor.slot(name).state
+        except UnknownServer as error:
+            raise NotFound(str(error)) from error
+        if state is ServerState.DISABLED:
+            raise BadRequest(f"Server {name!r} is disabled; enable it first.")
+
+    async def _make(self, wish: TokenWish) -> MadeToken:
+        try:
+            return await make_wished_token(self._store.tokens, wish)
+        except InvalidToken as error:
+            raise BadRequest(str(error)) from error
 
     async def make_link(self) -> Answer:
         """The path of a one-time login."""
@@ -192,6 +228,13 @@ def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:
         "tools": [str(tool.get("name")) for tool in seen.tools],
         "quarantined_tools": [found.tool for found in seen.quarantined_tools],
     }
+
+
+def _read(asked: object, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(asked, kind)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"The body is not what this address takes: {error}.") from error
 
 
 async def _error(error: HTTPException) -> tuple[Answer, int]:

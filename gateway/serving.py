@@ -23,7 +23,8 @@ from gateway.main import Gateway, build
 from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
 from gateway.shutdown import DRAIN_S, Shutdown
-from gateway.stdio import BridgeEnded, pass_messages, stdin_is_pipe
+from gateway.stdio import MANAGEMENT, pass_messages
+from gateway.stdio_wire import BridgeEnded, stdin_is_pipe
 from gateway.store import StoreError
 from gateway.variables import HttpServer, Transport
 from gateway.vault import VaultError
@@ -37,8 +38,10 @@ LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 TOKEN_USES_EVERY_S = 60.0
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, stdio_path: str = MANAGEMENT) -> int:
     """Take the home and serve until TERM or INT; return the exit status.
+
+    A client on standard input talks to the endpoint at `stdio_path`.
 
     Raises:
         HomeTaken: another gateway has this home.
@@ -56,7 +59,7 @@ def serve(settings: Settings) -> int:
     with GatewayLock(settings.home):
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(settings))
+                runner.run(_serve(settings, stdio_path))
         except (CannotListen, StoreError, VaultError, CredentialRefused, RefusedName) as error:
             raise CannotStart(str(error)) from error
     return 0
@@ -69,7 +72,7 @@ def _log_to_stderr() -> None:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, stdio_path: str) -> None:
     shutdown = Shutdown()
     with listen(settings.host, settings.port) as sock, shutdown.on_signals():
         url = url_of(sock)
@@ -78,7 +81,14 @@ async def _serve(settings: Settings) -> None:
             publish(settings.home, live)
             try:
                 _announce(gateway, url, settings.http_server)
-                await _run(gateway, sock, live, settings=settings, shutdown=shutdown)
+                await _run(
+                    gateway,
+                    sock,
+                    live,
+                    settings=settings,
+                    stdio_path=stdio_path,
+                    shutdown=shutdown,
+                )
             finally:
                 withdraw(settings.home)
 
@@ -96,6 +106,7 @@ async def _run(
     live: LiveGateway,
     *,
     settings: Settings,
+    stdio_path: str,
     shutdown: Shutdown,
 ) -> None:
     stop_http, transport = anyio.Event(), settings.mcp_transport
@@ -108,7 +119,7 @@ async def _run(
         group.start_soon(gateway.scheduler.run)
         group.start_soon(_note_token_uses, gateway.guard)
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
-            group.start_soon(_serve_stdio, live, transport, shutdown)
+            group.start_soon(_serve_stdio, live, stdio_path, transport, shutdown)
         group.start_soon(_stop, gateway, shutdown, stop_http)
         async with gateway.router.running():
             await serve_http(settings.http_server, gateway.router, sock, stop_http.wait)
@@ -143,10 +154,12 @@ async def _stop(gateway: Gateway, shutdown: Shutdown, stop_http: anyio.Event) ->
     stop_http.set()
 
 
-async def _serve_stdio(live: LiveGateway, transport: Transport, shutdown: Shutdown) -> None:
+async def _serve_stdio(
+    live: LiveGateway, path: str, transport: Transport, shutdown: Shutdown
+) -> None:
     """Serve a client on stdio through our own endpoint; for stdio alone its end is ours."""
     try:
-        await pass_messages(live)
+        await pass_messages(live, path)
     except BridgeEnded as error:
         log.warning("The client on standard input is gone: %s", error)
     if transport is Transport.STDIO:

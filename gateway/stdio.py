@@ -1,58 +1,56 @@
 """The bridge: a client that starts us on stdio while a gateway holds the home talks to that one.
 
-Each line of standard input becomes a POST to ``/mcp``; every message that comes back is a line of
-standard output. Messages are read for their envelope only, so both eras pass.
+Each line of standard input becomes a POST to one MCP endpoint; every message that comes back is a
+line of standard output. Messages are read for their envelope only, so both eras pass.
 """
 
 import asyncio
 import json
-import os
-import select
-import stat
-import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
+from urllib.parse import quote
 
 import anyio
 import httpx2
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 from anyio.abc import TaskGroup
 
 from gateway.local import LiveGateway
 from gateway.mcp_headers import stateless_headers, stateless_version
+from gateway.stdio_wire import BridgeEnded, Wire
 
-MAX_LINE_BYTES = 16 * 1024 * 1024
-"""Beyond what any endpoint takes, so that the gateway refuses with its own sentence."""
 CONNECT_TIMEOUT_S = 5.0
 LAST_ANSWERS_S = 10.0
 """For calls under way when standard input ends: as long as the gateway itself drains."""
 GOODBYE_S = 2.0
+LISTEN_AGAIN_S = 0.5
+"""Between the end of a stream and the next one: the gateway may be ending."""
+READY_WAIT_S = 30.0
+"""For a gateway that has begun to listen and still reads its servers' folders."""
+LOOK_EVERY_S = 0.1
+MANAGEMENT = "/mcp"
+COMBINED = "/mcp/all"
 PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR = -32700, -32600, -32603
+ACCEPTED = 202
+TAKEN_OR_ENDING = (409, 503)
+"""The last stream is not seen to have ended yet, or the gateway accepts nothing new."""
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 
 Message = Mapping[str, Any]
 RequestId = str | int
 
 
-class BridgeEnded(Exception):
-    """The conversation cannot go on; the message is one sentence."""
+def server_path(server: str) -> str:
+    """Return the path of one server's endpoint."""
+    return f"/servers/{quote(server, safe='')}/mcp"
 
 
-def stdin_is_pipe() -> bool:
-    """True when a client talks to us over standard input: a pipe, or a socket as Node makes."""
-    try:
-        mode = os.fstat(0).st_mode
-    except OSError:
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
-
-
-def bridge(live: LiveGateway) -> None:
+def bridge(live: LiveGateway, path: str = MANAGEMENT) -> None:
     """Pass messages until standard input ends. Raises BridgeEnded."""
-    asyncio.run(pass_messages(live))
+    asyncio.run(pass_messages(live, path))
 
 
-async def pass_messages(live: LiveGateway) -> None:
+async def pass_messages(live: LiveGateway, path: str = MANAGEMENT) -> None:
     """Pass messages until standard input ends, inside a running loop. Raises BridgeEnded."""
     wire = await Wire.open()
     timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S)
@@ -61,70 +59,30 @@ async def pass_messages(live: LiveGateway) -> None:
     async with httpx2.AsyncClient(
         timeout=timeout, headers=headers, limits=limits, trust_env=False
     ) as client:
-        await Bridge(client, live, wire).run()
-
-
-class Wire:
-    """Our ends of the client's pipes; nothing else in this process can write there."""
-
-    def __init__(self, reader: asyncio.StreamReader, out: int) -> None:
-        self._reader = reader
-        self._out = out
-        self._turn = anyio.Lock()
-
-    @classmethod
-    async def open(cls) -> "Wire":
-        """Take standard input and output; what others print goes to standard error."""
-        # Not a thread: one that is blocked in read() would keep the process alive.
-        reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
-        loop = asyncio.get_running_loop()
-        protocol = asyncio.StreamReaderProtocol(reader)
-        await loop.connect_read_pipe(lambda: protocol, sys.stdin.buffer)
-        out = os.dup(1)
-        os.dup2(2, 1)
-        return cls(reader, out)
-
-    async def lines(self) -> AsyncIterator[bytes]:
-        """Yield standard input line by line. Raises BridgeEnded for one that is too long."""
-        try:
-            while line := await self._reader.readline():
-                yield line
-        except ValueError as error:
-            raise BridgeEnded(f"A message is longer than {MAX_LINE_BYTES} bytes.") from error
-
-    async def write(self, message: bytes) -> None:
-        """Write one message as one line. Raises BridgeEnded when nobody reads."""
-        line = message.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
-        async with self._turn:
-            try:
-                await to_thread.run_sync(self._write_all, line)
-            except BrokenPipeError as error:
-                raise BridgeEnded("The client has closed our standard output.") from error
-
-    def _write_all(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[os.write(self._out, view) :]
-            except BlockingIOError:
-                # Reading made the description non-blocking, and a client may give both ends one.
-                select.select([], [self._out], [])
+        await Bridge(client, live, wire, path).run()
 
 
 class Bridge:
     """One client's conversation with the gateway."""
 
-    def __init__(self, client: httpx2.AsyncClient, live: LiveGateway, wire: Wire) -> None:
+    def __init__(
+        self, client: httpx2.AsyncClient, live: LiveGateway, wire: Wire, path: str
+    ) -> None:
         self._client = client
         self._live = live
-        self._url = f"{live.url}/mcp"
+        self._path = path
+        self._url = live.url + path
         self._wire = wire
         self._session: dict[str, str] = {}
         self._stateless: dict[RequestId, CancelScope] = {}
+        self._waiting: dict[RequestId, None] = {}
+        """Requests that have no answer yet, oldest first."""
 
     async def run(self) -> None:
         """Pass messages until the client ends its side. Raises BridgeEnded."""
         try:
+            if self._path != MANAGEMENT:
+                await self._until_ready()
             async with anyio.create_task_group() as streams:
                 async with anyio.create_task_group() as requests:
                     async for line in self._wire.lines():
@@ -134,10 +92,19 @@ class Bridge:
         except* BridgeEnded as group:
             raise _first(group) from None
         except* httpx2.TransportError:
-            raise BridgeEnded(
-                f"The gateway at {self._live.url} (process {self._live.pid}) has ended."
-            ) from None
+            ended = f"The gateway at {self._live.url} (process {self._live.pid}) has ended."
+            for request_id in tuple(self._waiting):
+                await self._refuse(request_id, INTERNAL_ERROR, ended)
+            raise BridgeEnded(ended) from None
         await self._say_goodbye()
+
+    async def _until_ready(self) -> None:
+        """Wait until the gateway knows its servers; after a while whatever it knows will do."""
+        with anyio.move_on_after(READY_WAIT_S):
+            while True:
+                if (await self._client.get(f"{self._live.url}/readyz")).is_success:
+                    return
+                await anyio.sleep(LOOK_EVERY_S)
 
     async def _take(self, line: bytes, requests: TaskGroup, streams: TaskGroup) -> None:
         message = _parse(line)
@@ -169,6 +136,7 @@ class Bridge:
         return scope is not None
 
     async def _request(self, message: Message, line: bytes, request_id: RequestId) -> None:
+        self._waiting[request_id] = None
         with CancelScope() as scope:
             if stateless_version(message) is not None:
                 self._stateless[request_id] = scope
@@ -177,15 +145,18 @@ class Bridge:
                     await self._refuse(request_id, INTERNAL_ERROR, "The gateway did not answer.")
             finally:
                 self._stateless.pop(request_id, None)
+        # Not where the whole conversation ends: then it is told so.
+        self._waiting.pop(request_id, None)
 
     async def _post_and_pass_on(self, message: Message, line: bytes) -> bool:
         """Return True when an answer to `message` was among what came back."""
         version = stateless_version(message)
         headers = self._session if version is None else stateless_headers(message, version)
-        answered = False
         async with self._client.stream(
             "POST", self._url, content=line.strip(), headers={**ACCEPT, **headers}
         ) as response:
+            # A request that was cancelled in a session ends with nothing but this.
+            answered = response.status_code == ACCEPTED
             async for data in _messages(response):
                 answer = _parse(data)
                 if answer is None:
@@ -200,12 +171,16 @@ class Bridge:
         return answered
 
     async def _listen(self) -> None:
-        """Pass on what the gateway says unasked, in the handshake era."""
-        headers = {**self._session, "Accept": "text/event-stream"}
-        async with self._client.stream("GET", self._url, headers=headers) as response:
-            async for data in _messages(response):
-                if response.is_success and _parse(data) is not None:
-                    await self._wire.write(data)
+        """Pass on what the gateway says unasked, in the handshake era, for as long as it does."""
+        again = True
+        while again:
+            headers = {**self._session, "Accept": "text/event-stream"}
+            async with self._client.stream("GET", self._url, headers=headers) as response:
+                async for data in _messages(response):
+                    if response.is_success and _parse(data) is not None:
+                        await self._wire.write(data)
+            again = response.is_success or response.status_code in TAKEN_OR_ENDING
+            await anyio.sleep(LISTEN_AGAIN_S)
 
     def _remember_session(self, response: httpx2.Response, answer: Message) -> None:
         result = answer.get("result")

@@ -6,6 +6,7 @@ from argparse import Namespace
 from gateway.cli.exits import Exit, Failure, no_gateway
 from gateway.local import LiveGateway, find_live
 from gateway.settings import ENV_FILE, Settings, SettingsError, load
+from gateway.variables import CLAUDE_RUNNER_HOME
 
 
 def read_settings(args: Namespace) -> Settings:
@@ -16,6 +17,14 @@ def read_settings(args: Namespace) -> Settings:
         return load(os.environ, args.env_file or ENV_FILE)
     except SettingsError as error:
         raise Failure(Exit.WRONG_USE, str(error)) from error
+
+
+def arguments_for_others(args: Namespace) -> tuple[list[str], dict[str, str]]:
+    """Return the options and variables by which a process elsewhere finds the same home."""
+    options = [] if args.env_file is None else ["--env-file", str(args.env_file.resolve())]
+    if CLAUDE_RUNNER_HOME.name not in os.environ:
+        return options, {}
+    return options, {CLAUDE_RUNNER_HOME.name: str(read_settings(args).home)}
 
 
 def live_gateway(args: Namespace) -> LiveGateway:

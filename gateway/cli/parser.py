@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 SCOPES = ("admin", "run", "read")
+CLIENTS = ("claude-code", "claude-desktop", "vscode", "cursor")
 EPILOG = """\
 exit status:
   0    done
@@ -35,7 +36,7 @@ def build_parser() -> ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands").add_parser
     _add(commands, "serve", "run the gateway, the children and the schedule", "serve")
-    _add(commands, "stdio", "speak MCP on standard input and output", "stdio")
+    _add_stdio(commands)
     demo = _add(commands, "demo", "show everything once, without a key", "demo")
     demo.add_argument("--exit", action="store_true", help="end after the last step")
     call = _add(commands, "call", "call a management tool and print its result as JSON", "call")
@@ -58,12 +59,35 @@ def build_parser() -> ArgumentParser:
     _add(commands, "dashboard-link", "print a one-time link to the dashboard", "dashboard_link")
     _add_token(commands)
     _add_approvals(commands)
+    _add_config(commands)
     return parser
 
 
 def load_command(args: Namespace) -> Command:
     """Return the function that carries out the chosen command, importing its module only now."""
     return cast("Command", importlib.import_module(f"gateway.cli.{args.module}").run)
+
+
+def _add_stdio(add_parser: AddParser) -> None:
+    stdio = _add(add_parser, "stdio", "speak MCP on standard input and output", "stdio")
+    which = stdio.add_mutually_exclusive_group()
+    which.add_argument("--server", metavar="NAME", help="be this server, not the management tools")
+    which.add_argument("--combined", action="store_true", help="be all servers at once")
+
+
+def _add_config(add_parser: AddParser) -> None:
+    config = _add(
+        add_parser, "config", "print or write servers as an MCP client's entries", "config"
+    )
+    config.add_argument("--client", choices=CLIENTS, default=CLIENTS[0], help="whose form")
+    _add_several(config, "--server", "NAME", "this server; all enabled ones unless given")
+    config.add_argument("--combined", action="store_true", help="one entry for all of them")
+    config.add_argument(
+        "--stdio", action="store_true", help="entries that start `claude-runner stdio`, no token"
+    )
+    config.add_argument(
+        "--write", type=Path, metavar="FILE", help="merge into FILE, mode 0600, instead of printing"
+    )
 
 
 def _add_token(add_parser: AddParser) -> None:

@@ -13,7 +13,8 @@ from gateway.cli.home import read_settings
 from gateway.errors import CannotStart
 from gateway.local import GatewayStarting, HomeTaken, LiveGateway, find_live
 from gateway.settings import Settings
-from gateway.stdio import BridgeEnded, bridge, stdin_is_pipe
+from gateway.stdio import MANAGEMENT, bridge
+from gateway.stdio_wire import BridgeEnded, stdin_is_pipe
 from gateway.variables import Transport
 from sandboxes import system
 
@@ -28,21 +29,24 @@ def run(args: Namespace) -> int:
     return serve_or_bridge(read_settings(args))
 
 
-def serve_or_bridge(settings: Settings) -> int:
-    """Take the home and serve; where it is taken, be a bridge to its holder. Raises HomeTaken."""
+def serve_or_bridge(settings: Settings, stdio_path: str = MANAGEMENT) -> int:
+    """Take the home and serve; where it is taken, be a bridge to its holder. Raises HomeTaken.
+
+    A client on standard input talks to the endpoint at `stdio_path` either way.
+    """
     if reason := system.unsupported(sys.platform, settings.sandbox):
         raise Failure(Exit.WRONG_USE, reason)
     try:
         _check_free(settings.home)
         # The whole gateway is imported only by the process that becomes it.
         module = importlib.import_module("gateway.serving")
-        return cast("Callable[[Settings], int]", module.serve)(settings)
+        return cast("Callable[[Settings, str], int]", module.serve)(settings, stdio_path)
     except CannotStart as error:
         raise Failure(Exit.WRONG_USE, str(error)) from error
     except HomeTaken:
         if settings.mcp_transport not in STDIO or not stdin_is_pipe():
             raise
-    return _bridge(settings.home)
+    return _bridge(settings.home, stdio_path)
 
 
 def _check_free(home: Path) -> None:
@@ -54,9 +58,9 @@ def _check_free(home: Path) -> None:
         raise HomeTaken(home, live.pid)
 
 
-def _bridge(home: Path) -> int:
+def _bridge(home: Path, stdio_path: str) -> int:
     try:
-        bridge(_started(home))
+        bridge(_started(home), stdio_path)
     except BridgeEnded as error:
         raise Failure(Exit.FAILED, str(error)) from error
     return Exit.OK

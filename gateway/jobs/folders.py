@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.domain.run import Run
-from gateway.jobs.gate import McpHttpEntry
+from gateway.server_entries import McpHttpEntry
 from sandboxes.limits import tree
 
 log = logging.getLogger(__name__)

@@ -1,18 +1,10 @@
 """What a run needs of the gateway's MCP servers."""
 
 from collections.abc import Iterable
-from typing import Protocol, TypedDict
+from typing import Protocol
 
 from gateway.relay.http import Receive, Scope, Send
-
-
-class McpHttpEntry(TypedDict):
-    """One server in the CLI's MCP configuration."""
-
-    type: str
-    """Always ``http``."""
-    url: str
-    headers: dict[str, str]
+from gateway.server_entries import McpHttpEntry
 
 
 class ServerGate(Protocol):

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from gateway.auth.caller import CallerKind
 from gateway.auth.guard import Guard
 from gateway.combined.endpoint import CombinedEndpoint
-from gateway.jobs.gate import McpHttpEntry
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import Headers, Receive, Scope, Send, send_body
+from gateway.server_entries import McpHttpEntry, server_entries
 from supervisor.events import ServerState
 from supervisor.supervisor import Supervisor
 
@@ -76,11 +76,4 @@ class LiveServers:
             slot = self._supervisor.slot(name)
             if slot.current is None:
                 await slot.child_for_call()
-        return {
-            name: McpHttpEntry(
-                type="http",
-                url=f"{base_url}/servers/{name}/mcp",
-                headers={"Authorization": f"Bearer {token}"},
-            )
-            for name in servers
-        }
+        return server_entries(servers, base_url=base_url, token=token)

@@ -72,7 +72,9 @@ class ModernCallers:
             await self._listen(visit, posted)
             return
         visit.check_tool(posted)
-        self._parameters.check(visit.slot, posted, visit.headers)
+        if visit.caller.kind is not CallerKind.LOCAL:
+            # Its messages come from stdio, where no argument is repeated.
+            self._parameters.check(visit.slot, posted, visit.headers)
         state = _request_state(posted)
         if state is None or not await self._go_on(visit, posted, state):
             call = ModernCall(visit, posted, self._parked)

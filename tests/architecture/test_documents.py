@@ -10,6 +10,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from gateway.cli.parser import build_parser
 from gateway.tools import Services, build_mcp
 from gateway.variables import VARIABLES
 from gateway.version import read_version
@@ -71,6 +72,14 @@ async def test_the_readme_lists_every_tool_with_its_arguments() -> None:
     tools = await build_mcp(MagicMock(spec=Services)).list_tools()
     expected = [f"`{call(tool.name, tool.parameters)}`" for tool in tools]
     assert [row[0] for row in table(CHECKOUT / "README.md", first="tool")] == expected
+
+
+def test_the_readme_lists_every_command() -> None:
+    """Ours: in the order in which `--help` has them."""
+    commands = re.findall(r"^    ([a-z-]+)\s+\S", build_parser().format_help(), re.MULTILINE)
+    assert [row[0] for row in table(CHECKOUT / "README.md", first="command")] == [
+        f"`{command}`" for command in commands
+    ]
 
 
 def call(name: str, schema: dict[str, Any]) -> str:

@@ -15,11 +15,11 @@ from gateway.auth.run_tokens import RunTokens, token_hash
 from gateway.domain.ids import new_id
 from gateway.domain.run import Run, RunStatus, Trigger
 from gateway.jobs.clock import SystemClock
-from gateway.jobs.gate import McpHttpEntry
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.relay.http import send_body
 from gateway.secret import Secret
+from gateway.server_entries import McpHttpEntry
 from gateway.standin import StandIn
 from gateway.store import Store
 from sandboxes import probe

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.domain.run import RunStatus
 from gateway.jobs.errors import RunFinished, RunNotFound
-from gateway.jobs.gate import McpHttpEntry
+from gateway.server_entries import McpHttpEntry
 from gateway.standin import Call, Hang, ModelRequest, Reply, Say
 from gateway.store import Store
 from tests.jobs.parts import CLI_GUARD_S, Parts, Seen, a_run, processes_of, until_processes

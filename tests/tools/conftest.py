@@ -22,10 +22,10 @@ from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
 from gateway.credentials import Credentials
 from gateway.jobs.clock import SystemClock
-from gateway.jobs.gate import McpHttpEntry
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
+from gateway.server_entries import McpHttpEntry
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import load
 from gateway.store import Store
