@@ -97,6 +97,7 @@ def listing(name: str, *options: str, **changes: Any) -> ServerSpec:
         digest=" ".join((name, *options)),
         command=(sys.executable, "-S", "-E", str(LISTING_SERVER), *options),
         start_timeout_s=GUARD_S,
+        dynamic_tools=True,
         **changes,
     )
 
