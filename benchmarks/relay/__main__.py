@@ -7,6 +7,7 @@ the whole gateway, with a token and at sandbox level strong. Peers are installed
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -29,8 +30,8 @@ ROUNDS = {SMALL.name: 3, LARGE.name: 2}
 SECONDS = {1: 1, 16: 1, 64: 2}
 """With 64 callers the slowest peers answer nobody within a second."""
 PANELS = [
-    ("raw", SMALL.name, "Calls per second, 16 callers, a server that costs nothing"),
-    ("fastmcp", SMALL.name, "Calls per second, 16 callers, a FastMCP server"),
+    ("raw", SMALL.name, "Calls per second, 16 callers, a server that costs nothing (logarithmic)"),
+    ("fastmcp", SMALL.name, "Calls per second, 16 callers, a FastMCP server (logarithmic)"),
 ]
 
 
@@ -87,7 +88,7 @@ def one_round(results: Results, child: str, call: ToolCall, ways: list[Way | Pip
         for way in ways:
             try:
                 shown = way.load(call, callers, SECONDS[callers])
-            except OSError as error:
+            except (OSError, subprocess.SubprocessError) as error:
                 results.missing[f"{way.name}, {call.name}, {callers} callers"] = str(error)
                 continue
             results.add((way.name, child, call.name, callers), shown)

@@ -69,7 +69,8 @@ def over_http(target: Target, call: ToolCall, callers: int, seconds: int) -> Sli
     """Load a gateway with so many callers, each with a connection of its own.
 
     Raises:
-        OSError: wrk did not come to an end or to a result.
+        OSError: wrk came to no result.
+        TimeoutExpired: it did not come to an end.
     """
     before, after = target.body(call)
     environ = {

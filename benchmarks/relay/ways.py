@@ -27,7 +27,7 @@ END_S = 5.0
 REST_S = 0.05
 REST_SHARE = 0.2
 """A way that uses less than this of a processor has finished what was abandoned."""
-REST_ROUNDS = 40
+REST_ROUNDS = 100
 ACCEPT = "application/json, text/event-stream"
 VERSION = "2025-06-18"
 HELLO = {

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 
 READ_BYTES = 256 * 1024
 TOOLS = [
@@ -16,29 +15,32 @@ TOOLS = [
     }
     for name, argument, kind in (("echo", "text", "string"), ("blob", "kib", "integer"))
 ]
-BLOBS: dict[int, str] = {}
+LONG: dict[int, bytes] = {}
 
 
-def said(name: str, arguments: dict[str, object]) -> str:
-    """Return the text that a tool answers; a large one is made once."""
+def said(name: str, arguments: dict[str, object]) -> bytes:
+    """Return what a tool says, as JSON; a long text is encoded once."""
     if name == "echo":
-        return str(arguments["text"])
+        return json.dumps(arguments["text"]).encode()
     kib = int(str(arguments["kib"]))
-    return BLOBS.setdefault(kib, "x" * (kib * 1024))
+    if kib not in LONG:
+        LONG[kib] = json.dumps("x" * (kib * 1024)).encode()
+    return LONG[kib]
 
 
-def result(method: str, params: dict[str, object]) -> object:
-    """Return what a request is answered with."""
+def result(method: str, params: dict[str, object]) -> bytes:
+    """Return what a request is answered with, as JSON."""
     if method == "tools/call":
         text = said(str(params["name"]), dict(params["arguments"]))  # pyright: ignore[reportArgumentType, reportCallIssue] - our own caller sends an object
-        return {"content": [{"type": "text", "text": text}], "isError": False}
+        return b'{"content":[{"type":"text","text":%s}],"isError":false}' % text
     if method == "initialize":
-        return {
+        hello = {
             "protocolVersion": params["protocolVersion"],
             "capabilities": {"tools": {}},
             "serverInfo": {"name": "raw", "version": "1"},
         }
-    return {"tools": TOOLS} if method == "tools/list" else {}
+        return json.dumps(hello).encode()
+    return json.dumps({"tools": TOOLS} if method == "tools/list" else {}).encode()
 
 
 def serve() -> None:
@@ -46,19 +48,23 @@ def serve() -> None:
     rest = b""
     while data := os.read(0, READ_BYTES):
         *lines, rest = (rest + data).split(b"\n")
-        answers = [json.dumps(answer) for line in lines if (answer := answered(line))]
-        if answers:
-            sys.stdout.write("\n".join(answers) + "\n")
-            sys.stdout.flush()
+        write(b"".join(map(answered, lines)))
 
 
-def answered(line: bytes) -> object:
-    """Return the answer to a line; None for a notification."""
+def answered(line: bytes) -> bytes:
+    """Return the line that answers a line; nothing for a notification."""
     asked = json.loads(line)
     if "id" not in asked:
-        return None
-    params = asked.get("params") or {}
-    return {"jsonrpc": "2.0", "id": asked["id"], "result": result(asked["method"], params)}
+        return b""
+    answer = result(asked["method"], asked.get("params") or {})
+    return b'{"jsonrpc":"2.0","id":%s,"result":%s}\n' % (json.dumps(asked["id"]).encode(), answer)
+
+
+def write(data: bytes) -> None:
+    """Write all of it to standard output."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
 
 
 if __name__ == "__main__":
