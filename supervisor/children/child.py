@@ -41,8 +41,6 @@ from supervisor.slots.restart import Life
 from supervisor.spec import Era, ServerSpec
 
 STOPPED_READING = f"it stopped reading: {MAX_UNSENT_BYTES >> 20} MiB of input wait for it"
-MAX_JUNK_LINES = 10_000
-"""Lines on standard output that are not MCP; a child that prints more is stopped."""
 
 
 Spawn = Callable[[str, Launch], Awaitable[Spawned]]
@@ -279,14 +277,17 @@ class Child:
     def _line(self, line: bytes) -> None:
         if self._condemned:
             return
+        junk = self.link.counters.junk_lines
         try:
             self.link.feed(line)
         except (BrokenPipeError, BlockingIOError):
             # Only answers to the child's own requests are written here; one that does not
             # read them does without.
             return
-        if self.link.counters.junk_lines > MAX_JUNK_LINES:
-            self._unusable(f"it printed more than {MAX_JUNK_LINES} lines that are not MCP")
+        if self.link.counters.junk_lines > junk and (
+            too_much := self.process.flow.junk(time.monotonic())
+        ):
+            self._unusable(too_much)
 
     def _unusable(self, why: str) -> None:
         self.condemn(f"stopped because {why}")

@@ -19,6 +19,10 @@ NOTICES_PER_S = 500.0
 """Notifications that belong to no call; each goes to every session of the server."""
 NOTICES_AT_ONCE = 5_000
 
+JUNK_PER_S = 50.0
+"""Lines that are not MCP: a stray `print` in a tool is called no more often for long."""
+JUNK_AT_ONCE = 10_000
+
 
 @dataclass(slots=True)
 class Allowance:
@@ -52,6 +56,7 @@ class OutputFlow:
         default_factory=lambda: Allowance(STDERR_BYTES_PER_S, STDERR_BYTES_AT_ONCE)
     )
     _notices: Allowance = field(default_factory=lambda: Allowance(NOTICES_PER_S, NOTICES_AT_ONCE))
+    _junk: Allowance = field(default_factory=lambda: Allowance(JUNK_PER_S, JUNK_AT_ONCE))
 
     def asked(self) -> None:
         """Note a request that was sent: a line that answers it may come, whatever its size."""
@@ -71,6 +76,12 @@ class OutputFlow:
         if self._notices.take(1, now):
             return None
         return f"it sent more than {NOTICES_PER_S:.0f} notifications a second"
+
+    def junk(self, now: float) -> str | None:
+        """Count a line that is not MCP; return what the child did when that is one too many."""
+        if self._junk.take(1, now):
+            return None
+        return f"it printed more than {JUNK_PER_S:.0f} lines a second that are not MCP"
 
     def stderr(self, size: int, now: float) -> str | None:
         """Count bytes of standard error; return what the child did when those are too many."""

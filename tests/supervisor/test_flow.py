@@ -21,7 +21,7 @@ REQUEST = {"jsonrpc": "2.0", "id": 1, "method": "roots/list"}
     ("line", "descriptor", "reason"),
     [
         ("", 1, "it printed more than 5000 lines a second that nobody asked for"),
-        ("hello", 1, "it printed more than 10000 lines that are not MCP"),
+        ("hello", 1, "it printed more than 50 lines a second that are not MCP"),
         (json.dumps(NOTICE), 1, "it sent more than 500 notifications a second"),
         (json.dumps(REQUEST), 1, "it printed more than 5000 lines a second that nobody asked for"),
         ("x" * 100_000, 1, "it printed more than"),
