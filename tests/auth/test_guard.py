@@ -56,7 +56,7 @@ async def test_a_revoked_token_is_nobodys_at_once(room: Room) -> None:
     header = f"Bearer {made.value}"
     assert await room.guard.caller(header) is not None
     await room.store.tokens.revoke(made.token.id, room.now)
-    room.guard.forget()
+    room.guard.forget(made.token.id)
     assert await room.guard.caller(header) is None
 
 
