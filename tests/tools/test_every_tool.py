@@ -34,6 +34,7 @@ TOOLS = {
     "diff_server_versions": "name! old new",
     "rollback_mcp_server": "name! version",
     "list_fixed_mcp_servers": "",
+    "list_pending_approvals": "",
     "enable_fixed_server": "name!",
     "disable_fixed_server": "name!",
     "search_tools": "query! limit",
