@@ -13,7 +13,6 @@ from pathlib import Path
 import anyio
 import pytest
 
-from gateway.local import LiveGateway
 from tests.cli.gateways import make_place
 from tests.conformance.bearer import add_bearer
 from tests.conformance.differences import (
@@ -107,8 +106,16 @@ def serve_directly() -> Generator[str]:
         process.terminate()
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How a client from elsewhere reaches the gateway."""
+
+    url: str
+    token: str
+
+
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Generator[LiveGateway]:
+def door(tmp_path_factory: pytest.TempPathFactory) -> Generator[Door]:
     """A gateway with the fixture once for each cell: a child asks whom it alone works for."""
     place = make_place(tmp_path_factory.mktemp("conformance"))
     for cell in CELLS:
@@ -117,17 +124,18 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Generator[LiveGateway]:
         (folder / "metadata.json").write_text(json.dumps({"era": cell.child}), encoding="utf-8")
     with place.gateway() as live:
         wait_ready(live)
-        yield live
+        made = place.run("token", "create", "--name", "suite", "--scope", "admin")
+        yield Door(live.url, made.stdout.strip())
 
 
 @pytest.fixture(scope="module")
 async def street(
-    live: LiveGateway, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory
+    door: Door, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory
 ) -> Street:
     """What the suite finds; what is not as listed was looked at again."""
     official = Official(toolchain, tmp_path_factory.mktemp("found"), at_once=AT_ONCE)
     with serve_directly() as url:
-        async with add_bearer(live.url, live.token) as base:
+        async with add_bearer(door.url, door.token) as base:
             street = Street(official, url, base, {}, {})
             await street.run_all()
             for _ in range(SECOND_LOOKS):
