@@ -12,10 +12,12 @@ import anyio
 from quart import Quart
 from starlette.applications import Starlette
 
+from gateway.auth.admission import Admission
 from gateway.auth.caller import CALLER, Caller, CallerKind
-from gateway.auth.guard import Guard
 from gateway.auth.origins import Origins
 from gateway.combined.endpoint import CombinedEndpoint
+from gateway.domain.token import Scope as Permission
+from gateway.oauth.endpoints import Endpoints
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import (
     BodyTooLarge,
@@ -32,9 +34,7 @@ from gateway.relay.http import (
 )
 from gateway.relay.refusal import INVALID_REQUEST, Refusal
 from gateway.relay.request import read_envelope
-from gateway.store import StoreError
 from supervisor.children.wire import encode, error_message
-from supervisor.errors import INTERNAL_ERROR
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -50,16 +50,17 @@ class Rooms:
     combined: CombinedEndpoint
     webhooks: Asgi
     local: Asgi
+    oauth: Endpoints
 
 
 class Router:
     """Routes requests to rooms."""
 
     def __init__(
-        self, rooms: Rooms, *, guard: Guard, origins: Origins, ready: Callable[[], bool]
+        self, rooms: Rooms, *, admission: Admission, origins: Origins, ready: Callable[[], bool]
     ) -> None:
         self._rooms = rooms
-        self._guard = guard
+        self._admission = admission
         self._origins = origins
         self._ready = ready
         self._closing = anyio.Event()
@@ -129,7 +130,7 @@ class Router:
         segments = tuple(part for part in scope["path"].split("/") if part)
         if segments in (("healthz",), ("readyz",)):
             await self._health(segments[0], send)
-        elif not self._names_fit(scope):
+        elif not self._names_fit(scope, open_to_pages=self._rooms.oauth.owns(segments)):
             await _text(send, 421, "This gateway does not answer to this Host or Origin.")
         elif self._closing.is_set() and segments[:1] != ("servers",) and segments != ("mcp", "all"):
             # A run that is being drained still calls its servers.
@@ -148,10 +149,12 @@ class Router:
                 await self._management(self._rooms.sse, scope, receive, send)
             case ("servers", _, "mcp") | ("mcp", "all"):
                 await self._relayed(segments, scope, receive, send)
+            case _ if self._rooms.oauth.owns(segments):
+                await self._rooms.oauth(scope, receive, send)
             case ("webhook", *_):
                 await self._rooms.webhooks(scope, receive, send)
             case ("local", *_):
-                caller = await self._authenticated(scope, send)
+                caller = await self._admission.admit(scope, send)
                 if caller is not None and caller.kind is CallerKind.LOCAL:
                     await self._rooms.local(scope, receive, send)
                 elif caller is not None:
@@ -162,9 +165,10 @@ class Router:
     async def _relayed(
         self, segments: tuple[str, ...], scope: Scope, receive: Receive, send: Send
     ) -> None:
-        caller = await self._authenticated(scope, send)
+        caller = await self._admission.admit(scope, send)
         if caller is None:
             return
+        send = self._admission.challenging(scope, send, caller=caller, needed=Permission.RUN)
         match segments:
             case ("servers", server, "mcp"):
                 await self._rooms.relay.handle(scope, receive, send, server=server, caller=caller)
@@ -172,7 +176,7 @@ class Router:
                 await self._rooms.combined.handle(scope, receive, send, caller=caller)
 
     async def _management(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = await self._authenticated(scope, send)
+        caller = await self._admission.admit(scope, send)
         if caller is None:
             return
         if caller.view is not None:
@@ -182,49 +186,35 @@ class Router:
             return
         scope[CALLER] = caller
         if scope["method"] == "POST":
-            await self._checked(app, scope, receive, send)
+            await self._checked(app, scope, receive, send, caller=caller)
         else:
             await app(scope, receive, send)
 
-    async def _checked(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse what is no MCP message with one sentence; hand on the rest."""
+    async def _checked(
+        self, app: Asgi, scope: Scope, receive: Receive, send: Send, *, caller: Caller
+    ) -> None:
+        """Refuse what is no MCP message or needs more scopes; hand on the rest."""
         try:
             body = await read_body(receive)
-            read_envelope(body)
+            message = read_envelope(body)
         except Refusal as refusal:
-            message = error_message(None, refusal.code, refusal.message)
-            await send_body(send, refusal.status, message)
+            await send_body(
+                send, refusal.status, error_message(None, refusal.code, refusal.message)
+            )
         except BodyTooLarge:
             await send_too_large(send)
         except ClientGone:
             return
         else:
-            await app(scope, replayed(body, receive), send)
+            if await self._admission.admit_call(scope, send, caller=caller, message=message):
+                await app(scope, replayed(body, receive), send)
 
-    async def _authenticated(self, scope: Scope, send: Send) -> Caller | None:
-        """Return the caller, or None after answering 401 (RFC 6750, section 3) or 503."""
-        authorization = Headers.of(scope).get(b"authorization")
-        try:
-            caller = await self._guard.caller(authorization)
-        except StoreError as error:
-            await send_body(send, 503, error_message(None, INTERNAL_ERROR, str(error)))
-            return None
-        if caller is None:
-            hint = b"" if authorization is None else b', error="invalid_token"'
-            await send_body(
-                send,
-                401,
-                error_message(None, INVALID_REQUEST, "A bearer token is needed."),
-                headers={b"www-authenticate": b'Bearer realm="claude-runner"' + hint},
-            )
-        return caller
-
-    def _names_fit(self, scope: Scope) -> bool:
+    def _names_fit(self, scope: Scope, *, open_to_pages: bool) -> bool:
         headers = Headers.of(scope)
         host, origin = headers.get(b"host") or "", headers.get(b"origin")
         if not self._origins.answers_to(host):
             return False
-        return origin is None or self._origins.may_come_from(origin, host)
+        return origin is None or open_to_pages or self._origins.may_come_from(origin, host)
 
     async def _health(self, kind: str, send: Send) -> None:
         ready = kind == "healthz" or self._ready()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from quart import Quart, request
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, Conflict, HTTPException, NotFound
 
 from gateway.approvals import Approval, Approvals, Decision
 from gateway.auth.guard import Guard
@@ -23,6 +23,8 @@ from gateway.auth.machine_tokens import (
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
 from gateway.domain.token import Scope, TokenWish
+from gateway.oauth.clients import env_lines
+from gateway.oauth.server import AuthorizationServer, RotationRefused
 from gateway.sandbox_notice import sandbox_notice
 from gateway.server_entries import combined_entry, server_entries
 from gateway.settings import Settings
@@ -72,7 +74,9 @@ class LocalRoutes:
         supervisor: Supervisor,
         approvals: Approvals,
         settings: Settings,
+        oauth: AuthorizationServer,
     ) -> None:
+        self._oauth = oauth
         self._store = store
         self._guard = guard
         self._sessions = sessions
@@ -92,6 +96,7 @@ class LocalRoutes:
         app.post("/local/approvals")(self.decide)
         app.post("/local/entries")(self.make_entries)
         app.post("/local/dashboard-link")(self.make_link)
+        app.post("/local/oauth-client")(self.rotate_client)
         app.register_error_handler(HTTPException, _error)
         return app
 
@@ -165,8 +170,18 @@ class LocalRoutes:
             raise BadRequest(str(error)) from error
 
     async def make_link(self) -> Answer:
-        """The path of a one-time login."""
-        return {"path": f"/login?key={self._sessions.issue_link_key()}"}
+        """The path of a one-time login, and the address of the gateway that PUBLIC_URL names."""
+        return {
+            "base": self._settings.public_url,
+            "path": f"/login?key={self._sessions.issue_link_key()}",
+        }
+
+    async def rotate_client(self) -> Answer:
+        """Another pre-registered OAuth client, as lines for `.env`."""
+        try:
+            return {"env": env_lines(await self._oauth.rotate())}
+        except RotationRefused as error:
+            raise Conflict(str(error)) from error
 
 
 def build_local(
@@ -176,9 +191,10 @@ def build_local(
     supervisor: Supervisor,
     approvals: Approvals,
     settings: Settings,
+    oauth: AuthorizationServer,
 ) -> Quart:
     """Return the application for everything below ``/local``."""
-    return LocalRoutes(store, guard, sessions, supervisor, approvals, settings).app()
+    return LocalRoutes(store, guard, sessions, supervisor, approvals, settings, oauth).app()
 
 
 def view_approval(found: Approval) -> Answer:

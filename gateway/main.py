@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ import anyio
 
 from gateway.approvals import Approvals, PinKeeper
 from gateway.asgi import Asgi, Rooms, Router
+from gateway.auth.admission import Admission
 from gateway.auth.guard import Guard
 from gateway.auth.origins import allowed_origins
 from gateway.auth.run_tokens import RunTokens
@@ -24,6 +26,7 @@ from gateway.calls.kept_results import KeptResults
 from gateway.combined.endpoint import CombinedEndpoint
 from gateway.credentials import Credentials
 from gateway.dashboard import Dashboard, Sources, build_dashboard
+from gateway.dashboard.browser import Browser
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.run import Run
 from gateway.event_log import log_event
@@ -33,13 +36,15 @@ from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
 from gateway.jobs.work_folders import Retention
 from gateway.local_routes import build_local
+from gateway.oauth.opening import open_oauth
+from gateway.oauth.server import AuthorizationServer
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
 from gateway.sandbox_notice import sandbox_notice
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store, StoreError
-from gateway.tools import Services, build_mcp
+from gateway.tools import Services, build_mcp, needed_scope
 from gateway.variables import Transport
 from gateway.vault import SealBroken, Vault
 from gateway.webhooks import build_intake
@@ -70,6 +75,7 @@ class Gateway:
     calls: Calls
     scheduler: Scheduler
     guard: Guard
+    oauth: AuthorizationServer
     servers: Servers
     follower: Follower
     pin_keeper: PinKeeper
@@ -92,7 +98,8 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         await credentials.import_env_vars(store.settings)
         await store.settings.mirror_sandbox(enabled=settings.sandbox is not Level.OFF)
         run_tokens = RunTokens()
-        guard = Guard(store, run_tokens)
+        oauth = await open_oauth(settings, store, vault)
+        guard = Guard(store, run_tokens, oauth.access_tokens)
         seen = _Watchers(PinKeeper(store.definition_pins))
         pins = await store.definition_pins.all()
         loaded = anyio.Event()
@@ -140,12 +147,13 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                     calls=calls,
                     base_url=base_url,
                 )
-                yield _gateway(services, guard, relay, combined, seen, loaded)
+                yield _gateway(services, guard, oauth, relay, combined, seen, loaded)
 
 
 def _gateway(
     services: Services,
     guard: Guard,
+    oauth: AuthorizationServer,
     relay: ServerEndpoint,
     combined: CombinedEndpoint,
     seen: "_Watchers",
@@ -170,6 +178,7 @@ def _gateway(
         ),
         sessions=sessions,
         origins=origins,
+        further=(oauth.pages(Browser(sessions, origins)),),
     )
     seen.dashboard = dashboard
     mcp = build_mcp(services)
@@ -181,9 +190,13 @@ def _gateway(
         relay=relay,
         combined=combined,
         webhooks=build_intake(store, services.runner),
-        local=cast(Asgi, build_local(store, guard, sessions, supervisor, approvals, settings)),
+        local=cast(
+            Asgi, build_local(store, guard, sessions, supervisor, approvals, settings, oauth)
+        ),
+        oauth=oauth.endpoints(origins),
     )
-    router = Router(rooms, guard=guard, origins=origins, ready=loaded.is_set)
+    admission = Admission(guard, origins, partial(needed_scope, mcp))
+    router = Router(rooms, admission=admission, origins=origins, ready=loaded.is_set)
     return Gateway(
         router=router,
         relay=relay,
@@ -194,6 +207,7 @@ def _gateway(
         calls=services.calls,
         scheduler=services.scheduler,
         guard=guard,
+        oauth=oauth,
         servers=services.servers,
         follower=seen.follower,
         pin_keeper=seen.pin_keeper,

@@ -20,6 +20,7 @@ from gateway.http_server import serve_http
 from gateway.listening import CannotListen, listen, url_of
 from gateway.local import GatewayLock, LiveGateway, publish, withdraw
 from gateway.main import Gateway, build
+from gateway.oauth.server import AuthorizationServer
 from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
 from gateway.shutdown import DRAIN_S, Shutdown
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 PRIVATE = 0o077
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 TOKEN_USES_EVERY_S = 60.0
+PRUNE_EVERY_S = 3600.0
 
 
 def serve(settings: Settings, stdio_path: str = MANAGEMENT) -> int:
@@ -118,6 +120,7 @@ async def _run(
         group.start_soon(gateway.pin_keeper.run)
         group.start_soon(gateway.scheduler.run)
         group.start_soon(_note_token_uses, gateway.guard)
+        group.start_soon(_prune_oauth, gateway.oauth)
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
             group.start_soon(_serve_stdio, live, stdio_path, transport, shutdown)
         group.start_soon(_stop, gateway, shutdown, stop_http)
@@ -170,6 +173,15 @@ async def _note_token_uses(guard: Guard) -> None:
     while True:
         await anyio.sleep(TOKEN_USES_EVERY_S)
         await _note_uses(guard)
+
+
+async def _prune_oauth(oauth: AuthorizationServer) -> None:
+    while True:
+        try:
+            await oauth.prune()
+        except StoreError as error:
+            log.warning("OAuth clients and tokens that ended are not removed yet: %s", error)
+        await anyio.sleep(PRUNE_EVERY_S)
 
 
 async def _note_uses(guard: Guard) -> None:

@@ -17,6 +17,8 @@ class CallerKind(StrEnum):
     """The command line of this machine's owner."""
     TOKEN = "token"  # noqa: S105 - a kind, no password
     """Made by the owner, kept as a hash in the store."""
+    CLIENT = "client"
+    """Made for an OAuth client that the owner approved; its id is the grant's."""
     RUN = "run"
     """Made for one run, gone with it."""
 
@@ -30,6 +32,12 @@ class Caller:
     scopes: frozenset[Scope]
     view: View | None = None
     """What a run, or a token that names servers or tools, was given; None: everything."""
+    resource: str | None = None
+    """Address of the one endpoint that a client may enter; other callers may enter every one."""
+
+    def may_enter(self, address: str) -> bool:
+        """True when the caller's token is good at this endpoint."""
+        return self.resource is None or self.resource == address
 
     def may_use(self, server: str) -> bool:
         """True when the caller may open this server at all."""

@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.auth.access_tokens import PREFIX as ACCESS_PREFIX
+from gateway.auth.access_tokens import AccessTokens
 from gateway.auth.caller import Caller, CallerKind
 from gateway.auth.run_tokens import RunTokens, token_hash
 from gateway.domain.clock import utc_ms
@@ -28,10 +30,15 @@ class Guard:
     """Knows every valid token by its hash; told when tokens are made or revoked."""
 
     def __init__(
-        self, store: Store, run_tokens: RunTokens, now_ms: Callable[[], int] = utc_ms
+        self,
+        store: Store,
+        run_tokens: RunTokens,
+        access_tokens: AccessTokens,
+        now_ms: Callable[[], int] = utc_ms,
     ) -> None:
         self._store = store
         self._run_tokens = run_tokens
+        self._access_tokens = access_tokens
         self._now_ms = now_ms
         self.on_revoked: Callable[[str], None] | None = None
         """Told the id of each token that was revoked."""
@@ -50,7 +57,10 @@ class Guard:
         kind, _, token = (authorization or "").partition(" ")
         if not token or kind.lower() != "bearer":
             return None
-        hashed = token_hash(token.strip())
+        token = token.strip()
+        if token.startswith(ACCESS_PREFIX):
+            return await self._client(token)
+        hashed = token_hash(token)
         if self._local_hash is not None and hashed == self._local_hash:
             return Caller(CallerKind.LOCAL, "local", ALL_SCOPES)
         if (grant := self._run_tokens.grant(hashed)) is not None:
@@ -64,10 +74,18 @@ class Guard:
             self.on_revoked(token_id)
 
     async def note_uses(self) -> None:
-        """Write down which tokens were used since the last time. Raises StoreError."""
+        """Write down which tokens and grants were used since the last time. Raises StoreError."""
         used = frozenset(self._used)
         await self._store.tokens.touch(used, self._now_ms())
         self._used -= used
+        await self._access_tokens.note_uses()
+
+    async def _client(self, token: str) -> Caller | None:
+        access = await self._access_tokens.find(token)
+        if access is None:
+            return None
+        found = access.token
+        return Caller(CallerKind.CLIENT, found.grant_id, found.scopes, resource=access.resource)
 
     async def _stored(self, hashed: str) -> Caller | None:
         known = self._known.get(hashed)

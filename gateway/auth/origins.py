@@ -36,6 +36,10 @@ class Origins:
         public = self.public_origin or ""
         return scheme == "https" or public == f"https://{host}"
 
+    def base_of(self, scheme: str, host: str) -> str:
+        """Return the address, without a trailing slash, to which a request with this Host came."""
+        return f"{'https' if self.is_https(scheme, host) else 'http'}://{host.lower()}"
+
 
 def allowed_origins(bind_host: str, public_url: str | None) -> Origins:
     """Return the names from HOST and PUBLIC_URL together with those of loopback."""

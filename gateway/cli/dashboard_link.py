@@ -10,5 +10,7 @@ from gateway.cli.home import live_gateway
 def run(args: Namespace) -> int:
     """Print the link and nothing else."""
     live = live_gateway(args)
-    print(live.url + request_local(live, "POST", "dashboard-link")["path"])
+    link = request_local(live, "POST", "dashboard-link")
+    # A browser is logged in at the one address that it came by, which claude.ai sends it to.
+    print((link["base"] or live.url) + link["path"])
     return Exit.OK

@@ -60,6 +60,7 @@ def build_parser() -> ArgumentParser:
     _add_token(commands)
     _add_approvals(commands)
     _add_config(commands)
+    _add_client(commands)
     return parser
 
 
@@ -123,6 +124,12 @@ def _add_approvals(add_parser: AddParser) -> None:
             "digest", metavar="DIGEST", help="of the definition that you looked at, as shown"
         )
         action.set_defaults(decision=decision)
+
+
+def _add_client(add_parser: AddParser) -> None:
+    client = add_parser("client", help="replace the OAuth client that claude.ai is given")
+    actions = client.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
+    _add(actions, "rotate", "make another id and secret; the old ones end", "client_rotate")
 
 
 def _add(add_parser: AddParser, name: str, text: str, module: str) -> ArgumentParser:

@@ -1,13 +1,14 @@
 """Builds the Quart app that answers browsers: pages, static files, headers, error pages."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from quart import Quart, Response, render_template, request
+from quart import Blueprint, Quart, Response, render_template, request
 from werkzeug.exceptions import Forbidden, HTTPException, MisdirectedRequest
 
 from gateway.approvals import Approvals
 from gateway.auth.origins import Origins
+from gateway.dashboard.browser import Browser
 from gateway.dashboard.headers import add_security_headers
 from gateway.dashboard.live import LiveFragment
 from gateway.dashboard.pages import Pages
@@ -44,8 +45,13 @@ class Dashboard:
     """`mark_changed` for every event worth showing; `close` when the gateway stops accepting."""
 
 
-def build_dashboard(sources: Sources, *, sessions: Sessions, origins: Origins) -> Dashboard:
-    """Return the app for everything below `/` that is not an endpoint of MCP."""
+def build_dashboard(
+    sources: Sources, *, sessions: Sessions, origins: Origins, further: Sequence[Blueprint] = ()
+) -> Dashboard:
+    """Return the app for everything below `/` that is not an endpoint of MCP.
+
+    `further` pages look like its own and are guarded by themselves.
+    """
     app = Quart(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
 
@@ -70,8 +76,10 @@ def build_dashboard(sources: Sources, *, sessions: Sessions, origins: Origins) -
     app.before_request(check_names)
     app.after_request(secure)
     app.register_error_handler(HTTPException, _error_page)
-    pages = Pages(sessions=sessions, live=live, origins=origins, approvals=sources.approvals)
-    app.register_blueprint(pages.blueprint())
+    browser = Browser(sessions, origins)
+    pages = Pages(sessions=sessions, live=live, browser=browser, approvals=sources.approvals)
+    for blueprint in (pages.blueprint(), *further):
+        app.register_blueprint(blueprint)
     return Dashboard(app, live)
 
 

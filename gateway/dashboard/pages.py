@@ -6,23 +6,16 @@ from typing import cast
 
 from markupsafe import Markup
 from quart import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from werkzeug.exceptions import (
-    BadRequest,
-    Conflict,
-    Forbidden,
-    ServiceUnavailable,
-    Unauthorized,
-)
+from werkzeug.exceptions import BadRequest, Conflict, ServiceUnavailable, Unauthorized
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from gateway.approvals import Approvals, Decision
-from gateway.auth.origins import Origins
+from gateway.dashboard.browser import Browser
 from gateway.dashboard.live import LiveFragment
-from gateway.dashboard.sessions import SESSION_LIFE_S, Sessions
+from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.views import approval_rows
 from supervisor.errors import NotPending, UnknownServer
 
-COOKIE = "claude-runner"
 MAX_STREAMS = 100
 """Open tabs; each holds a connection."""
 PUBLIC_ENDPOINTS = frozenset({"pages.login"})
@@ -34,11 +27,11 @@ class Pages:
     """The handlers, with what they need."""
 
     def __init__(
-        self, *, sessions: Sessions, live: LiveFragment, origins: Origins, approvals: Approvals
+        self, *, sessions: Sessions, live: LiveFragment, browser: Browser, approvals: Approvals
     ) -> None:
         self._sessions = sessions
         self._live = live
-        self._origins = origins
+        self._browser = browser
         self._approvals = approvals
         self._streams = 0
 
@@ -63,7 +56,7 @@ class Pages:
         """The tables again whenever they change, as server-sent events."""
         if self._streams >= MAX_STREAMS:
             raise ServiceUnavailable("Too many open tabs; close some and reload.")
-        answer = await make_response(self._stream(self._session_id()))
+        answer = await make_response(self._stream(self._browser.session_id()))
         response = cast("Response", answer)
         response.content_type = "text/event-stream; charset=utf-8"
         response.timeout = None  # Quart would end the stream after a minute
@@ -75,23 +68,14 @@ class Pages:
         if session_id is None:
             raise Unauthorized("This link has been used or is older than ten minutes.")
         response = redirect(url_for("pages.overview"), HTTPStatus.SEE_OTHER)
-        response.set_cookie(
-            self._cookie_name(),
-            session_id,
-            max_age=int(SESSION_LIFE_S),
-            secure=self._https(),
-            httponly=True,
-            samesite="Strict",
-            path="/",
-        )
+        self._browser.keep(response, session_id)
         return response
 
     async def logout(self) -> WerkzeugResponse:
         """End the session here and forget the cookie."""
-        self._require_same_origin()
-        self._sessions.close(self._session_id())
+        self._browser.require_same_origin()
         response = redirect(url_for("pages.overview"), HTTPStatus.SEE_OTHER)
-        response.delete_cookie(self._cookie_name(), path="/", secure=self._https(), httponly=True)
+        self._browser.forget(response)
         return response
 
     async def approvals(self) -> str:
@@ -100,7 +84,7 @@ class Pages:
 
     async def decide(self) -> WerkzeugResponse:
         """Approve or reject one definition."""
-        self._require_same_origin()
+        self._browser.require_same_origin()
         form = cast("Mapping[str, str]", await request.form)  # pyright: ignore[reportUnknownMemberType] - Quart leaves the dictionary's types open
         try:
             decision = Decision(form.get("decision", ""))
@@ -126,26 +110,8 @@ class Pages:
     async def _require_session(self) -> None:
         if request.endpoint in PUBLIC_ENDPOINTS:
             return
-        if not self._sessions.is_open(self._session_id()):
+        if not self._browser.is_logged_in():
             raise Unauthorized("This page needs a login link.")
-
-    def _require_same_origin(self) -> None:
-        """Raise Forbidden unless the browser says that one of our own pages sent this form."""
-        if request.headers.get("Sec-Fetch-Site") not in ("same-origin", None):
-            raise Forbidden("This form must be sent from the dashboard itself.")
-        origin = request.headers.get("Origin", "")
-        if not self._origins.may_come_from(origin, request.host):
-            raise Forbidden("This form must be sent from the dashboard itself.")
-
-    def _session_id(self) -> str:
-        return request.cookies.get(self._cookie_name(), "")
-
-    def _cookie_name(self) -> str:
-        # The prefix makes a browser refuse the cookie unless it is Secure and bound to this host.
-        return f"__Host-{COOKIE}" if self._https() else COOKIE
-
-    def _https(self) -> bool:
-        return self._origins.is_https(request.scheme, request.host)
 
 
 def _event(name: str, text: str) -> str:

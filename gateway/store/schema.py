@@ -1,5 +1,7 @@
 """The tables as they are at `HEAD`. A change here needs a new revision in migrations/versions."""
 
+from typing import Any
+
 from sqlalchemy import (
     Column,
     ForeignKey,
@@ -11,6 +13,7 @@ from sqlalchemy import (
     text,
 )
 
+from gateway.domain.oauth import ClientSource
 from gateway.domain.run import RunStatus, Trigger
 from gateway.domain.server_version import Origin, VersionResult
 from gateway.domain.token import Scope
@@ -29,7 +32,7 @@ from gateway.store.types import (
     Words,
 )
 
-HEAD = "0005"
+HEAD = "0006"
 """Newest revision; a database that has it opens without Alembic."""
 
 metadata = MetaData(
@@ -155,42 +158,77 @@ oauth_clients = Table(
     metadata,
     Column("id", Words, primary_key=True),
     Column("name", Words, nullable=False),
-    Column("source", Words, nullable=False),
-    Column("secret_hash", Words),
+    Column("source", Member(ClientSource), nullable=False),
     Column("redirect_uris", Names, nullable=False),
-    Column("document", Json, nullable=False),
     Column("created_at", INTEGER, nullable=False),
-    Column("last_used_at", INTEGER),
+    Column("secret_hash", Words),
+    Column("fetched_at", INTEGER),
     sqlite_strict=True,
 )
+
+oauth_grants = Table(
+    "oauth_grants",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column(
+        "client_id",
+        Words,
+        ForeignKey("oauth_clients.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("scopes", Members(Scope), nullable=False),
+    Column("resource", Words, nullable=False),
+    Column("created_at", INTEGER, nullable=False),
+    Column("last_used_at", INTEGER),
+    Column("revoked_at", INTEGER),
+    sqlite_strict=True,
+)
+
+
+def _of_a_grant() -> tuple[Column[Any], ...]:
+    """Return the columns of what is known by its hash and stands for a grant."""
+    grant = ForeignKey("oauth_grants.id", ondelete="CASCADE")
+    return (
+        Column("hash", Words, primary_key=True),
+        Column("grant_id", Words, grant, nullable=False, index=True),
+        Column("created_at", INTEGER, nullable=False),
+        Column("expires_at", INTEGER, nullable=False),
+    )
+
 
 oauth_codes = Table(
     "oauth_codes",
     metadata,
-    Column("hash", Words, primary_key=True),
-    Column("client_id", Words, ForeignKey("oauth_clients.id", ondelete="CASCADE"), nullable=False),
+    *_of_a_grant(),
     Column("redirect_uri", Words, nullable=False),
-    Column("scopes", Members(Scope), nullable=False),
-    Column("resource", Words, nullable=False),
     Column("challenge", Words, nullable=False),
-    Column("created_at", INTEGER, nullable=False),
-    Column("expires_at", INTEGER, nullable=False),
     Column("used_at", INTEGER),
+    sqlite_strict=True,
+)
+
+oauth_access_tokens = Table(
+    "oauth_access_tokens",
+    metadata,
+    *_of_a_grant(),
+    Column("scopes", Members(Scope), nullable=False),
     sqlite_strict=True,
 )
 
 oauth_refresh_tokens = Table(
     "oauth_refresh_tokens",
     metadata,
-    Column("hash", Words, primary_key=True),
-    Column("grant_id", Words, nullable=False, index=True),
-    Column("client_id", Words, ForeignKey("oauth_clients.id", ondelete="CASCADE"), nullable=False),
-    Column("scopes", Members(Scope), nullable=False),
-    Column("resource", Words, nullable=False),
-    Column("created_at", INTEGER, nullable=False),
-    Column("expires_at", INTEGER, nullable=False),
+    *_of_a_grant(),
     Column("rotated_at", INTEGER),
-    Column("revoked_at", INTEGER),
+    sqlite_strict=True,
+)
+
+oauth_keys = Table(
+    "oauth_keys",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("key_id", Words, ForeignKey("data_keys.id"), nullable=False),
+    Column("sealed", BYTES, nullable=False),
     sqlite_strict=True,
 )
 

@@ -23,6 +23,9 @@ from gateway.store.engines import (
 )
 from gateway.store.jobs import JobTable
 from gateway.store.migrate import SHIPPED, Migrations, is_current, migrate
+from gateway.store.oauth_clients import OAuthClientTable
+from gateway.store.oauth_grants import OAuthGrantTable
+from gateway.store.oauth_keys import OAuthKeyTable
 from gateway.store.runs import RunTable
 from gateway.store.server_versions import ServerVersionTable
 from gateway.store.servers import ServerTable
@@ -43,6 +46,9 @@ class Store:
         self.webhooks = WebhookTable(database)
         self.settings = SettingTable(database)
         self.tokens = TokenTable(database)
+        self.oauth_clients = OAuthClientTable(database)
+        self.oauth_grants = OAuthGrantTable(database)
+        self.oauth_keys = OAuthKeyTable(database)
         self.credentials = CredentialTable(database)
         self.data_keys = DataKeyTable(database)
         self.servers = ServerTable(database)

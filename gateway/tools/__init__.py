@@ -23,7 +23,7 @@ from gateway.tools.long_calls import LongCallTools
 from gateway.tools.operations import OperationTools
 from gateway.tools.results import ResultTools
 from gateway.tools.runs import RunTools
-from gateway.tools.scopes import ScopeGate
+from gateway.tools.scopes import ScopeGate, needed_scope
 from gateway.tools.sentences import OneSentence, refusing
 from gateway.tools.services import Services
 from gateway.tools.trials import TrialTools
@@ -31,7 +31,7 @@ from gateway.tools.versions import VersionTools
 from gateway.tools.webhooks import WebhookTools
 from gateway.version import read_version
 
-__all__ = ["Services", "build_mcp"]
+__all__ = ["Services", "build_mcp", "needed_scope"]
 
 NAME = "claude-runner"
 INSTRUCTIONS = """\

@@ -4,8 +4,10 @@ Over stdio there is no token: the caller is whoever started the process.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import mcp_types
+from fastmcp import FastMCP
 from fastmcp.server.dependencies import get_http_request
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool, ToolResult
@@ -62,6 +64,12 @@ def scope_of(tool: Tool) -> Scope:
         return Scope.RUN
     read_only = tool.annotations is not None and tool.annotations.read_only_hint
     return Scope.READ if read_only else Scope.ADMIN
+
+
+async def needed_scope(mcp: FastMCP[Any], name: str) -> Scope | None:
+    """Return the scope that the tool of this name needs; None when there is no such tool."""
+    tool = await mcp.get_tool(name)
+    return None if tool is None else scope_of(tool)
 
 
 def caller_id() -> str:

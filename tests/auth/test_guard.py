@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.auth.access_tokens import AccessTokens, Fingerprints
 from gateway.auth.caller import CallerKind
 from gateway.auth.guard import Guard
 from gateway.auth.machine_tokens import make_token
@@ -22,7 +23,8 @@ class Room:
         self.store = store
         self.now = utc_ms()
         self.runs = RunTokens(lambda: self.now)
-        self.guard = Guard(store, self.runs, lambda: self.now)
+        access = AccessTokens(store.oauth_grants, Fingerprints(b"key"), lambda: self.now)
+        self.guard = Guard(store, self.runs, access, lambda: self.now)
 
 
 @pytest.fixture

@@ -181,3 +181,14 @@ def test_a_settings_file_that_is_not_there_is_refused(place: Place) -> None:
         2,
         "claude-runner: --env-file /no/such.env is no file.\n",
     )
+
+
+def test_the_oauth_client_is_replaced_in_the_store(place: Place) -> None:
+    """Issue 6, What 1: two lines for `.env`, unless the settings name the client."""
+    done = place.run("client", "rotate")
+    assert (done.returncode, done.stderr) == (0, "")
+    names = [line.partition("=")[0] for line in done.stdout.splitlines()]
+    assert names == ["OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET"]
+    refused = place.run("client", "rotate", env={"OAUTH_CLIENT_ID": "claude"})
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "OAUTH_CLIENT_ID" in refused.stderr

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.domain.ids import new_id
 from gateway.domain.job import Job
+from gateway.domain.oauth import Client, ClientSource, Grant
 from gateway.domain.run import Run, RunMessage, RunStatus, Trigger
 from gateway.domain.server_version import Origin, ServerVersion, VersionFile, VersionResult
 from gateway.domain.token import Scope, Token
@@ -65,6 +66,30 @@ def token(**changes: Any) -> Token:
         name="laptop",
         scopes=frozenset({Scope.READ, Scope.RUN}),
         created_at=40,
+    )
+    return replace(example, **changes)
+
+
+def client(**changes: Any) -> Client:
+    """Return a public client that registered itself."""
+    example = Client(
+        id=new_id("client"),
+        name="Inspector",
+        source=ClientSource.REGISTERED,
+        redirect_uris=("http://localhost/callback",),
+        created_at=50,
+    )
+    return replace(example, **changes)
+
+
+def grant(**changes: Any) -> Grant:
+    """Return a grant of a client that does not exist."""
+    example = Grant(
+        id=new_id("grant"),
+        client_id="client_x",
+        scopes=frozenset({Scope.READ}),
+        resource="http://127.0.0.1:8080/mcp",
+        created_at=60,
     )
     return replace(example, **changes)
 

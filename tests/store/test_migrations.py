@@ -89,6 +89,9 @@ async def fill(store: Store) -> dict[str, Any]:
     await store.servers.set_enabled("email", False)
     await store.definition_pins.put("email", b"earlier", 1)
     await store.definition_pins.put("email", b"record", 2)
+    await store.oauth_clients.put(examples.client(id="c"))
+    await store.oauth_grants.add(examples.grant(id="g", client_id="c"))
+    await store.oauth_keys.add("tokens", sealed)
     await store.settings.set("mcp_servers", ["email"])
     return await contents(store)
 
@@ -125,6 +128,9 @@ async def contents(store: Store) -> dict[str, Any]:
         "servers": await store.servers.enabled("email"),
         "pins": await store.definition_pins.all(),
         "settings": await store.settings.get_all(),
+        "client": await store.oauth_clients.get("c"),
+        "grant": await store.oauth_grants.get("g"),
+        "oauth_key": await store.oauth_keys.get("tokens"),
     }
 
 
@@ -301,7 +307,8 @@ async def test_the_tables_are_the_ones_that_were_promised(empty: Address) -> Non
     promised |= {"oauth_clients", "oauth_codes", "oauth_refresh_tokens"}
     ours = {"run_messages", "tokens", "credentials", "data_keys", "servers", "alembic_version"}
     versions = {"server_versions", "server_files", "definition_pins"}
-    assert await tables(empty) == promised | ours | versions
+    oauth = {"oauth_grants", "oauth_access_tokens", "oauth_keys"}
+    assert await tables(empty) == promised | ours | versions | oauth
 
 
 def test_no_domain_field_lacks_a_column() -> None:
@@ -312,5 +319,7 @@ def test_no_domain_field_lacks_a_column() -> None:
         ("webhooks", examples.webhook()),
         ("tokens", examples.token()),
         ("server_versions", examples.server_version()),
+        ("oauth_clients", examples.client()),
+        ("oauth_grants", examples.grant()),
     ):
         assert {field.name for field in fields(item)} <= set(metadata.tables[table].columns.keys())

@@ -1,0 +1,92 @@
+"""Who may enter an MCP endpoint, and the answers that tell the others how to get in.
+
+Source: RFC 6750 section 3, RFC 9728 section 5.1, MCP basic/authorization.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from gateway.auth.caller import Caller, CallerKind
+from gateway.auth.guard import Guard
+from gateway.auth.origins import Origins
+from gateway.domain.token import Scope as Permission
+from gateway.oauth.metadata import challenge
+from gateway.oauth.resources import resource_path
+from gateway.relay.http import Headers, Message, Scope, Send, send_body
+from gateway.relay.refusal import INVALID_REQUEST
+from gateway.store import StoreError
+from supervisor.children.wire import Envelope, error_message, parse_fields
+from supervisor.errors import INTERNAL_ERROR
+
+CHALLENGE = b"www-authenticate"
+
+NeededScope = Callable[[str], Awaitable[Permission | None]]
+"""Returns what a management tool needs; None for one that does not exist."""
+
+
+class Admission:
+    """Asks the guard, checks what a token is for, and challenges."""
+
+    def __init__(self, guard: Guard, origins: Origins, needed_scope: NeededScope) -> None:
+        self._guard = guard
+        self._origins = origins
+        self._needed_scope = needed_scope
+
+    async def admit(self, scope: Scope, send: Send) -> Caller | None:
+        """Return the caller, or None after answering 401 or 503."""
+        authorization = Headers.of(scope).get(b"authorization")
+        base, resource = self._base(scope), resource_path(scope["path"])
+        try:
+            caller = await self._guard.caller(authorization)
+        except StoreError as error:
+            await send_body(send, 503, error_message(None, INTERNAL_ERROR, str(error)))
+            return None
+        if caller is not None and caller.may_enter(f"{base}{resource}"):
+            return caller
+        error = None if authorization is None else "invalid_token"
+        await send_body(
+            send,
+            401,
+            error_message(None, INVALID_REQUEST, "A bearer token is needed."),
+            headers={CHALLENGE: challenge(base, resource, error=error)},
+        )
+        return None
+
+    async def admit_call(
+        self, scope: Scope, send: Send, *, caller: Caller, message: Envelope
+    ) -> bool:
+        """True when the caller may send this to the management tools; else 403 was answered."""
+        if caller.kind is not CallerKind.CLIENT or message.method != "tools/call":
+            return True
+        needed = await self._needed_scope(parse_fields(message.params).name or "")
+        if needed is None or not caller.scopes.isdisjoint({needed, Permission.ADMIN}):
+            return True
+        sentence = f"This needs scope {needed}, which the owner did not allow."
+        await send_body(
+            self.challenging(scope, send, caller=caller, needed=needed),
+            403,
+            error_message(message.id and bytes(message.id), INVALID_REQUEST, sentence),
+        )
+        return False
+
+    def challenging(self, scope: Scope, send: Send, *, caller: Caller, needed: Permission) -> Send:
+        """Return a `send` by which a client learns from a 403 which scopes to ask for."""
+        if caller.kind is not CallerKind.CLIENT or not caller.scopes.isdisjoint(
+            {needed, Permission.ADMIN}
+        ):
+            return send
+        header = challenge(
+            self._base(scope),
+            resource_path(scope["path"]),
+            scopes={*caller.scopes, needed},
+            error="insufficient_scope",
+        )
+
+        async def send_challenged(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 403:
+                message = {**message, "headers": [*message["headers"], (CHALLENGE, header)]}
+            await send(message)
+
+        return send_challenged
+
+    def _base(self, scope: Scope) -> str:
+        return self._origins.base_of(scope["scheme"], Headers.of(scope).get(b"host") or "")

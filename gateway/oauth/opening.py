@@ -1,0 +1,24 @@
+"""Opens the authorization server of a gateway by its settings."""
+
+import sys
+
+from gateway.domain.clock import utc_ms
+from gateway.oauth.clients import Configured
+from gateway.oauth.first_client import show_client
+from gateway.oauth.keys import open_fingerprints
+from gateway.oauth.server import AuthorizationServer
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.vault import Vault
+
+
+async def open_oauth(settings: Settings, store: Store, vault: Vault) -> AuthorizationServer:
+    """Return the server; show a client that had to be made. Raises StoreError and SealBroken."""
+    fingerprints = await open_fingerprints(settings.oauth_secret_key, store.oauth_keys, vault)
+    configured = None
+    if settings.oauth_client_id is not None:
+        configured = Configured(settings.oauth_client_id, settings.oauth_client_secret)
+    oauth = AuthorizationServer(store, fingerprints, configured, utc_ms)
+    if (made := await oauth.preregister()) is not None:
+        show_client(made, settings.home, sys.stderr)
+    return oauth

@@ -1,0 +1,69 @@
+"""Puts the authorization server together."""
+
+from collections.abc import Callable
+
+from quart import Blueprint
+
+from gateway.auth.access_tokens import AccessTokens, Fingerprints
+from gateway.auth.origins import Origins
+from gateway.dashboard.browser import Browser
+from gateway.oauth.clients import Clients, Configured, MadeClient, preregister, rotate
+from gateway.oauth.consent import Consent
+from gateway.oauth.endpoints import Endpoints
+from gateway.oauth.grants import Grants
+from gateway.oauth.registration import Registrations
+from gateway.store import Store
+
+UNUSED_LIFE_S = 24 * 3600
+"""How long a client is kept that registered itself and was never approved."""
+
+
+class RotationRefused(Exception):
+    """The client is not the gateway's to change; the message is one sentence."""
+
+    def __init__(self) -> None:
+        super().__init__("The client is the one of OAUTH_CLIENT_ID; change it where that is set.")
+
+
+class AuthorizationServer:
+    """Clients, codes and tokens of one gateway."""
+
+    def __init__(
+        self,
+        store: Store,
+        fingerprints: Fingerprints,
+        configured: Configured | None,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.access_tokens = AccessTokens(store.oauth_grants, fingerprints, now_ms)
+        self._store = store
+        self._configured = configured
+        self._now_ms = now_ms
+        self._clients = Clients(store.oauth_clients, configured)
+        self._grants = Grants(store.oauth_grants, fingerprints, self.access_tokens, now_ms)
+
+    async def preregister(self) -> MadeClient | None:
+        """Make sure of the pre-registered client; return it when it was made just now."""
+        return await preregister(self._store.oauth_clients, self._configured)
+
+    async def rotate(self) -> MadeClient:
+        """Replace the pre-registered client. Raises RotationRefused and StoreError."""
+        if self._configured is not None:
+            raise RotationRefused
+        made = await rotate(self._store.oauth_clients)
+        self.access_tokens.forget()
+        return made
+
+    async def prune(self) -> None:
+        """Forget what nobody can use any more. Raises StoreError."""
+        await self._grants.prune()
+        await self._store.oauth_clients.remove_unused(self._now_ms() - UNUSED_LIFE_S * 1000)
+
+    def endpoints(self, origins: Origins) -> Endpoints:
+        """Return the routes for programs."""
+        registrations = Registrations(self._store.oauth_clients)
+        return Endpoints(self._clients, registrations, self._grants, origins)
+
+    def pages(self, browser: Browser) -> Blueprint:
+        """Return the routes for the owner."""
+        return Consent(browser, self._clients, self._grants, self._now_ms).blueprint()

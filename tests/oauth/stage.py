@@ -1,0 +1,107 @@
+"""The authorization server alone: a real store, its routes, and a clock that a test moves."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from gateway.approvals import Approvals
+from gateway.auth.access_tokens import Fingerprints
+from gateway.auth.origins import allowed_origins
+from gateway.dashboard import Sessions, Sources, build_dashboard
+from gateway.dashboard.browser import Browser as DashboardBrowser
+from gateway.domain.clock import utc_ms
+from gateway.domain.run import Run
+from gateway.oauth.clients import Configured
+from gateway.oauth.server import AuthorizationServer
+from gateway.relay.http import Receive, Scope, Send
+from gateway.store import Store
+from supervisor.metering.metrics import ServerMetrics
+from tests.dashboard.parts import NO_SERVERS
+from tests.oauth.parts import Browser, Program
+
+BASE = "http://127.0.0.1:8080"
+PUBLIC = "https://runner.example.org"
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    now: int
+
+    def __call__(self) -> int:
+        return self.now
+
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += int(seconds * 1000)
+
+
+@dataclass
+class Stage:
+    """What a test of the server needs."""
+
+    store: Store
+    path: Path
+    server: AuthorizationServer
+    sessions: Sessions
+    clock: Clock
+    http: httpx2.AsyncClient
+    transport: httpx2.ASGITransport
+
+    def program(self, base: str = BASE) -> Program:
+        """Return a client that is not registered yet."""
+        return Program(base, self.http)
+
+    @asynccontextmanager
+    async def browser(self, base: str = BASE) -> AsyncGenerator[Browser]:
+        """Run a browser in which the owner is logged in."""
+        async with self.stranger(base) as browser:
+            await browser.log_in(f"/login?key={self.sessions.issue_link_key()}")
+            yield browser
+
+    @asynccontextmanager
+    async def stranger(self, base: str = BASE) -> AsyncGenerator[Browser]:
+        """Run a browser of somebody."""
+        async with httpx2.AsyncClient(transport=self.transport) as http:
+            yield Browser(base, http)
+
+
+@asynccontextmanager
+async def open_stage(
+    folder: Path, *, key: bytes = b"key", configured: Configured | None = None
+) -> AsyncGenerator[Stage]:
+    """Serve the authorization server of the database in `folder`."""
+    clock = Clock(utc_ms())
+    path = folder / "jobs.db"
+    async with Store.open(None, path=path) as store:
+        server = AuthorizationServer(store, Fingerprints(key), configured, clock)
+        origins = allowed_origins("127.0.0.1", PUBLIC)
+        sessions = Sessions(lambda: clock.now / 1000)
+        pages = server.pages(DashboardBrowser(sessions, origins))
+        dashboard = build_dashboard(_NOTHING, sessions=sessions, origins=origins, further=(pages,))
+        endpoints = server.endpoints(origins)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            if endpoints.owns(tuple(part for part in scope["path"].split("/") if part)):
+                await endpoints(scope, receive, send)
+            else:
+                await dashboard.app(scope, receive, send)  # pyright: ignore[reportArgumentType] - Quart's own TypedDicts
+
+        transport = httpx2.ASGITransport(app)  # pyright: ignore[reportArgumentType] - ASGI by other names
+        async with httpx2.AsyncClient(transport=transport) as http:
+            yield Stage(store, path, server, sessions, clock, http, transport)
+
+
+async def _no_runs() -> tuple[Run, ...]:
+    return ()
+
+
+def _no_metrics(_: str) -> ServerMetrics:
+    raise LookupError
+
+
+_NOTHING = Sources(lambda: (), _no_metrics, _no_runs, lambda: 0.0, Approvals(NO_SERVERS))

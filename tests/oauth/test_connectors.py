@@ -1,0 +1,258 @@
+"""Real clients, and a scripted copy of claude.ai's steps, from the first 401 to a call."""
+
+import stat
+from typing import Any
+
+import httpx2
+import pytest
+from fastmcp import Client
+from fastmcp.client.auth import OAuth
+from mcp.client.auth import AuthorizationCodeResult
+
+from tests.oauth.conftest import House
+from tests.oauth.parts import CLAUDE_CALLBACK, INITIALIZE, JSON_RPC, Browser, Program, signed_in
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    # Each test's client lives as long as the test.
+    pytest.mark.filterwarnings("ignore:Using in-memory token storage"),
+]
+
+KEYS = {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
+
+
+class ScriptedOAuth(OAuth):
+    """fastmcp's own client, with the owner's browser in place of one on this screen."""
+
+    def __init__(self, browser: Browser, **options: Any) -> None:
+        super().__init__(**options)
+        self.browser = browser
+        self.told: dict[str, str] = {}
+        self.consents = 0
+
+    async def redirect_handler(self, authorization_url: str) -> None:
+        """Have the owner approve everything."""
+        self.consents += 1
+        ticks = ["read", "run", "admin"]
+        self.told = await self.browser.consent(authorization_url, ticks=ticks)
+
+    async def callback_handler(self) -> AuthorizationCodeResult:
+        """Return what the owner's browser was redirected with."""
+        return AuthorizationCodeResult(**self.told)
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/servers/adder/mcp", "/mcp/all"])
+async def test_fastmcp_registers_signs_in_calls_and_refreshes(
+    house: House, browser: Browser, path: str
+) -> None:
+    """Issue 6, Shows: DCR and refresh, at every kind of endpoint; one consent is enough."""
+    auth = ScriptedOAuth(browser)
+    address = house.live.url + path
+    async with Client(address, auth=auth) as client:
+        assert await client.list_tools()
+    first = auth.context.current_tokens
+    assert first is not None
+    auth.context.token_expiry_time = 1.0
+    async with Client(address, auth=auth) as client:
+        assert await client.list_tools()
+    second = auth.context.current_tokens
+    assert second is not None
+    assert (second.access_token != first.access_token, auth.consents) == (True, 1)
+
+
+async def test_fastmcp_signs_in_as_the_client_that_the_first_start_made(
+    house: House, browser: Browser
+) -> None:
+    """Issue 6, What 1: id and secret from the private file of the home."""
+    path = house.place.home / "oauth-client.env"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert str(path) in house.log()
+    made = house.made_client()
+    auth = ScriptedOAuth(
+        browser,
+        client_id=made["OAUTH_CLIENT_ID"],
+        client_secret=made["OAUTH_CLIENT_SECRET"],
+        callback_port=49152,
+    )
+    async with Client(f"{house.live.url}/mcp", auth=auth) as client:
+        assert await client.list_tools()
+    assert made["OAUTH_CLIENT_SECRET"] not in house.log()
+
+
+async def test_the_steps_of_claude_ai(house: House, browser: Browser, program: Program) -> None:
+    """Issue 6, Shows: double registration, probes, no `scope`, a refresh that is repeated."""
+    base, http = house.live.url, program.http
+    for method in ("HEAD", "GET", "POST"):
+        probe = await http.request(method, f"{base}/mcp")
+        assert probe.status_code == 401
+        named = f'resource_metadata="{base}/.well-known/oauth-protected-resource/mcp"'
+        assert named in probe.headers["WWW-Authenticate"]
+    resource = (await http.get(f"{base}/.well-known/oauth-protected-resource/mcp")).json()
+    server = (await http.get(f"{base}/.well-known/oauth-authorization-server")).json()
+    assert resource["resource"] == f"{base}/mcp"
+    assert resource["authorization_servers"] == [server["issuer"]] == [base]
+
+    assert (await program.register()).status_code == 201
+    first_id = program.id
+    assert (await program.register()).status_code == 201
+    assert program.id != first_id
+    told = await browser.consent(program.authorize_url(resource=resource["resource"]))
+    assert (told["state"], told["iss"]) == ("st", base)
+    tokens = (await program.exchange(told["code"])).json()
+    assert (set(tokens), tokens["scope"]) == (KEYS, "read run")
+
+    assert (await program.post(tokens["access_token"])).status_code == 200
+    first = await program.refresh(tokens["refresh_token"])
+    again = await program.refresh(tokens["refresh_token"])
+    assert (first.status_code, again.status_code) == (200, 200)
+    for answer in (first, again):
+        assert (await program.post(answer.json()["access_token"])).status_code == 200
+    assert (await program.post(tokens["access_token"])).status_code == 200
+
+
+async def test_claude_ai_with_the_clients_id_and_secret_typed_in(
+    house: House, browser: Browser, program: Program
+) -> None:
+    """Issue 6, What 1: all scopes are ticked for it; its secret may come in body or header."""
+    made = house.made_client()
+    program.id, program.secret = made["OAUTH_CLIENT_ID"], made["OAUTH_CLIENT_SECRET"]
+    tokens = await signed_in(program, browser)
+    assert tokens["scope"].split() == ["admin", "read", "run"]
+    program.secret = None
+    assert (await program.refresh(tokens["refresh_token"])).status_code == 401
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    basic = (program.id, made["OAUTH_CLIENT_SECRET"])
+    answer = await program.http.post(f"{program.base}/oauth/token", data=form, auth=basic)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_browser_of_another_origin_may_register_and_get_tokens(house: House) -> None:
+    """B.2, 10: Inspector runs in a browser; the endpoints of MCP stay closed to it."""
+    origin = {"Origin": "http://localhost:6274"}
+    async with httpx2.AsyncClient(base_url=house.live.url, trust_env=False) as client:
+        for path in ("/token", "/register", "/.well-known/oauth-authorization-server"):
+            answer = await client.options(path, headers=origin)
+            assert answer.status_code == 204
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        refused = await client.post("/token", headers=origin, data={})
+        assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+        assert refused.headers["Access-Control-Allow-Origin"] == "*"
+        foreign = await client.post("/mcp", headers={**origin, **JSON_RPC}, json=INITIALIZE)
+        assert foreign.status_code == 421
+
+
+async def test_claude_codes_loopback_address_may_have_any_port(
+    house: House, browser: Browser, program: Program
+) -> None:
+    """RFC 8252, section 7.3."""
+    program.redirect = "http://localhost/callback"
+    await program.register()
+    program.redirect = "http://localhost:53412/callback"
+    assert (await signed_in(program, browser))["scope"] == "read run"
+    program.redirect = "http://localhost:53412/other"
+    assert (await browser.open(program.authorize_url())).status_code == 400
+
+
+async def test_a_token_is_good_at_its_own_endpoint_alone(
+    house: House, browser: Browser, program: Program
+) -> None:
+    """RFC 8707, security E 5: audience; other places answer as if there were no token."""
+    await program.register()
+    token = (await signed_in(program, browser))["access_token"]
+    assert (await program.post(token)).status_code == 200
+    for path in ("/mcp/all", "/servers/adder/mcp", "/local/status"):
+        refused = await program.post(token, path)
+        assert refused.status_code == 401
+        assert 'error="invalid_token"' in refused.headers["WWW-Authenticate"]
+    other_name = program.base.replace("127.0.0.1", "localhost")
+    headers = {**JSON_RPC, "Authorization": f"Bearer {token}"}
+    elsewhere = await program.http.post(f"{other_name}/mcp", json=INITIALIZE, headers=headers)
+    assert elsewhere.status_code == 401
+    in_query = await program.http.post(
+        f"{program.base}/mcp?access_token={token}", json=INITIALIZE, headers=JSON_RPC
+    )
+    assert in_query.status_code == 401
+
+
+def call(tool: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a call of the handshake era."""
+    params = {"name": tool, "arguments": arguments or {}}
+    return {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
+
+
+async def test_a_call_beyond_the_scopes_is_told_which_are_needed(
+    browser: Browser, program: Program
+) -> None:
+    """B.2, 9: 403 and what to ask for, at the management tools and at a server."""
+    await program.register()
+    token = (await signed_in(program, browser, ticks=["read"]))["access_token"]
+    for tool, needed in (("create_job", "read admin"), ("trigger_job", "read run")):
+        refused = await program.post(token, body=call(tool))
+        challenge = refused.headers["WWW-Authenticate"]
+        assert (refused.status_code, refused.json()["id"]) == (403, 7)
+        assert f'error="insufficient_scope", resource_metadata="{program.base}/.well' in challenge
+        assert f'scope="{needed}"' in challenge
+    assert (await program.post(token, body=call("list_jobs"))).status_code != 403
+    path = "/servers/adder/mcp"
+    address = program.authorize_url(resource=program.base + path)
+    told = await browser.consent(address, ticks=["read"])
+    tokens = (await program.exchange(told["code"], resource=program.base + path)).json()
+    opened = await program.post(tokens["access_token"], path)
+    session = {"Mcp-Session-Id": opened.headers["Mcp-Session-Id"]}
+    add = call("add", {"a": 1, "b": 2})
+    refused = await program.post(tokens["access_token"], path, add, session)
+    assert refused.status_code == 403
+    assert f"/oauth-protected-resource{path}" in refused.headers["WWW-Authenticate"]
+
+
+async def test_a_revoked_token_is_nobodys_at_once(browser: Browser, program: Program) -> None:
+    """RFC 7009: also where it is known already."""
+    await program.register()
+    tokens = await signed_in(program, browser)
+    assert (await program.post(tokens["access_token"])).status_code == 200
+    form = {"client_id": program.id, "token": tokens["refresh_token"]}
+    assert (await program.http.post(f"{program.base}/revoke", data=form)).status_code == 200
+    assert (await program.post(tokens["access_token"])).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/all", "/servers/adder/mcp"])
+async def test_every_endpoint_has_its_metadata(house: House, program: Program, path: str) -> None:
+    """RFC 9728 and RFC 8414, also where clients guess: with the endpoint's path, as OpenID."""
+    known = f"{house.live.url}/.well-known"
+    for method in ("GET", "HEAD"):
+        answer = await program.http.request(method, f"{known}/oauth-protected-resource{path}")
+        assert answer.status_code == 200
+    documents: list[Any] = []
+    for name in ("oauth-authorization-server", "openid-configuration"):
+        for suffix in ("", path):
+            documents.append((await program.http.get(f"{known}/{name}{suffix}")).json())
+    assert all(each == documents[0] for each in documents)
+    assert documents[0]["code_challenge_methods_supported"] == ["S256"]
+    for wrong in ("/oauth-protected-resource/elsewhere", "/oauth-protected-resourcex", "/other"):
+        assert (await program.http.get(known + wrong)).status_code == 404
+    assert (await program.http.post(f"{known}/openid-configuration")).status_code == 405
+
+
+def test_the_client_is_replaced_from_the_command_line(house: House) -> None:
+    """Issue 6, What 1: instead of SQL; the old secret is worth nothing."""
+    old = house.made_client()
+    done = house.place.run("client", "rotate")
+    assert (done.returncode, done.stderr) == (0, "")
+    new = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    for client, error in ((old, "invalid_client"), (new, "unsupported_grant_type")):
+        form = {
+            "client_id": client["OAUTH_CLIENT_ID"],
+            "client_secret": client["OAUTH_CLIENT_SECRET"],
+        }
+        assert httpx2.post(f"{house.live.url}/token", data=form).json()["error"] == error
+
+
+def test_the_log_follows_every_request_and_holds_no_secret(house: House) -> None:
+    """Issue 6, What 3. Runs last: whatever happened above is in the log."""
+    log = house.log()
+    for step in ("POST /register", "GET /authorize", "POST /authorize", "POST /token"):
+        assert step in log
+    assert CLAUDE_CALLBACK in log
+    for secret in ("cra_", "crf_", "crc_", "crs_", "code_verifier", "state=", "code="):
+        assert secret not in log

@@ -1,0 +1,162 @@
+"""Clients that register themselves: which, how many, how fast."""
+
+import json
+
+import pytest
+
+from gateway.oauth.errors import OAuthError
+from gateway.oauth.redirects import is_acceptable, is_registered
+from gateway.oauth.registration import MAX_UNUSED, PRUNE_EVERY, RATE, RATE_S, Registrations
+from tests.demonstrations import Counts, Demonstrations
+from tests.oauth.parts import CLAUDE_CALLBACK
+from tests.oauth.stage import BASE, Stage
+
+GOOD = (
+    CLAUDE_CALLBACK,
+    "https://vscode.dev/redirect",
+    "http://127.0.0.1:33418/",
+    "http://[::1]/callback",
+    "http://localhost:1/callback?x=1",
+    "cursor://anysphere.cursor-mcp/oauth/callback",
+)
+BAD = (
+    "",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "http://example.org/callback",
+    "http://127.0.0.1.example.org/",
+    "http://localhost.example.org/",
+    "https://",
+    "https:///callback",
+    "https://user:password@example.org/",
+    "https://example.org/#fragment",
+    "https://example.org/ x",
+    "https://example.org\\@evil.example/",
+    "https://example.org:99999/",
+    "https://example.org/;script-src",
+    "https://exämple.org/",
+    "file:///etc/passwd",
+    "unknown-app://callback",
+    "https://example.org/" + "x" * 1000,
+)
+
+
+@pytest.mark.parametrize("uri", GOOD)
+def test_an_address_that_clients_use_may_be_registered(uri: str) -> None:
+    """B.1."""
+    assert is_acceptable(uri)
+
+
+@pytest.mark.parametrize("uri", BAD)
+async def test_any_other_address_is_refused(stage: Stage, uri: str) -> None:
+    """Security E 7; nothing is stored."""
+    assert not is_acceptable(uri)
+    program = stage.program()
+    answer = await program.register(redirect_uris=[CLAUDE_CALLBACK, uri])
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_redirect_uri")
+
+
+def test_addresses_are_compared_exactly_but_for_ports_of_loopback() -> None:
+    """RFC 8252, section 7.3."""
+    registered = ("http://localhost/callback", "https://a.example/x")
+    assert is_registered("http://localhost:5000/callback", registered)
+    for wrong in (
+        "http://127.0.0.1:5000/callback",
+        "http://localhost:5000/callback/",
+        "http://localhost:5000/callback?x",
+        "https://localhost:5000/callback",
+        "https://a.example:444/x",
+        "https://a.example/X",
+    ):
+        assert not is_registered(wrong, registered)
+
+
+async def test_a_client_is_told_what_it_is(stage: Stage) -> None:
+    """RFC 7591, section 3.2.1; without a method it gets a secret."""
+    program = stage.program()
+    public = (await program.register()).json()
+    assert "client_secret" not in public
+    metadata = {"redirect_uris": [CLAUDE_CALLBACK]}
+    answer = await stage.http.post(f"{BASE}/register", json=metadata)
+    made = answer.json()
+    assert answer.status_code == 201
+    assert made["token_endpoint_auth_method"] == "client_secret_basic"
+    assert made["client_secret_expires_at"] == 0
+    wrong = await stage.http.post(
+        f"{BASE}/token", data={"client_id": made["client_id"], "client_secret": "wrong"}
+    )
+    assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"[" * 60_000,
+        json.dumps({}).encode(),
+        json.dumps({"redirect_uris": CLAUDE_CALLBACK}).encode(),
+        json.dumps({"redirect_uris": [1]}).encode(),
+        json.dumps({"redirect_uris": [CLAUDE_CALLBACK] * 11}).encode(),
+        json.dumps(
+            {"redirect_uris": [CLAUDE_CALLBACK], "token_endpoint_auth_method": "private_key_jwt"}
+        ).encode(),
+        json.dumps({"redirect_uris": [CLAUDE_CALLBACK], "grant_types": ["implicit"]}).encode(),
+        json.dumps({"redirect_uris": [CLAUDE_CALLBACK], "token_endpoint_auth_method": {}}).encode(),
+        b"x" * 70_000,
+    ],
+    ids=lambda body: repr(body[:40]),
+)
+async def test_a_registration_that_makes_no_sense_is_an_error_in_json(
+    stage: Stage, body: bytes
+) -> None:
+    """RFC 7591, section 3.2.2."""
+    answer = await stage.http.post(f"{BASE}/register", content=body)
+    assert answer.status_code in (400, 413)
+    assert set(answer.json()) == {"error", "error_description"}
+
+
+async def test_registrations_have_a_rate(stage: Stage) -> None:
+    """Security E 7."""
+    answers = [(await stage.program().register()).status_code for _ in range(RATE + 1)]
+    assert answers == [201] * RATE + [429]
+
+
+async def test_ten_thousand_registrations_do_not_fill_the_database(
+    stage: Stage, counts: Counts, demonstrations: Demonstrations
+) -> None:
+    """Issue 6, Shows: at the highest rate, for hours; who was approved stays."""
+    program = stage.program()
+    await program.register()
+    async with stage.browser() as browser:
+        await browser.consent(program.authorize_url())
+    count = counts(MAX_UNUSED + 2 * PRUNE_EVERY, 10_000)
+    now = 0.0
+    registrations = Registrations(stage.store.oauth_clients, lambda: now)
+    ids: list[str] = []
+    for _ in range(count):
+        now += RATE_S / RATE + 0.01
+        made = await registrations.register({"redirect_uris": [CLAUDE_CALLBACK]})
+        ids.append(made["client_id"])
+    left = [each for each in ids if await stage.store.oauth_clients.get(each)]
+    assert left == ids[-len(left) :]
+    assert MAX_UNUSED <= len(left) < MAX_UNUSED + PRUNE_EVERY
+    assert await stage.store.oauth_clients.get(program.id) is not None
+    demonstrations.record(
+        "Clients that register themselves do not fill the database", count, f"{len(left)} are kept"
+    )
+
+
+async def test_too_many_at_once_are_refused_and_told_when_to_come_back(stage: Stage) -> None:
+    """Ours: a minute later there is room again."""
+    now = 0.0
+    registrations = Registrations(stage.store.oauth_clients, lambda: now)
+    asked = {"redirect_uris": [CLAUDE_CALLBACK]}
+    for _ in range(RATE):
+        await registrations.register(asked)
+    with pytest.raises(OAuthError) as refused:
+        await registrations.register(asked)
+    assert (refused.value.status, refused.value.retry_after_s) == (429, 60)
+    now = RATE_S
+    assert (await registrations.register(asked))["client_id"]
