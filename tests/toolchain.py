@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,13 +99,21 @@ def install() -> int:
     }
     try:
         bootstrap.provide([package for package, place in wanted.items() if place() is None])
-        for server in PYTHON_SERVERS:
-            bootstrap.ensure(SERVERS / server, LOCKS / f"{server}.txt")
-        _install_npm_servers()
+        _install_servers()
     except bootstrap.BootstrapError as error:
         bootstrap.say(str(error))
         return 2
     return 0
+
+
+def _install_servers() -> None:
+    """Install the third-party servers. Raises BootstrapError."""
+    # npm waits for the network while pip works, and the other way round.
+    with ThreadPoolExecutor(1) as beside:
+        npm = beside.submit(_install_npm_servers)
+        for server in PYTHON_SERVERS:
+            bootstrap.ensure(SERVERS / server, LOCKS / f"{server}.txt")
+        npm.result()
 
 
 def _install_npm_servers() -> None:
