@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import socket
 from collections.abc import AsyncGenerator, Generator, Mapping
@@ -18,6 +19,7 @@ import pytest
 from gateway.main import REHEARSAL
 from sandboxes import interpreter
 from sandboxes.launch import StartKind
+from sandboxes.ownership import UID_BASE
 from sandboxes.policy import MIB, Level, Limits
 from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.events import Event, WarmLost, WarmStarted, WentCold
@@ -40,6 +42,9 @@ SMALL = Limits(
     data_dir_bytes=64 * MIB,
     data_dir_files=2000,
 )
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+UIDS = 1000
+"""Users for one worker's attackers: the kernel counts processes by user, and bombs have many."""
 Way = tuple[Level, StartKind]
 WAYS: tuple[Way, ...] = (
     (Level.STRONG, StartKind.COLD),
@@ -156,6 +161,7 @@ async def open_arena(folder: Path, way: Way) -> AsyncGenerator[Arena]:
         home=home,
         python=python_for(level),
         level=level,
+        uid_base=UID_BASE + UIDS * (1 + WORKER),
         restart=RestartPolicy(base_s=0.02, cap_s=0.1, max_deaths=1000),
         warm=WarmStarts(REHEARSAL, (code.parent,)) if start is StartKind.WARM else None,
     )

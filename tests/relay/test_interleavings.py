@@ -26,6 +26,7 @@ GENERATIONS = count(2)
 
 async def make_trouble(relay: Relay, beats: Beats, spec: ServerSpec, chance: random.Random) -> None:
     """Disturb the child until cancelled."""
+    session = await relay.open_session(SERVER)
     while True:
         await beats.rest(chance.randint(1, MAX_PAUSE))
         while not relay.stage.supervisor.snapshot(SERVER).in_flight:
@@ -38,7 +39,6 @@ async def make_trouble(relay: Relay, beats: Beats, spec: ServerSpec, chance: ran
             behaviours = [*spec.digest.split(), f"version={next(GENERATIONS)}"]
             await relay.stage.supervisor.apply(raw_spec(SERVER, *behaviours), enabled=True)
         elif trouble in {"die", "ask"}:
-            session = await relay.open_session(SERVER)
             body = request("tools/call", {"name": trouble, "arguments": {}})
             await relay.post(SERVER, body, session)
 
