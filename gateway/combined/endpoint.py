@@ -6,6 +6,7 @@ Source: MCP 2025-11-25 and 2026-07-28, basic/transports, Streamable HTTP.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -14,6 +15,7 @@ from gateway.combined.answers import Answers
 from gateway.combined.catalogue import Catalogue
 from gateway.combined.changes import Changes
 from gateway.combined.routing import Router
+from gateway.relay.answering import by_method, refusing, take_posted
 from gateway.relay.handshake_caller import (
     SESSION_HEADER,
     find_session,
@@ -22,32 +24,26 @@ from gateway.relay.handshake_caller import (
     take,
 )
 from gateway.relay.http import (
-    BodyTooLarge,
-    ClientGone,
     Headers,
     Receive,
     Scope,
     Send,
-    read_body,
     send_body,
-    send_too_large,
 )
 from gateway.relay.listeners import Listeners, Wanted, read_wanted
 from gateway.relay.modern_caller import ModernCallers
-from gateway.relay.refusal import METHOD_NOT_FOUND, Refusal, from_supervisor
-from gateway.relay.request import Posted, read_message
+from gateway.relay.refusal import METHOD_NOT_FOUND, Refusal
+from gateway.relay.request import Posted
 from gateway.relay.sessions import Session, Sessions
-from gateway.relay.visit import Visit, refuse
+from gateway.relay.visit import Visit
 from supervisor.children.era import (
-    MODERN_VERSION,
     is_of_other_era,
     read_capabilities,
     to_modern_result,
 )
 from supervisor.children.following import LISTEN
 from supervisor.children.link import Notice
-from supervisor.children.wire import error_message, notification_line, result_message
-from supervisor.errors import SupervisorError
+from supervisor.children.wire import notification_line, result_message
 from supervisor.events import Event
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era
@@ -92,9 +88,11 @@ class CombinedEndpoint:
         self._changes.hear(event)
 
     def forget(self, owner: str) -> None:
-        """End the sessions of a token or a run that is not valid any more."""
+        """End what a token or a run has here that is not valid any more."""
         for session in self._sessions.of_owner(owner):
             self._sessions.end(session)
+        self._listeners.forget(owner)
+        self._modern.forget(owner)
 
     def close_streams(self) -> None:
         """End the open streams; sessions and calls go on."""
@@ -106,53 +104,48 @@ class CombinedEndpoint:
         self._stop_listening()
         self._sessions.end_all()
         self._listeners.end_all()
+        self._modern.end_all()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, *, caller: Caller) -> None:
         """Answer one request."""
-        headers = Headers.of(scope)
-        try:
-            match scope["method"]:
-                case "POST":
-                    await self._post(Request(caller, headers, receive, send))
-                case "GET" | "DELETE" if headers.get(b"mcp-protocol-version") == MODERN_VERSION:
-                    await send_body(send, 405, headers={b"allow": b"POST"})
-                case "GET":
-                    await serve_stream(self._session(headers, caller), receive, send)
-                case "DELETE":
-                    self._sessions.end(self._session(headers, caller))
-                    await send_body(send, 204)
-                case _:
-                    await send_body(send, 405, headers={b"allow": b"POST, GET, DELETE"})
-        except Refusal as refusal:
-            message = error_message(None, refusal.code, refusal.message, refusal.data)
-            await send_body(send, refusal.status, message)
-        except BodyTooLarge:
-            await send_too_large(send)
-        except ClientGone:
-            return
+        request = Request(caller, Headers.of(scope), receive, send)
+        answer = by_method(
+            scope["method"],
+            request.headers,
+            send,
+            post=partial(self._post, request),
+            listen=partial(self._listen_in_session, request),
+            end=partial(self._end, request),
+        )
+        await refusing(send, answer)
+
+    async def _listen_in_session(self, request: Request) -> None:
+        await serve_stream(self._session(request), request.receive, request.send)
+
+    async def _end(self, request: Request) -> None:
+        self._sessions.end(self._session(request))
+        await send_body(request.send, 204)
 
     async def _post(self, request: Request) -> None:
-        posted = read_message(await read_body(request.receive), request.headers)
-        if posted.envelope.method is None or posted.envelope.id is None:
-            if posted.era is Era.HANDSHAKE:
-                take(self._session(request.headers, request.caller), posted)
-            await send_body(request.send, 202)
-            return
-        try:
-            if posted.era is Era.HANDSHAKE:
-                await self._ask_in_session(request, posted)
-            else:
-                await self._ask_alone(request, posted)
-        except SupervisorError as error:
-            await refuse(request.send, posted, from_supervisor(error))
-        except Refusal as refusal:
-            await refuse(request.send, posted, refusal)
+        await take_posted(
+            request.headers,
+            request.receive,
+            request.send,
+            tell=lambda posted: take(self._session(request), posted),
+            ask=partial(self._ask, request),
+        )
+
+    async def _ask(self, request: Request, posted: Posted) -> None:
+        if posted.era is Era.HANDSHAKE:
+            await self._ask_in_session(request, posted)
+        else:
+            await self._ask_alone(request, posted)
 
     async def _ask_in_session(self, request: Request, posted: Posted) -> None:
         if posted.method == "initialize":
             await self._initialize(request, posted)
             return
-        session = self._session(request.headers, request.caller)
+        session = self._session(request)
         if is_of_other_era(Era.HANDSHAKE, posted.method):
             raise Refusal(METHOD_NOT_FOUND, f"This revision has no method {posted.method}.", 200)
         view = request.caller.view
@@ -204,8 +197,8 @@ class CombinedEndpoint:
         finally:
             self._listeners.close(listener)
 
-    def _session(self, headers: Headers, caller: Caller) -> Session:
-        return find_session(self._sessions, headers, ALL_SERVERS, caller.id)
+    def _session(self, request: Request) -> Session:
+        return find_session(self._sessions, request.headers, ALL_SERVERS, request.caller.id)
 
     def _tell(self, method: str) -> None:
         self._listeners.hear(ALL_SERVERS, Notice(method, None))

@@ -4,28 +4,23 @@ Source: MCP 2025-11-25 and 2026-07-28, basic/transports, Streamable HTTP.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from gateway.auth.caller import Caller, CallerKind
+from gateway.relay.answering import by_method, refusing, take_posted
 from gateway.relay.handshake_caller import HandshakeCallers
 from gateway.relay.http import (
-    BodyTooLarge,
-    ClientGone,
     Headers,
     Receive,
     Scope,
     Send,
-    read_body,
-    send_body,
-    send_too_large,
 )
 from gateway.relay.modern_caller import ModernCallers
-from gateway.relay.refusal import INVALID_PARAMS, INVALID_REQUEST, Refusal, from_supervisor
-from gateway.relay.request import read_message
+from gateway.relay.refusal import INVALID_PARAMS, INVALID_REQUEST, Refusal
+from gateway.relay.request import Posted
 from gateway.relay.sessions import Session
 from gateway.relay.visit import Visit
-from supervisor.children.era import MODERN_VERSION
-from supervisor.children.wire import error_message
-from supervisor.errors import SupervisorError, UnknownServer
+from supervisor.errors import UnknownServer
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era
 from supervisor.supervisor import Supervisor
@@ -67,27 +62,21 @@ class ServerEndpoint:
         self, scope: Scope, receive: Receive, send: Send, *, server: str, caller: Caller
     ) -> None:
         """Answer one request for one server."""
-        try:
-            slot = self._slot(server, caller)
-            visit = Visit(slot, caller, Headers.of(scope), receive, send)
-            match scope["method"]:
-                case "POST":
-                    await self._post(visit)
-                case "GET" | "DELETE" if _is_modern(visit):
-                    await send_body(send, 405, headers={b"allow": b"POST"})
-                case "GET":
-                    await self._handshake.listen(visit)
-                case "DELETE":
-                    await self._handshake.end(visit)
-                case _:
-                    await send_body(send, 405, headers={b"allow": b"POST, GET, DELETE"})
-        except Refusal as refusal:
-            message = error_message(refusal.id, refusal.code, refusal.message, refusal.data)
-            await send_body(send, refusal.status, message)
-        except BodyTooLarge:
-            await send_too_large(send)
-        except ClientGone:
-            return
+        await refusing(send, self._handle(scope, receive, send, server=server, caller=caller))
+
+    async def _handle(
+        self, scope: Scope, receive: Receive, send: Send, *, server: str, caller: Caller
+    ) -> None:
+        slot, headers = self._slot(server, caller), Headers.of(scope)
+        visit = Visit(slot, caller, headers, receive, send)
+        await by_method(
+            scope["method"],
+            headers,
+            send,
+            post=partial(self._post, visit),
+            listen=partial(self._handshake.listen, visit),
+            end=partial(self._handshake.end, visit),
+        )
 
     def _session_ended(self, session: Session) -> None:
         self._supervisor.end_tenant(session.tenant.key, "its session ended")
@@ -102,20 +91,14 @@ class ServerEndpoint:
         return slot
 
     async def _post(self, visit: Visit) -> None:
-        posted = read_message(await read_body(visit.receive), visit.headers)
-        if posted.envelope.method is None or posted.envelope.id is None:
-            if posted.era is Era.HANDSHAKE:
-                self._handshake.tell(visit, posted)
-            await send_body(visit.send, 202)
-            return
+        await take_posted(
+            visit.headers,
+            visit.receive,
+            visit.send,
+            tell=partial(self._handshake.tell, visit),
+            ask=partial(self._ask, visit),
+        )
+
+    async def _ask(self, visit: Visit, posted: Posted) -> None:
         callers = self._modern if posted.era is Era.MODERN else self._handshake
-        try:
-            await callers.ask(visit, posted)
-        except SupervisorError as error:
-            await visit.refuse(posted, from_supervisor(error))
-        except Refusal as refusal:
-            await visit.refuse(posted, refusal)
-
-
-def _is_modern(visit: Visit) -> bool:
-    return visit.headers.get(b"mcp-protocol-version") == MODERN_VERSION
+        await callers.ask(visit, posted)

@@ -98,8 +98,12 @@ class Instance:
             child = await self.child_for_call()
             try:
                 return send(child)
-            except NotTaken:
-                await child.process.wait()
+            except NotTaken as error:
+                # It closed its input and ends; one that lives on without takes no call any more.
+                with anyio.move_on_after(child.spec.start_timeout_s) as patience:
+                    await child.process.wait()
+                if patience.cancelled_caught:
+                    raise error from None
 
     def idle_left_s(self, limit_s: float | None, now: float) -> float | None:
         """Return the seconds until its child is to be stopped; None when it may stay."""

@@ -121,8 +121,8 @@ async def test_what_belongs_to_no_server_is_refused(combined: Combined) -> None:
     message, headers = modern("tools/call", {"name": "nope", "arguments": {}})
     assert (await combined.post(message, headers)).status_code == 400
     message, headers = modern("tools/call", {"name": "nope", "arguments": {}})
-    wrong = await combined.post(message, {**headers, "Mcp-Name": "other"})
-    assert wrong.json()["error"]["code"] == -32020
+    wrong = (await combined.post(message, {**headers, "Mcp-Name": "other"})).json()
+    assert (wrong["id"], wrong["error"]["code"]) == (1, -32020)
 
 
 async def test_a_session_is_of_the_token_that_opened_it(combined: Combined) -> None:
@@ -131,6 +131,26 @@ async def test_a_session_is_of_the_token_that_opened_it(combined: Combined) -> N
     assert (await combined.post(request("ping"), session, "other")).status_code == 404
     deleted = await combined.http.delete(URL, headers={**session, "Authorization": "Bearer owner"})
     assert deleted.status_code == 204
+    assert (await combined.post(request("ping"), session)).status_code == 404
+
+
+async def test_a_token_that_ends_takes_its_streams_along(combined: Combined) -> None:
+    """Ours: in both eras; another token's go on."""
+    message, modern_headers = modern("subscriptions/listen", {"notifications": {}}, "l1")
+    session = await combined.open_session()
+    listening = combined.http.stream(
+        "POST", URL, json=message, headers={**modern_headers, "Authorization": "Bearer owner"}
+    )
+    async with listening as stream, combined.http.stream("GET", URL, headers=session) as other:
+        lines = stream.aiter_lines()
+        while not (await anext(lines)).startswith("data: "):
+            pass
+        combined.endpoint.forget("somebody")
+        assert (await combined.post(request("ping"), session)).status_code == 200
+        combined.endpoint.forget("owner")
+        ended = [json.loads(line[6:]) async for line in lines if line.startswith("data: ")]
+        assert [message["id"] for message in ended] == ["l1"]
+        assert [line async for line in other.aiter_lines() if line.startswith("data: ")] == []
     assert (await combined.post(request("ping"), session)).status_code == 404
 
 

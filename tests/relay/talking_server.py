@@ -1,8 +1,9 @@
 """A tiny handshake-era MCP server that talks back: it asks, logs, remembers, tells of changes.
 
 Tools: `ask` sends a request to its client and returns the whole answer, `ask_soon` does so after
-`release`, `give_up` cancels it again; `log` and `say` send notifications; `count` tells how often
-it was called, `told` every message that came; `wait` lasts until `release`; `die`; `version`.
+the answer to `release` and logs that it did, `give_up` cancels it again; `log` and `say` send
+notifications; `count` tells how often it was called, `told` every message that came; `wait` lasts
+until `release`; `die`; `version`.
 With the argument `asks-roots` it asks for roots as soon as it is initialised.
 """
 
@@ -65,6 +66,7 @@ def ask_soon(method, params):
     def later():
         RELEASED.wait()
         TOLD.append({"answer": ask(method, params)})
+        log("error", "asked")
 
     threading.Thread(target=later, daemon=True).start()
 
@@ -91,7 +93,7 @@ CALLS = {
     "count": count,
     "told": lambda: TOLD,
     "wait": RELEASED.wait,
-    "release": RELEASED.set,
+    "release": lambda: None,
     "die": lambda: os._exit(3),
     "version": lambda: VERSION,
 }
@@ -117,6 +119,12 @@ def result(request):
     return {}
 
 
+def reply(request):
+    send({"id": request["id"], "result": result(request)})
+    if request.get("params", {}).get("name") == "release":
+        RELEASED.set()
+
+
 def main():
     for line in sys.stdin:
         message = json.loads(line)
@@ -128,12 +136,7 @@ def main():
                 ANSWERS[message["id"]] = message
                 ANSWERED.notify_all()
         elif "id" in message:
-            answer = threading.Thread(
-                target=lambda asked: send({"id": asked["id"], "result": result(asked)}),
-                args=(message,),
-                daemon=True,
-            )
-            answer.start()
+            threading.Thread(target=reply, args=(message,), daemon=True).start()
 
 
 main()

@@ -150,13 +150,13 @@ async def test_a_request_without_a_call_is_refused(relay: Relay) -> None:
     """Ours: on a shared child nobody owns it."""
     await relay.stage.start(talking("alone"))
     caller = await session(relay, "alone")
+    await caller.ask("logging/setLevel", {"level": "error"})
     await caller.call("ask_soon", method="roots/list", params={})
-    await caller.call("release")
-    answers: list[Any] = []
-    with anyio.fail_after(5):
-        while not answers:
-            answers = [message for message in await caller.told() if "answer" in message]
-    assert "No call is in flight" in answers[0]["answer"]["error"]["message"]
+    async with caller.listening() as stream:
+        await caller.call("release")
+        assert (await stream.next())["params"]["data"] == "asked"
+    answer = next(message["answer"] for message in await caller.told() if "answer" in message)
+    assert "No call is in flight" in answer["error"]["message"]
 
 
 async def test_a_session_that_ends_fails_what_it_was_asked(relay: Relay) -> None:

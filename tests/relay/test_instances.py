@@ -88,15 +88,15 @@ async def test_an_instance_may_ask_its_session_when_no_call_is_in_flight(
     """Research A.4: on the session's stream."""
     await relay.stage.start(own(name))
     caller = await session(relay, name)
+    await caller.ask("logging/setLevel", {"level": "error"})
     await caller.call("ask_soon", method="roots/list", params={})
     async with caller.listening() as stream:
         await caller.call("release")
         asked = await stream.next()
         await caller.post(reply(asked, {"roots": [{"uri": "file:///a"}]}))
-    answers: list[Any] = []
-    while not answers:
-        answers = [message for message in await caller.told() if "answer" in message]
-    assert answers[0]["answer"]["result"] == {"roots": [{"uri": "file:///a"}]}
+        assert (await stream.next())["params"]["data"] == "asked"
+    answer = next(message["answer"] for message in await caller.told() if "answer" in message)
+    assert answer["result"] == {"roots": [{"uri": "file:///a"}]}
 
 
 async def test_what_a_child_asks_while_it_starts_waits_for_the_sessions_stream(
