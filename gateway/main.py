@@ -3,15 +3,12 @@
 Nothing else knows the concrete parts of more than one room. Above: `serving`.
 """
 
-import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 import anyio
 
@@ -29,7 +26,6 @@ from gateway.dashboard import Dashboard, Sources, build_dashboard
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.run import Run
-from gateway.event_log import log_event
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
@@ -43,23 +39,17 @@ from gateway.relay.gate import LiveServers
 from gateway.sandbox_notice import sandbox_notice
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import Settings
-from gateway.store import Store, StoreError
+from gateway.store import Store
+from gateway.supervising import Hearers, supervise, watch
 from gateway.tools import Services, build_mcp, needed_scope
 from gateway.variables import Transport
-from gateway.vault import SealBroken, Vault
+from gateway.vault import Vault
 from gateway.webhooks import build_intake
-from sandboxes.limits.cgroup import open_delegated
 from sandboxes.policy import Level
-from supervisor.config import SupervisorConfig, WarmStarts
-from supervisor.errors import NotConfigured
-from supervisor.events import Event
 from supervisor.folders.watcher import Watcher
-from supervisor.slots.restart import RestartPolicy
-from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor
 
 RECENT_RUNS = 20
-REHEARSAL = Path(__file__).resolve().with_name("rehearsal.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +90,17 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         run_tokens = RunTokens()
         oauth = await open_oauth(settings, store, vault)
         guard = Guard(store, run_tokens, oauth.access_tokens)
-        seen = _Watchers(PinKeeper(store.definition_pins))
+        hearers = Hearers(PinKeeper(store.definition_pins))
         pins = await store.definition_pins.all()
         loaded = anyio.Event()
         async with (
             KeptResults(settings.home) as results,
-            _supervisor(settings, credentials, seen, base_url, pins) as supervisor,
+            supervise(settings, credentials, hearers, base_url, pins) as supervisor,
             Calls() as calls,
         ):
             relay = ServerEndpoint(supervisor)
             combined = CombinedEndpoint(supervisor, search_first=settings.search_first_tools)
-            seen.combined = combined
+            hearers.combined = combined
 
             def forget(caller: str) -> None:
                 relay.forget(caller)
@@ -147,7 +137,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                     calls=calls,
                     base_url=base_url,
                 )
-                yield _gateway(services, guard, oauth, relay, combined, seen, loaded)
+                yield _gateway(services, guard, oauth, relay, combined, hearers, loaded)
 
 
 def _gateway(
@@ -156,7 +146,7 @@ def _gateway(
     oauth: AuthorizationServer,
     relay: ServerEndpoint,
     combined: CombinedEndpoint,
-    seen: "_Watchers",
+    hearers: Hearers,
     loaded: anyio.Event,
 ) -> Gateway:
     settings, store, supervisor = services.settings, services.store, services.supervisor
@@ -180,7 +170,7 @@ def _gateway(
         origins=origins,
         further=(oauth.pages(Browser(sessions, origins)),),
     )
-    seen.dashboard = dashboard
+    hearers.dashboard = dashboard
     mcp = build_mcp(services)
     sse = settings.mcp_transport in (Transport.SSE, Transport.BOTH)
     rooms = Rooms(
@@ -209,77 +199,11 @@ def _gateway(
         guard=guard,
         oauth=oauth,
         servers=services.servers,
-        follower=seen.follower,
-        pin_keeper=seen.pin_keeper,
-        watcher=_watcher(settings, services.servers, seen, loaded),
+        follower=hearers.follower,
+        pin_keeper=hearers.pin_keeper,
+        watcher=watch(settings, services.servers, hearers, loaded),
         loaded=loaded,
     )
-
-
-def _watcher(
-    settings: Settings, servers: Servers, seen: "_Watchers", loaded: anyio.Event
-) -> Watcher:
-    async def reread(name: str) -> None:
-        await loaded.wait()
-        await servers.disk.reread(name)
-
-    roots = (settings.fixed_servers_dir, settings.dynamic_servers_dir)
-    return Watcher(roots, reread, seen.emit)
-
-
-class _Watchers:
-    """Hears every event of the supervisor; some who want them come later than the first ones."""
-
-    def __init__(self, pin_keeper: PinKeeper) -> None:
-        self.dashboard: Dashboard | None = None
-        self.combined: CombinedEndpoint | None = None
-        self.follower = Follower()
-        self.pin_keeper = pin_keeper
-
-    def emit(self, event: Event) -> None:
-        """Log an event, have versions and pins written down, and wake the open pages."""
-        log_event(event)
-        self.follower.hear(event)
-        self.pin_keeper.hear(event)
-        if self.combined is not None:
-            self.combined.hear(event)
-        if self.dashboard is not None:
-            self.dashboard.live.mark_changed()
-
-
-def _supervisor(
-    settings: Settings,
-    credentials: Credentials,
-    seen: _Watchers,
-    base_url: str,
-    pins: Mapping[str, bytes],
-) -> Supervisor:
-    async def values(spec: ServerSpec) -> Mapping[str, str]:
-        try:
-            return await credentials.values(spec.name, [c.key for c in spec.credentials])
-        except (SealBroken, StoreError) as error:
-            raise NotConfigured(str(error)) from error
-
-    config = SupervisorConfig(
-        home=settings.home,
-        python=Path(sys.executable),
-        level=settings.sandbox,
-        warm=WarmStarts(
-            rehearsal=REHEARSAL,
-            code_roots=(settings.fixed_servers_dir, settings.dynamic_servers_dir),
-        ),
-        uid_base=settings.sandbox_uid_base,
-        restart=RestartPolicy(max_deaths=settings.quarantine_deaths),
-        closed_ports=_ports(base_url),
-        index=settings.index,
-        cgroups=None if settings.sandbox is Level.OFF else open_delegated(),
-    )
-    return Supervisor(config=config, credentials=values, emit=seen.emit, pins=pins)
-
-
-def _ports(base_url: str) -> tuple[int, ...]:
-    port = urlsplit(base_url).port
-    return () if port is None else (port,)
 
 
 def _servers(

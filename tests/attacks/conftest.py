@@ -16,7 +16,7 @@ import anyio
 import psutil
 import pytest
 
-from gateway.main import REHEARSAL
+from gateway.supervising import REHEARSAL
 from sandboxes import interpreter
 from sandboxes.launch import StartKind
 from sandboxes.ownership import UID_BASE
