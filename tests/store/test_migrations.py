@@ -163,7 +163,7 @@ def test_the_stated_head_is_the_newest_revision() -> None:
 
 
 async def test_migrations_make_the_schema_that_statements_expect(empty: Address) -> None:
-    """Ours: the tables in schema.py and the revisions cannot drift apart."""
+    """Ours: the tables in schema and the revisions cannot drift apart."""
 
     def differences(connection: Connection) -> list[Any]:
         return compare_metadata(MigrationContext.configure(connection), metadata)

@@ -1,0 +1,43 @@
+"""The tables as they are at `HEAD`. A change here needs a new revision in migrations/versions."""
+
+from gateway.store.schema.access import (
+    oauth_access_tokens,
+    oauth_clients,
+    oauth_codes,
+    oauth_grants,
+    oauth_keys,
+    oauth_refresh_tokens,
+    tokens,
+)
+from gateway.store.schema.metadata import metadata
+from gateway.store.schema.secrets import credentials, data_keys
+from gateway.store.schema.servers import definition_pins, server_files, server_versions, servers
+from gateway.store.schema.settings import settings
+from gateway.store.schema.webhooks import webhooks
+from gateway.store.schema.work import jobs, run_messages, runs
+
+__all__ = [
+    "HEAD",
+    "credentials",
+    "data_keys",
+    "definition_pins",
+    "jobs",
+    "metadata",
+    "oauth_access_tokens",
+    "oauth_clients",
+    "oauth_codes",
+    "oauth_grants",
+    "oauth_keys",
+    "oauth_refresh_tokens",
+    "run_messages",
+    "runs",
+    "server_files",
+    "server_versions",
+    "servers",
+    "settings",
+    "tokens",
+    "webhooks",
+]
+
+HEAD = "0006"
+"""Newest revision; a database that has it opens without Alembic."""
