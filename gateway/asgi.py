@@ -128,10 +128,14 @@ class Router:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         segments = tuple(part for part in scope["path"].split("/") if part)
-        if segments in (("healthz",), ("readyz",)):
+        headers = Headers.of(scope)
+        host, origin = headers.get(b"host") or "", headers.get(b"origin")
+        if not self._origins.answers_to(host):
+            await _text(send, 421, "This gateway does not answer to this Host; see PUBLIC_URL.")
+        elif not self._may_come(segments, origin, host, repeated=headers.repeated(b"origin")):
+            await _text(send, 403, "A web page of another origin sent this request.")
+        elif segments in (("healthz",), ("readyz",)):
             await self._health(segments[0], send)
-        elif not self._names_fit(scope, open_to_pages=self._rooms.oauth.owns(segments)):
-            await _text(send, 421, "This gateway does not answer to this Host or Origin.")
         elif self._closing.is_set() and segments[:1] != ("servers",) and segments != ("mcp", "all"):
             # A run that is being drained still calls its servers.
             await send_body(send, 503, headers={b"retry-after": b"5"})
@@ -209,12 +213,13 @@ class Router:
             if await self._admission.admit_call(scope, send, caller=caller, message=message):
                 await app(scope, replayed(body, receive), send)
 
-    def _names_fit(self, scope: Scope, *, open_to_pages: bool) -> bool:
-        headers = Headers.of(scope)
-        host, origin = headers.get(b"host") or "", headers.get(b"origin")
-        if not self._origins.answers_to(host):
-            return False
-        return origin is None or open_to_pages or self._origins.may_come_from(origin, host)
+    def _may_come(
+        self, segments: tuple[str, ...], origin: str | None, host: str, *, repeated: bool
+    ) -> bool:
+        """True when no page, or one that may, sent a request; nothing of OAuth acts by a cookie."""
+        if self._rooms.oauth.owns(segments):
+            return True
+        return not repeated if origin is None else self._origins.may_come_from(origin, host)
 
     async def _health(self, kind: str, send: Send) -> None:
         ready = kind == "healthz" or self._ready()

@@ -34,6 +34,7 @@ from gateway.jobs.work_folders import Retention
 from gateway.local_routes import build_local
 from gateway.oauth.opening import open_oauth
 from gateway.oauth.server import AuthorizationServer
+from gateway.reach.proxies import TrustedProxies, entrance
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
 from gateway.sandbox_notice import sandbox_notice
@@ -57,6 +58,8 @@ class Gateway:
     """The parts of a running gateway that its main loop touches."""
 
     router: Router
+    app: Asgi
+    """The router, behind what looks through trusted proxies."""
     relay: ServerEndpoint
     combined: CombinedEndpoint
     dashboard: Dashboard
@@ -189,6 +192,7 @@ def _gateway(
     router = Router(rooms, admission=admission, origins=origins, ready=loaded.is_set)
     return Gateway(
         router=router,
+        app=entrance(router, TrustedProxies(settings.trusted_proxies), origins),
         relay=relay,
         combined=combined,
         dashboard=dashboard,

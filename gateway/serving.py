@@ -125,7 +125,7 @@ async def _run(
             group.start_soon(_serve_stdio, live, stdio_path, transport, shutdown)
         group.start_soon(_stop, gateway, shutdown, stop_http)
         async with gateway.router.running():
-            await serve_http(settings.http_server, gateway.router, sock, stop_http.wait)
+            await serve_http(settings.http_server, gateway.app, sock, stop_http.wait)
         group.cancel_scope.cancel()
 
 

@@ -16,7 +16,7 @@ from dotenv.parser import parse_stream
 from gateway import variables as known
 from gateway.package_index import CERTIFICATES, read_index
 from gateway.secret import Secret
-from gateway.variables import CHECKOUT, VARIABLES, HttpServer, Transport, Variable
+from gateway.variables import CHECKOUT, VARIABLES, HttpServer, Network, Transport, Variable
 from sandboxes.network.hosts import Target
 from sandboxes.packages.build import PackageIndex
 from sandboxes.policy import Level
@@ -71,6 +71,7 @@ class Settings:
     run_folders: int
     run_folders_days: int
     package_hosts: tuple[Target, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     index: PackageIndex = field(default_factory=PackageIndex, compare=False)
     """Where packages of servers come from: the machine's settings of uv, pip and npm."""
     certificates: Mapping[str, Path] = field(default_factory=dict[str, Path], compare=False)
@@ -117,6 +118,7 @@ def load(
         run_folders=source.read(known.RUN_FOLDERS),
         run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
         package_hosts=package_hosts,
+        trusted_proxies=source.optional(known.TRUSTED_PROXIES) or (),
         index=replace(read_index(environ), further_hosts=package_hosts),
         certificates=_certificates(environ),
     )

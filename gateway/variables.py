@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from sandboxes.errors import InvalidHost
 from sandboxes.network.hosts import HTTPS_PORT, Target, parse_target
 from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level
+
+Network = IPv4Network | IPv6Network
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -153,6 +156,13 @@ def _targets(raw: str) -> tuple[Target, ...]:
         raise ValueError from error
 
 
+def _networks(raw: str) -> tuple[Network, ...]:
+    networks = tuple(ip_network(word.strip()) for word in raw.split(","))
+    if any(network.prefixlen == 0 for network in networks):
+        raise ValueError
+    return networks
+
+
 _FOLDER = "a path; a relative one counts from the checkout"
 _WORD = "text without spaces"
 
@@ -164,6 +174,11 @@ HOST = Variable("HOST", "an address or host name, without scheme or port", _host
 PORT = Variable("PORT", "a whole number from 0 to 65535", _whole(0, 65535), "8080")
 HTTP_SERVER = Variable("HTTP_SERVER", "hypercorn or uvicorn", HttpServer, "hypercorn")
 PUBLIC_URL = Variable("PUBLIC_URL", "an http:// or https:// address without a path", _origin)
+TRUSTED_PROXIES = Variable(
+    "TRUSTED_PROXIES",
+    "addresses or networks with commas between them, such as 127.0.0.1, 10.0.0.0/8",
+    _networks,
+)
 OAUTH_CLIENT_ID = Variable("OAUTH_CLIENT_ID", _WORD, _text)
 OAUTH_CLIENT_SECRET = Variable(
     "OAUTH_CLIENT_SECRET", "at least 16 characters", _long_secret, secret=True
@@ -224,6 +239,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     PORT,
     HTTP_SERVER,
     PUBLIC_URL,
+    TRUSTED_PROXIES,
     OAUTH_CLIENT_ID,
     OAUTH_CLIENT_SECRET,
     OAUTH_SECRET_KEY,

@@ -139,7 +139,7 @@ async def test_a_browser_of_another_origin_may_register_and_get_tokens(house: Ho
         assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
         assert refused.headers["Access-Control-Allow-Origin"] == "*"
         foreign = await client.post("/mcp", headers={**origin, **JSON_RPC}, json=INITIALIZE)
-        assert foreign.status_code == 421
+        assert foreign.status_code == 403
 
 
 async def test_claude_codes_loopback_address_may_have_any_port(

@@ -1,6 +1,7 @@
 """Settings: strict, once, `.env` below the environment, secrets never lying about."""
 
 import copy
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,10 @@ RIGHT: dict[str, tuple[str, object]] = {
     "PORT": ("0", 0),
     "HTTP_SERVER": ("uvicorn", HttpServer.UVICORN),
     "PUBLIC_URL": ("https://runner.example/", "https://runner.example"),
+    "TRUSTED_PROXIES": (
+        "127.0.0.1, 10.0.0.0/8,fd00::/8",
+        (ip_network("127.0.0.1"), ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
+    ),
     "OAUTH_CLIENT_ID": ("claude", "claude"),
     "OAUTH_CLIENT_SECRET": ("0123456789abcdef", Secret("0123456789abcdef")),
     "OAUTH_SECRET_KEY": ("0123456789abcdef", Secret("0123456789abcdef")),
@@ -91,6 +96,7 @@ WRONG = {
         "https://x?y=1",
         "ftp://a:pass@x",
     ],
+    "TRUSTED_PROXIES": ["nginx", "10.0.0.1/8", "0.0.0.0/0", "127.0.0.1,", "10.0.0.1-10.0.0.9"],
     "OAUTH_CLIENT_ID": ["a b"],
     "OAUTH_CLIENT_SECRET": ["short"],
     "OAUTH_SECRET_KEY": ["short"],
