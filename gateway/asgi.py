@@ -7,6 +7,7 @@ are compared, so `/mcpfoo` is not `/mcp`.
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from quart import Quart
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 
 from gateway.auth.admission import Admission
 from gateway.auth.caller import CALLER, Caller, CallerKind
+from gateway.auth.endings import Endings
 from gateway.auth.origins import Origins
 from gateway.combined.endpoint import CombinedEndpoint
 from gateway.domain.token import Scope as Permission
@@ -57,10 +59,17 @@ class Router:
     """Routes requests to rooms."""
 
     def __init__(
-        self, rooms: Rooms, *, admission: Admission, origins: Origins, ready: Callable[[], bool]
+        self,
+        rooms: Rooms,
+        *,
+        admission: Admission,
+        endings: Endings,
+        origins: Origins,
+        ready: Callable[[], bool],
     ) -> None:
         self._rooms = rooms
         self._admission = admission
+        self._endings = endings
         self._origins = origins
         self._ready = ready
         self._closing = anyio.Event()
@@ -83,7 +92,7 @@ class Router:
             case "lifespan":
                 return  # `running` is entered by whoever serves this
             case "http" if scope["method"] == "GET":
-                await self._http(scope, self._until_closing(receive), send)
+                await self._http(scope, _until(self._closing.wait, receive), send)
             case "http":
                 await self._counted(scope, receive, send)
             case _:
@@ -107,24 +116,6 @@ class Router:
         finally:
             self._active -= 1
             self._idle.set()
-
-    def _until_closing(self, receive: Receive) -> Receive:
-        """Return a `receive` that reports a disconnect once the gateway closes."""
-
-        async def receive_or_end() -> Message:
-            got: list[Message] = []
-
-            async def take() -> None:
-                got.append(await receive())
-                group.cancel_scope.cancel()
-
-            async with anyio.create_task_group() as group:
-                group.start_soon(take)
-                await self._closing.wait()
-                group.cancel_scope.cancel()
-            return got[0] if got else {"type": "http.disconnect"}
-
-        return receive_or_end
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         segments = tuple(part for part in scope["path"].split("/") if part)
@@ -192,7 +183,8 @@ class Router:
         if scope["method"] == "POST":
             await self._checked(app, scope, receive, send, caller=caller)
         else:
-            await app(scope, receive, send)
+            ended = partial(self._endings.wait, caller.id)
+            await app(scope, _until(ended, receive), send)
 
     async def _checked(
         self, app: Asgi, scope: Scope, receive: Receive, send: Send, *, caller: Caller
@@ -225,6 +217,25 @@ class Router:
         ready = kind == "healthz" or self._ready()
         body = encode({"status": "ok" if ready else "starting"})
         await send_body(send, 200 if ready else 503, body)
+
+
+def _until(over: Callable[[], Awaitable[object]], receive: Receive) -> Receive:
+    """Return a `receive` that reports a disconnect once `over` returns."""
+
+    async def receive_or_end() -> Message:
+        got: list[Message] = []
+
+        async def take() -> None:
+            got.append(await receive())
+            group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(take)
+            await over()
+            group.cancel_scope.cancel()
+        return got[0] if got else {"type": "http.disconnect"}
+
+    return receive_or_end
 
 
 async def _forbidden(send: Send, sentence: str) -> None:

@@ -15,6 +15,7 @@ import anyio
 from gateway.approvals import Approvals, PinKeeper
 from gateway.asgi import Asgi, Rooms, Router
 from gateway.auth.admission import Admission
+from gateway.auth.endings import Endings
 from gateway.auth.guard import Guard
 from gateway.auth.origins import allowed_origins
 from gateway.auth.run_tokens import RunTokens
@@ -91,8 +92,9 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         await credentials.import_env_vars(store.settings)
         await store.settings.mirror_sandbox(enabled=settings.sandbox is not Level.OFF)
         run_tokens = RunTokens()
-        oauth = await open_oauth(settings, store, vault)
-        guard = Guard(store, run_tokens, oauth.access_tokens)
+        endings = Endings()
+        oauth = await open_oauth(settings, store, vault, endings)
+        guard = Guard(store, run_tokens, oauth.access_tokens, endings)
         hearers = Hearers(PinKeeper(store.definition_pins))
         pins = await store.definition_pins.all()
         loaded = anyio.Event()
@@ -104,12 +106,9 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
             relay = ServerEndpoint(supervisor)
             combined = CombinedEndpoint(supervisor, search_first=settings.search_first_tools)
             hearers.combined = combined
-
-            def forget(caller: str) -> None:
-                relay.forget(caller)
-                combined.forget(caller)
-
-            run_tokens.on_revoked = guard.on_revoked = forget
+            for room in (relay, combined, calls):
+                endings.listen(room.forget)
+            run_tokens.on_revoked = endings.end
             async with Runner(
                 store=store,
                 home=settings.home,
@@ -189,7 +188,13 @@ def _gateway(
         oauth=oauth.endpoints(origins),
     )
     admission = Admission(guard, origins, partial(needed_scope, mcp))
-    router = Router(rooms, admission=admission, origins=origins, ready=loaded.is_set)
+    router = Router(
+        rooms,
+        admission=admission,
+        endings=guard.endings,
+        origins=origins,
+        ready=loaded.is_set,
+    )
     return Gateway(
         router=router,
         app=entrance(router, TrustedProxies(settings.trusted_proxies), origins),

@@ -121,6 +121,7 @@ async def _run(
         group.start_soon(gateway.scheduler.run)
         group.start_soon(_note_token_uses, gateway.guard)
         group.start_soon(_prune_oauth, gateway.oauth)
+        group.start_soon(gateway.guard.endings.run)
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
             group.start_soon(_serve_stdio, live, stdio_path, transport, shutdown)
         group.start_soon(_stop, gateway, shutdown, stop_http)

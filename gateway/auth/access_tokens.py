@@ -2,8 +2,10 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from gateway.auth.endings import Endings
+from gateway.domain.oauth import AccessToken
 from gateway.store.oauth_grants import Access, OAuthGrantTable
 
 PREFIX = "cra_"
@@ -29,11 +31,16 @@ class AccessTokens:
     """Knows valid access tokens by their hash; told when a grant ends."""
 
     def __init__(
-        self, grants: OAuthGrantTable, fingerprints: Fingerprints, now_ms: Callable[[], int]
+        self,
+        grants: OAuthGrantTable,
+        fingerprints: Fingerprints,
+        now_ms: Callable[[], int],
+        endings: Endings,
     ) -> None:
         self._grants = grants
         self._fingerprints = fingerprints
         self._now_ms = now_ms
+        self._endings = endings
         self._known: dict[str, Access] = {}
         self._used: set[str] = set()
 
@@ -50,15 +57,22 @@ class AccessTokens:
                 asked_in.clear()
             # Goes nowhere if a grant ended meanwhile: it may have been this one.
             asked_in[hashed] = access
+            self.issued(access.token)
         if access.token.expires_at <= self._now_ms():
             self._known.pop(hashed, None)
             return None
         self._used.add(access.token.grant_id)
         return access
 
-    def forget(self) -> None:
-        """Look tokens up again: a grant ended."""
+    def issued(self, token: AccessToken) -> None:
+        """Take note that a grant has this token, whether or not it has been used."""
+        self._endings.note(token.grant_id, token.expires_at)
+
+    def ended(self, grant_ids: Iterable[str]) -> None:
+        """Look tokens up again, and end what these grants have open."""
         self._known = {}
+        for grant_id in grant_ids:
+            self._endings.end(grant_id)
 
     async def note_uses(self) -> None:
         """Write down which grants were used since the last time. Raises StoreError."""

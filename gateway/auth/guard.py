@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gateway.auth.access_tokens import PREFIX as ACCESS_PREFIX
 from gateway.auth.access_tokens import AccessTokens
 from gateway.auth.caller import Caller, CallerKind
+from gateway.auth.endings import Endings
 from gateway.auth.run_tokens import RunTokens, token_hash
 from gateway.domain.clock import utc_ms
 from gateway.domain.token import Scope, Token
@@ -34,14 +35,14 @@ class Guard:
         store: Store,
         run_tokens: RunTokens,
         access_tokens: AccessTokens,
+        endings: Endings,
         now_ms: Callable[[], int] = utc_ms,
     ) -> None:
         self._store = store
         self._run_tokens = run_tokens
         self._access_tokens = access_tokens
         self._now_ms = now_ms
-        self.on_revoked: Callable[[str], None] | None = None
-        """Told the id of each token that was revoked."""
+        self.endings = endings
         self._known: dict[str, _Known] = {}
         self._used: set[str] = set()
         self._local_hash: str | None = None
@@ -70,8 +71,7 @@ class Guard:
     def forget(self, token_id: str) -> None:
         """Look tokens up again: this one was revoked."""
         self._known = {}
-        if self.on_revoked is not None:
-            self.on_revoked(token_id)
+        self.endings.end(token_id)
 
     async def note_uses(self) -> None:
         """Write down which tokens and grants were used since the last time. Raises StoreError."""
@@ -97,6 +97,8 @@ class Guard:
             known = _Known(token, Caller(CallerKind.TOKEN, token.id, token.scopes, token.view))
             # Goes nowhere if a token was revoked meanwhile: it may have been this one.
             asked_in[hashed] = known
+            if token.expires_at is not None:
+                self.endings.note(token.id, token.expires_at)
         expires_at = known.token.expires_at
         if expires_at is not None and expires_at <= self._now_ms():
             self._known.pop(hashed, None)

@@ -171,9 +171,20 @@ class Calls:
         call.why_ended = reason
         call.scope.cancel()
 
-    def forget(self, call: LongCall) -> None:
+    def drop(self, call: LongCall) -> None:
         """Drop a call whose caller has its answer, or went away."""
         self._calls.pop(call.handle, None)
+
+    def forget(self, caller: str) -> None:
+        """End the calls of a token that is not valid any more, and drop their answers."""
+        for call in tuple(self._calls.values()):
+            # An owner is a kind and an id; ids are told apart by themselves.
+            if call.owner.partition(":")[2] != caller:
+                continue
+            if call.ended_at is None:
+                self.cancel(call, "its token is not valid any more")
+            else:
+                self.drop(call)
 
     async def drain(self, seconds: float) -> None:
         """Return when no call is under way, or after this long."""
@@ -211,9 +222,9 @@ class Calls:
         now = self._now()
         for call in tuple(self._calls.values()):
             if call.ended_at is not None and now - call.ended_at >= KEEP_S:
-                self.forget(call)
+                self.drop(call)
 
     def _drop_oldest(self, owner: str) -> None:
         ended = [call for call in self._of(owner) if call.ended_at is not None and call.handed_over]
         for call in ended[: max(0, len(ended) - MAX_ENDED)]:
-            self.forget(call)
+            self.drop(call)

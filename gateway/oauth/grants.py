@@ -121,7 +121,7 @@ class Grants:
 
     async def _revoke(self, grant_id: str) -> None:
         await self._table.revoke(grant_id, self._now_ms())
-        self._access_tokens.forget()
+        self._access_tokens.ended((grant_id,))
 
     async def _issue(self, grant: Grant, scopes: frozenset[Scope]) -> Issued:
         now = self._now_ms()
@@ -136,6 +136,7 @@ class Grants:
         await self._table.add_access(access, self._fingerprints.of(issued.access))
         await self._table.add_refresh(refresh, self._fingerprints.of(issued.refresh))
         await self._table.keep_newest_tokens(grant.id, MAX_TOKENS)
+        self._access_tokens.issued(access)
         return issued
 
 

@@ -2,6 +2,7 @@
 
 import sys
 
+from gateway.auth.endings import Endings
 from gateway.domain.clock import utc_ms
 from gateway.oauth.clients import Configured
 from gateway.oauth.first_client import show_client
@@ -12,13 +13,15 @@ from gateway.store import Store
 from gateway.vault import Vault
 
 
-async def open_oauth(settings: Settings, store: Store, vault: Vault) -> AuthorizationServer:
+async def open_oauth(
+    settings: Settings, store: Store, vault: Vault, endings: Endings
+) -> AuthorizationServer:
     """Return the server; show a client that had to be made. Raises StoreError and SealBroken."""
     fingerprints = await open_fingerprints(settings.oauth_secret_key, store.oauth_keys, vault)
     configured = None
     if settings.oauth_client_id is not None:
         configured = Configured(settings.oauth_client_id, settings.oauth_client_secret)
-    oauth = AuthorizationServer(store, fingerprints, configured, utc_ms)
+    oauth = AuthorizationServer(store, fingerprints, configured, utc_ms, endings)
     if (made := await oauth.preregister()) is not None:
         show_client(made, settings.home, sys.stderr)
     return oauth

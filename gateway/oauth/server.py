@@ -5,6 +5,7 @@ from collections.abc import Callable
 from quart import Blueprint
 
 from gateway.auth.access_tokens import AccessTokens, Fingerprints
+from gateway.auth.endings import Endings
 from gateway.auth.origins import Origins
 from gateway.dashboard.browser import Browser
 from gateway.oauth.clients import Clients, Configured, MadeClient, preregister, rotate
@@ -34,8 +35,9 @@ class AuthorizationServer:
         fingerprints: Fingerprints,
         configured: Configured | None,
         now_ms: Callable[[], int],
+        endings: Endings,
     ) -> None:
-        self.access_tokens = AccessTokens(store.oauth_grants, fingerprints, now_ms)
+        self.access_tokens = AccessTokens(store.oauth_grants, fingerprints, now_ms, endings)
         self._store = store
         self._configured = configured
         self._now_ms = now_ms
@@ -50,8 +52,10 @@ class AuthorizationServer:
         """Replace the pre-registered client. Raises RotationRefused and StoreError."""
         if self._configured is not None:
             raise RotationRefused
+        old = await self._store.oauth_clients.preregistered()
+        ended = await self._store.oauth_grants.of_client(old.id) if old is not None else ()
         made = await rotate(self._store.oauth_clients)
-        self.access_tokens.forget()
+        self.access_tokens.ended(grant.id for grant in ended)
         return made
 
     async def prune(self) -> None:

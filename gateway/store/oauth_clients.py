@@ -1,6 +1,6 @@
 """OAuth clients: the pre-registered one, and those that came by themselves."""
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, select
 
 from gateway.domain.oauth import Client, ClientSource
 from gateway.store.database import Database
@@ -35,11 +35,6 @@ class OAuthClientTable:
         return CLIENT.maybe(
             await self._db.one(select(*CLIENT.columns).where(clients.c.source == _ONE))
         )
-
-    async def set_secret(self, client_id: str, secret_hash: str) -> None:
-        """Replace a client's secret."""
-        statement = update(clients).where(clients.c.id == client_id)
-        await self._db.change(statement.values(secret_hash=secret_hash))
 
     async def remove_other_preregistered(self, client_id: str) -> None:
         """Forget every pre-registered client but this one, with what it was granted."""

@@ -49,12 +49,12 @@ class OAuthGrantTable:
         statement = update(grants).where(grants.c.id == grant_id, grants.c.revoked_at.is_(None))
         await self._db.change(statement.values(revoked_at=now))
 
-    async def revoke_of_client(self, client_id: str, now: int) -> None:
-        """End everything that a client was granted."""
-        statement = update(grants).where(
+    async def of_client(self, client_id: str) -> tuple[Grant, ...]:
+        """Return the grants of a client that are not revoked."""
+        statement = select(*GRANT.columns).where(
             grants.c.client_id == client_id, grants.c.revoked_at.is_(None)
         )
-        await self._db.change(statement.values(revoked_at=now))
+        return GRANT.all(await self._db.all(statement))
 
     async def touch(self, grant_ids: Collection[str], now: int) -> None:
         """Note that tokens of these grants were used."""

@@ -72,7 +72,7 @@ class InvokeTools:
             self._services.calls.cancel(call, "its caller went away")
             raise
         if ended:
-            self._services.calls.forget(call)
+            self._services.calls.drop(call)
             return call.answer()
         self._services.calls.hand_over(call)
         return still_running(call)

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.auth.access_tokens import AccessTokens, Fingerprints
 from gateway.auth.caller import CallerKind
+from gateway.auth.endings import Endings
 from gateway.auth.guard import Guard
 from gateway.auth.machine_tokens import make_token
 from gateway.auth.run_tokens import RunTokens, token_hash
@@ -23,8 +24,13 @@ class Room:
         self.store = store
         self.now = utc_ms()
         self.runs = RunTokens(lambda: self.now)
-        access = AccessTokens(store.oauth_grants, Fingerprints(b"key"), lambda: self.now)
-        self.guard = Guard(store, self.runs, access, lambda: self.now)
+        self.endings = Endings(lambda: self.now)
+        self.ended: list[str] = []
+        self.endings.listen(self.ended.append)
+        access = AccessTokens(
+            store.oauth_grants, Fingerprints(b"key"), lambda: self.now, self.endings
+        )
+        self.guard = Guard(store, self.runs, access, self.endings, lambda: self.now)
 
 
 @pytest.fixture
@@ -60,6 +66,7 @@ async def test_a_revoked_token_is_nobodys_at_once(room: Room) -> None:
     await room.store.tokens.revoke(made.token.id, room.now)
     room.guard.forget(made.token.id)
     assert await room.guard.caller(header) is None
+    assert room.ended == [made.token.id]
 
 
 async def test_a_token_that_expires_while_it_is_known_is_nobodys(room: Room) -> None:
@@ -68,9 +75,13 @@ async def test_a_token_that_expires_while_it_is_known_is_nobodys(room: Room) -> 
     token = Token(new_id("tok"), "x", frozenset({Scope.READ}), room.now, expires_at=room.now + 10)
     await room.store.tokens.add(token, token_hash(value))
     assert await room.guard.caller(f"Bearer {value}") is not None
+    room.endings.end_expired()
+    assert room.ended == []
     room.now += 10
     assert await room.guard.caller(f"Bearer {value}") is None
     assert await room.guard.caller(f"Bearer {value}") is None
+    room.endings.end_expired()
+    assert room.ended == [token.id]
 
 
 async def test_the_local_token_may_do_everything_and_a_runs_token_its_grant(room: Room) -> None:

@@ -9,6 +9,7 @@ import httpx2
 
 from gateway.approvals import Approvals
 from gateway.auth.access_tokens import Fingerprints
+from gateway.auth.endings import Endings
 from gateway.auth.origins import allowed_origins
 from gateway.dashboard import Sessions, Sources, build_dashboard
 from gateway.dashboard.browser import Browser as DashboardBrowser
@@ -78,7 +79,7 @@ async def open_stage(
     clock = Clock(utc_ms())
     path = folder / "jobs.db"
     async with Store.open(None, path=path) as store:
-        server = AuthorizationServer(store, Fingerprints(key), configured, clock)
+        server = AuthorizationServer(store, Fingerprints(key), configured, clock, Endings(clock))
         origins = allowed_origins("127.0.0.1", PUBLIC)
         sessions = Sessions(lambda: clock.now / 1000)
         pages = server.pages(DashboardBrowser(sessions, origins))

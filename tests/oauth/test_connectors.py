@@ -1,8 +1,10 @@
 """Real clients, and a scripted copy of claude.ai's steps, from the first 401 to a call."""
 
 import stat
+from contextlib import suppress
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 from fastmcp import Client
@@ -214,6 +216,32 @@ async def test_a_revoked_token_is_nobodys_at_once(browser: Browser, program: Pro
     form = {"client_id": program.id, "token": tokens["refresh_token"]}
     assert (await program.http.post(f"{program.base}/revoke", data=form)).status_code == 200
     assert (await program.post(tokens["access_token"])).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/all", "/servers/adder/mcp"])
+async def test_what_a_revoked_client_has_open_ends_with_its_grant(
+    browser: Browser, program: Program, path: str
+) -> None:
+    """Ours: at once, for a stream asks for no token again."""
+    await program.register()
+    resource = program.base + path
+    told = await browser.consent(program.authorize_url(resource=resource))
+    tokens = (await program.exchange(told["code"], resource=resource)).json()
+    opened = await program.post(tokens["access_token"], path)
+    headers = {
+        "Authorization": f"Bearer {tokens['access_token']}",
+        "Accept": "text/event-stream",
+        "Mcp-Session-Id": opened.headers["Mcp-Session-Id"],
+    }
+    with anyio.fail_after(20):
+        async with program.http.stream("GET", resource, headers=headers) as stream:
+            assert stream.status_code == 200
+            form = {"client_id": program.id, "token": tokens["refresh_token"]}
+            await program.http.post(f"{program.base}/revoke", data=form)
+            # The management tools' library ends a stream without its last chunk.
+            with suppress(httpx2.RemoteProtocolError):
+                async for _ in stream.aiter_bytes():
+                    pass
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/all", "/servers/adder/mcp"])

@@ -264,6 +264,21 @@ async def test_calls_end_with_the_gateway_and_say_why() -> None:
     assert told == ["the gateway stops"]
 
 
+async def test_calls_end_with_their_token() -> None:
+    """Ours: nothing goes on for a caller that may not call any more, nor waits for it."""
+    async with Calls() as calls:
+        ended = await finished(calls, "token:gone")
+        going = calls.start("token:gone", "mcp__a__b", lambda note: anyio.sleep_forever())  # pyright: ignore[reportArgumentType]
+        other = await finished(calls, "token:other")
+        calls.forget("gone")
+        assert await going.wait(GUARD_S)
+        with pytest.raises(CallEnded):
+            going.answer()
+        with pytest.raises(NoSuchCall):
+            calls.find("token:gone", ended.handle)
+        assert calls.find("token:other", other.handle) is other
+
+
 async def test_calls_are_bounded_for_each_caller() -> None:
     """Ours: one caller cannot fill the gateway, nor push out another's answers."""
     now = [0.0]
