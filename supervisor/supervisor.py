@@ -32,6 +32,7 @@ from supervisor.metering.metrics import Counted, Metrics, ServerMetrics
 from supervisor.metering.watch import Watch
 from supervisor.pinning.pinboard import Pinboard
 from supervisor.pinning.pins import Pins
+from supervisor.redaction import Redactor
 from supervisor.slots.context import SlotContext
 from supervisor.slots.idling import Idling
 from supervisor.slots.known_tools import FILE as TOOLS_FILE
@@ -67,12 +68,15 @@ class Supervisor:
         emit: Callable[[Event], None],
         outside: Outside | None = None,
         pins: Mapping[str, bytes] | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         """Be ready to be entered.
 
         `outside` is what children with granted hosts reach; None: the internet. `pins` are the
-        records that `DefinitionsPinned` carried last, by server.
+        records that `DefinitionsPinned` carried last, by server. `redactor` hides secrets in what
+        children write; it is told the credentials of those that run.
         """
+        self._redactor = redactor or Redactor()
         self._outside = outside or Internet()
         self._config = config
         self._emit = emit
@@ -385,7 +389,7 @@ class Supervisor:
             on_ready=self._idling.wake,
             on_notice=self._noticed,
             policy=self._config.restart,
-            log=StderrLog(folder / "stderr.log"),
+            log=StderrLog(folder / "stderr.log", self._redactor),
             crashes=CrashLog(folder / CRASH_FILE),
             known_tools=KnownTools(folder / TOOLS_FILE),
             pins=pins,

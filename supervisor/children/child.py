@@ -92,6 +92,8 @@ class Child:
         self._condemned = False
         self._log = log
         self._stderr = StderrTail(log)
+        self._given: dict[str, str] = {}
+        """The credentials that the process has, as long as there is one."""
         self._code_changed_at = changed_at(spec.code_dir)
 
     @property
@@ -226,16 +228,19 @@ class Child:
             await self.link.wait_idle()
 
     async def _spawn(self, launch: Launch) -> None:
-        secrets = {c.key: launch.env[c.key] for c in self.spec.credentials if c.key in launch.env}
-        self._log.keep_secret(secrets)
+        given = {c.key: launch.env[c.key] for c in self.spec.credentials if c.key in launch.env}
+        self._log.redactor.know_all(given)
+        self._given = given
         self._stderr = self._log.begin()
         pipes = Pipes(self._line, self._stderr.write, self._unusable, self._exited)
         try:
-            spawned = await self._spawner(self.spec.name, launch)
+            self._process = ChildProcess(await self._spawner(self.spec.name, launch), pipes)
         except OSError as error:
             reason = f"{launch.argv[0]!r} cannot be executed ({error.strerror})"
             raise StartFailed(self.spec.name, reason) from error
-        self._process = ChildProcess(spawned, pipes)
+        finally:
+            if self._process is None:
+                self._forget_given()
         self._reports.on_spawned(self)
 
     async def _shake_hands(self) -> Handshake:
@@ -268,7 +273,8 @@ class Child:
         text = f"no answer to {waiting} within {self.spec.start_timeout_s:g} s"
         if self.link.counters.junk_lines:
             count, sample = self.link.counters.junk_lines, self.link.junk_sample
-            text += f"; it printed {count} lines that are not MCP, the first being {sample!r}"
+            shown = self._log.redactor.hide_text(sample)
+            text += f"; it printed {count} lines that are not MCP, the first being {shown!r}"
         return text
 
     def _write(self, line: bytes) -> None:
@@ -307,7 +313,12 @@ class Child:
         failed = self.link.close(self._died(self.exit_reason))
         # What the start itself asked is nobody's call.
         self.calls_failed = failed if self.ready_at is not None else 0
+        self._forget_given()
         self._reports.on_exit(self)
+
+    def _forget_given(self) -> None:
+        given, self._given = self._given, {}
+        self._log.redactor.forget_all(given)
 
     def _died(self, reason: str) -> ChildDied:
         return ChildDied(self.spec.name, reason, self.stderr_tail, self.crash)

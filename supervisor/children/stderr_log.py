@@ -1,16 +1,14 @@
 """What the children of a server wrote to standard error: a tail for each, and a rotating file.
 
-Values of the server's credentials are hidden in both, also where a line came in pieces.
+Secrets are hidden in both, also where one came in pieces.
 """
 
-import base64
-import json
 from collections import deque
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from urllib.parse import quote
+
+from supervisor.redaction import Redactor
 
 TAIL_LINES = 40
 MAX_LINE_BYTES = 2000
@@ -18,8 +16,6 @@ MAX_UNFINISHED_BYTES = 64 * 1024
 """A line that gets longer is written in pieces."""
 FILE_BYTES = 10 * 1024 * 1024
 FILES_KEPT = 3
-SHORTEST_HIDDEN = 4
-"""A shorter value is no secret, and hiding it would hide half of what was said."""
 
 
 class StderrTail:
@@ -29,45 +25,45 @@ class StderrTail:
         self._log = log
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._rest = b""
+        self._look_from = 0
 
     def write(self, data: bytes) -> None:
         """Take bytes as they come from the pipe."""
-        done, end, rest = (self._rest + data).rpartition(b"\n")
-        if end:
-            self._keep(self._log.hide(done) + end)
-        self._rest = rest
-        if len(rest) > MAX_UNFINISHED_BYTES:
-            # What may be the beginning of a secret waits for its end.
-            hidden = self._log.hide(rest)
-            cut = len(hidden) - self._log.longest_hidden
-            self._keep(hidden[:cut])
-            self._rest = hidden[cut:]
+        rest = self._rest + data
+        if len(rest) <= MAX_UNFINISHED_BYTES and (b"\n" not in data or len(rest) < self._look_from):
+            self._rest = rest
+            return
+        done, self._rest = self._log.redactor.hide_lines(rest, MAX_UNFINISHED_BYTES)
+        # A long key that comes in many small pieces is looked through only each time it is twice
+        # as long: all of them together would cost too much.
+        self._look_from = 2 * len(self._rest) if b"\n" in self._rest else 0
+        if done:
+            self._keep(done)
 
     def end(self) -> None:
         """Take what is unfinished as a line: the child is gone."""
         if self._rest:
-            self._keep(self._log.hide(self._rest) + b"\n")
+            self._keep(self._log.redactor.hide(self._rest).removesuffix(b"\n") + b"\n")
             self._rest = b""
 
     def lines(self) -> tuple[str, ...]:
-        """Return the last lines, oldest first, an unfinished one included."""
-        rest = self._log.hide(self._rest[:MAX_LINE_BYTES])
-        return (*self._lines, *((_text(rest),) if rest else ()))[-TAIL_LINES:]
+        """Return the last lines, oldest first, unfinished ones included."""
+        return (*self._lines, *_lines(self._log.redactor.shown_now(self._rest)))[-TAIL_LINES:]
 
     def _keep(self, clean: bytes) -> None:
         if trouble := self._log.write_file(clean):
             self._lines.append(trouble)
-        for line in clean.removesuffix(b"\n").split(b"\n")[-TAIL_LINES:]:
-            self._lines.append(_text(line[:MAX_LINE_BYTES]))
+        self._lines.extend(_lines(clean))
 
 
 class StderrLog:
-    """Owns the file of one server, and knows what must not stand in it."""
+    """Owns the file of one server."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, redactor: Redactor) -> None:
+        self.redactor = redactor
+        """Knows what must not stand in it."""
         self._path = path
         self._tail = StderrTail(self)
-        self._hidden: dict[bytes, bytes] = {}
         self._file: FileIO | None = None
         self._size = 0
         self._at_line_start = True
@@ -77,25 +73,6 @@ class StderrLog:
     def path(self) -> Path:
         """The newest file; older ones have a number behind their name."""
         return self._path
-
-    @property
-    def longest_hidden(self) -> int:
-        """Bytes of the longest text that is hidden."""
-        return max(map(len, self._hidden), default=0)
-
-    def keep_secret(self, credentials: Mapping[str, str]) -> None:
-        """Hide these values from now on, in the spellings in which programs print them."""
-        for key, value in credentials.items():
-            for spelling in _spellings(value):
-                self._hidden[spelling] = f"[{key} hidden]".encode()
-        longest_first = sorted(self._hidden.items(), key=lambda item: -len(item[0]))
-        self._hidden = dict(longest_first)
-
-    def hide(self, data: bytes) -> bytes:
-        """Return `data` without the values that are kept secret."""
-        for secret, shown in self._hidden.items():
-            data = data.replace(secret, shown)
-        return data
 
     def begin(self) -> StderrTail:
         """Return the tail of a new child; the file goes on."""
@@ -162,14 +139,10 @@ class StderrLog:
                 newer.replace(self._path.with_name(f"{self._path.name}.{n}"))
 
 
-def _spellings(value: str) -> Iterator[bytes]:
-    """Yield a value as it may be printed: whole or by lines, quoted for JSON, a URL, a header."""
-    texts = {value, *value.splitlines(), json.dumps(value)[1:-1], repr(value)[1:-1]}
-    texts |= {quote(value, safe=""), quote(value)}
-    texts.add(base64.b64encode(value.encode()).decode())
-    for text in texts:
-        if len(text.strip()) >= SHORTEST_HIDDEN:
-            yield text.encode()
+def _lines(text: bytes) -> list[str]:
+    """Return the last lines of a text, each as far as it is shown."""
+    lines = text.removesuffix(b"\n").split(b"\n")[-TAIL_LINES:] if text else []
+    return [_text(line[:MAX_LINE_BYTES]) for line in lines]
 
 
 def _text(line: bytes) -> str:

@@ -14,6 +14,7 @@ from supervisor.children.crash import CallShape, CrashReport, call_shape
 from supervisor.children.crash_log import KEPT, CrashLog
 from supervisor.children.stderr_log import StderrLog
 from supervisor.errors import ChildDied, StartFailed
+from supervisor.redaction import Redactor
 from supervisor.spec import DeclaredCredential, ServerSpec
 from tests.supervisor.conftest import GUARD_S, Stage, open_stage, raw_spec
 
@@ -151,8 +152,9 @@ async def test_secrets_of_the_server_are_hidden_wherever_its_last_words_go(
 
 def test_a_secret_across_the_pieces_of_an_endless_line_is_hidden(tmp_path: Path) -> None:
     """Ours: a line that never ends is written in pieces, never in the middle of a secret."""
-    log = StderrLog(tmp_path / "stderr.log")
-    log.keep_secret({"API_KEY": SECRET})
+    redactor = Redactor()
+    redactor.know("API_KEY", SECRET)
+    log = StderrLog(tmp_path / "stderr.log", redactor)
     tail = log.begin()
     text = ("x" * 999 + SECRET) * 300
     for start in range(0, len(text), 1777):

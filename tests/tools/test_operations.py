@@ -8,6 +8,7 @@ import pytest
 
 from supervisor.children.log_reader import LogLine, Wanted, read_log
 from supervisor.children.stderr_log import FILE_BYTES, StderrLog
+from supervisor.redaction import Redactor
 from tests.tools.conftest import Gateway, open_gateway, write_server
 from tests.tools.servers import ANY, SEND, server_code
 
@@ -124,7 +125,7 @@ def test_lines_of_rotated_files_come_first_and_old_lines_have_no_time(tmp_path: 
     """Ours: a log outlives the release that wrote it."""
     path = tmp_path / "stderr.log"
     path.write_bytes(b"without a time\n")
-    log = StderrLog(path)
+    log = StderrLog(path, Redactor())
     log.begin().write(b"one\n")
     log.begin().write(b"x" * FILE_BYTES + b"\n")
     log.begin().write(b"two\n")
