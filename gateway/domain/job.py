@@ -1,8 +1,31 @@
 """A job: a stored prompt with a schedule."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from gateway.domain.network import PUBLIC, RunNetwork
+
+
+class CatchUp(StrEnum):
+    """Which missed instants a job makes up for."""
+
+    NONE = "none"
+    LATEST = "latest"
+    """The newest, once."""
+    ALL = "all"
+    """The newest ones, oldest first, up to a number."""
+
+
+class Overlap(StrEnum):
+    """What becomes of an instant while an earlier run of the job has not ended."""
+
+    SKIP = "skip"
+    QUEUE_ONE = "queue_one"
+    """It waits, unless another one waits already."""
+    ALLOW = "allow"
+    """It runs beside the earlier one."""
+    CANCEL_RUNNING = "cancel_running"
+    """The earlier run is ended for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +34,8 @@ class Job:
 
     id: str
     name: str
-    cron: str
+    cron: str | None
+    """None: the job runs once, at `at`."""
     timezone: str
     """IANA name; the cron expression is evaluated in this zone."""
     prompt: str
@@ -30,4 +54,16 @@ class Job:
     budget_micro_usd: int | None = None
     network: RunNetwork = PUBLIC
     next_fire_at: int | None = None
-    """Next due instant; None when disabled."""
+    """When it is due next, jitter included; None when it is disabled or never due again."""
+    at: int | None = None
+    """The only instant of a job without a cron expression."""
+    paused_until: int | None = None
+    """It has no due instants before."""
+    jitter_s: float = 0.0
+    """It fires up to so long after its instants, always by the same time."""
+    catch_up: CatchUp = CatchUp.LATEST
+    catch_up_max: int = 10
+    """Most missed instants that catch_up `all` makes up for at once."""
+    grace_s: float = 60 * 60
+    """An instant that was missed for longer is not made up for."""
+    overlap: Overlap = Overlap.SKIP

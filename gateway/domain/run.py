@@ -61,6 +61,8 @@ class Run:
     webhook_id: str | None = None
     scheduled_for: int | None = None
     """The due instant of a cron run; unique together with job_id."""
+    scheduled_until: int | None = None
+    """The last of the instants that a skipped row stands for, when it stands for several."""
     model: str | None = None
     system_prompt: str | None = None
     max_turns: int | None = None

@@ -34,3 +34,16 @@ class SystemClock:
         """Return when `instant` has come, and after LONGEST_SLEEP_S at the latest."""
         remaining_s = LONGEST_SLEEP_S if instant is None else (instant - self.now_ms()) / 1000
         await anyio.sleep(max(0.0, min(remaining_s, LONGEST_SLEEP_S)))
+
+
+async def wait_until(clock: Clock, instant: int | None, wake: anyio.Event) -> None:
+    """Return when `wake` is set, or when the clock says that `instant` has come, or earlier."""
+    async with anyio.create_task_group() as tasks:
+
+        async def sleep() -> None:
+            await clock.sleep_until(instant)
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(sleep)
+        await wake.wait()
+        tasks.cancel_scope.cancel()

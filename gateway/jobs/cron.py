@@ -54,10 +54,7 @@ class Schedule:
 def parse(expression: str, timezone: str) -> Schedule:
     """Return the schedule of `expression` in `timezone`. Raises InvalidCron."""
     fields = _five_fields(expression)
-    if timezone not in _zones():
-        raise InvalidCron(
-            f"There is no time zone {timezone[:80]!r}; use an IANA name such as 'Europe/Berlin'."
-        )
+    check_zone(timezone)
     try:
         croniter.expand(fields)
     except CroniterError as error:
@@ -67,6 +64,14 @@ def parse(expression: str, timezone: str) -> Schedule:
     if next(schedule.after(0), None) is None:
         raise _unusable(expression, "it never comes")
     return schedule
+
+
+def check_zone(timezone: str) -> None:
+    """Accept an IANA name. Raises InvalidCron."""
+    if timezone not in _zones():
+        raise InvalidCron(
+            f"There is no time zone {timezone[:80]!r}; use an IANA name such as 'Europe/Berlin'."
+        )
 
 
 def next_times(expression: str, timezone: str, after: int, count: int) -> tuple[int, ...]:

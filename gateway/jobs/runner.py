@@ -143,8 +143,17 @@ class Runner:
         self._wake.set()
         return run
 
+    def wake(self) -> None:
+        """Look at the queue now, because a run was stored there by someone else."""
+        self._wake.set()
+
     async def kill(self, run_id: str, reason: str = KILLED) -> Run:
         """End a queued or live run and return it, ended. Raises RunNotFound, RunFinished."""
+        await self.stop(run_id, reason)
+        return await self.wait(run_id)
+
+    async def stop(self, run_id: str, reason: str) -> None:
+        """Have a queued or live run end, soon. Raises RunNotFound, RunFinished."""
         async with self._claiming:
             live = self._live.get(run_id)
             cancelled = live is None and await self._store.runs.cancel_queued(
@@ -152,12 +161,10 @@ class Runner:
             )
         if live is not None:
             live.stop(Stop(RunStatus.CANCELLED, reason))
-            return await self.wait(run_id)
-        run = await self._get(run_id)
-        if not cancelled:
-            raise RunFinished(run_id, run.status)
-        self._announce(run_id)
-        return run
+        elif cancelled:
+            self._announce(run_id)
+        else:
+            raise RunFinished(run_id, (await self._get(run_id)).status)
 
     async def wait(self, run_id: str) -> Run:
         """Return the run once it has ended. Raises RunNotFound."""

@@ -1,42 +1,42 @@
 """Turns due instants into runs, each exactly once; one that does not run gets a row that says why.
 
-The instant of a job is unique in the store, so a crash between the row and the advance of the job
-repeats nothing.
+Rows and the job's next instant are stored in one transaction that only one scheduler can win, and
+the instant of a job is unique in the store: a crash at any moment repeats and loses nothing.
 """
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import anyio
 
 from gateway.domain.job import Job
-from gateway.domain.run import RunStatus, Trigger, run_of_job
-from gateway.jobs.clock import Clock
-from gateway.jobs.cron import parse
-from gateway.jobs.errors import InvalidCron, RunRefused
+from gateway.domain.run import Run, RunStatus, Trigger, run_of_job
+from gateway.jobs.calendar import firings, instants_of, making_of, offset_ms
+from gateway.jobs.clock import Clock, wait_until
+from gateway.jobs.errors import InvalidCron, RunFinished, RunNotFound
+from gateway.jobs.overlap import Verdict, judge
 from gateway.jobs.runner import Runner
-from gateway.jobs.ticks import MAX_COUNTED, Missed, due_ticks
-from gateway.store import Store, StoreError, UnknownJob
+from gateway.jobs.ticks import MAX_COUNTED, Missed, Why, due
+from gateway.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
-GRACE_S = 60 * 60.0
-"""An instant that was missed for longer is not made up for."""
-MINUTE_MS = 60_000
 STORE_PAUSE_MS = 5_000
+SET_BACK_MS = 24 * 60 * 60_000
+"""A clock that is set back by more was wrong before; jobs do not wait until it is there again."""
 
 
 class Scheduler:
     """Starts the runs of jobs when they are due; `run` goes on until it is cancelled."""
 
-    def __init__(
-        self, store: Store, runner: Runner, clock: Clock, *, grace_s: float = GRACE_S
-    ) -> None:
+    def __init__(self, store: Store, runner: Runner, clock: Clock) -> None:
         self._store = store
         self._runner = runner
         self._clock = clock
-        self._grace_ms = int(grace_s * 1000)
         self._wake = anyio.Event()
+        self._latest = 0
+        """The latest time at which the jobs were looked at."""
 
     def wake(self) -> None:
         """Look at the jobs again now, because one was changed."""
@@ -49,83 +49,96 @@ class Scheduler:
             self._wake = anyio.Event()
             try:
                 await self.handle_due()
-                wake_at = await self._next_look()
+                wake_at = await self._store.jobs.next_due_at()
             except StoreError as error:
                 log.error("Due jobs cannot be read: %s", error)
                 wake_at = self._clock.now_ms() + STORE_PAUSE_MS
-            await self._sleep_until(wake_at)
+            await wait_until(self._clock, wake_at, self._wake)
 
     async def handle_due(self) -> None:
         """Account for every instant that has come, of every job."""
         now = self._clock.now_ms()
+        if now < self._latest - SET_BACK_MS:
+            await self._start_anew(now)
+        self._latest = now
         for job in await self._store.jobs.due(now):
             try:
                 await self._handle(job, now)
             except InvalidCron as error:
                 log.error("Job %s is not scheduled any more: %s", job.id, error)
                 await self._advance(job, None)
-            except UnknownJob:
-                log.info("Job %s was deleted when it came due", job.id)
+
+    async def _start_anew(self, now: int) -> None:
+        """Give jobs their next instant after `now`; what has run by then does not run again."""
+        log.warning("The clock was set back by more than a day; jobs are scheduled anew")
+        for job in await self._store.jobs.all():
+            if job.next_fire_at is not None:
+                await self._advance(job, next(firings(job, now), None))
 
     async def _handle(self, job: Job, now: int) -> None:
         assert job.next_fire_at is not None
-        schedule = parse(job.cron, job.timezone)
-        ticks = due_ticks(schedule, seen=job.next_fire_at, now=now, grace_ms=self._grace_ms)
-        if ticks.missed:
-            await self._skip(job, ticks.missed.first, _missed_sentence(ticks.missed))
-        if ticks.fire is not None:
-            await self._fire(job, ticks.fire)
-        await self._advance(job, ticks.following)
+        offset = offset_ms(job)
+        found = due(
+            instants_of(job),
+            seen=job.next_fire_at - offset,
+            now=now - offset,
+            making=making_of(job),
+        )
+        unfinished = await self._store.runs.unfinished(job.id) if found.fire else ()
+        verdict = judge(job.overlap, unfinished, found.fire)
+        rows = [*_skipped(job, found.missed, verdict, now), *_queued(job, verdict, now)]
+        following = None if found.following is None else found.following + offset
+        if await self._advance(job, following, rows):
+            self._tell(job, rows)
+            await self._cancel(verdict.cancel)
 
-    async def _fire(self, job: Job, instant: int) -> None:
-        running = await self._store.runs.unfinished(job.id)
-        if any(run.scheduled_for != instant for run in running):
-            await self._skip(job, instant, f"Run {running[0].id} of this job had not ended.")
-            return
-        try:
-            now = self._clock.now_ms()
-            run = run_of_job(job, trigger=Trigger.CRON, now=now, scheduled_for=instant)
-            await self._runner.submit(run)
-        except RunRefused:
-            log.info("Job %s has already run for its instant", job.id)
-
-    async def _skip(self, job: Job, instant: int, reason: str) -> None:
-        now = self._clock.now_ms()
-        row = run_of_job(job, trigger=Trigger.CRON, now=now, scheduled_for=instant)
-        skipped = replace(row, status=RunStatus.SKIPPED, error=reason, finished_at=now)
-        if await self._store.runs.add(skipped):
-            log.warning("Job %s was skipped: %s", job.id, reason)
-
-    async def _advance(self, job: Job, following: int | None) -> None:
+    async def _advance(self, job: Job, following: int | None, rows: Iterable[Run] = ()) -> bool:
+        """Move a job's next instant; False when the job was changed or deleted meanwhile."""
         assert job.next_fire_at is not None
-        await self._store.jobs.advance(job.id, seen=job.next_fire_at, next_fire_at=following)
+        return await self._store.jobs.advance(
+            job.id, seen=job.next_fire_at, next_fire_at=following, rows=rows
+        )
 
-    async def _next_look(self) -> int:
-        """Return the next due instant, or the next whole minute if that is earlier.
+    def _tell(self, job: Job, rows: Iterable[Run]) -> None:
+        for row in rows:
+            if row.status is RunStatus.SKIPPED:
+                log.warning("Job %s was skipped: %s", job.id, row.error)
+        self._runner.wake()
 
-        Cron knows whole minutes only, so a job that was changed meanwhile is never late.
-        """
-        minute = (self._clock.now_ms() // MINUTE_MS + 1) * MINUTE_MS
-        due = await self._store.jobs.next_due_at()
-        return minute if due is None else min(due, minute)
-
-    async def _sleep_until(self, instant: int) -> None:
-        async with anyio.create_task_group() as tasks:
-
-            async def sleep() -> None:
-                await self._clock.sleep_until(instant)
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(sleep)
-            await self._wake.wait()
-            tasks.cancel_scope.cancel()
+    async def _cancel(self, run_ids: Iterable[str]) -> None:
+        for run_id in run_ids:
+            try:
+                await self._runner.stop(run_id, "Ended because the job's next run was due.")
+            except (RunFinished, RunNotFound):
+                log.info("Run %s ended before the next one was due", run_id)
 
 
-def _missed_sentence(missed: Missed) -> str:
-    if missed.count == 1:
-        return "This instant was missed while the gateway did not run."
-    more = " or more" if missed.count == MAX_COUNTED else ""
-    return (
-        f"This instant and those after it, {missed.count}{more} together,"
-        " were missed while the gateway did not run."
-    )
+def _queued(job: Job, verdict: Verdict, now: int) -> Iterator[Run]:
+    for instant in verdict.queue:
+        yield run_of_job(job, trigger=Trigger.CRON, now=now, scheduled_for=instant)
+
+
+def _skipped(job: Job, missed: Missed | None, verdict: Verdict, now: int) -> Iterator[Run]:
+    if missed:
+        row = _row(job, missed.first, _missed_sentence(job, missed), now)
+        yield row if missed.count == 1 else replace(row, scheduled_until=missed.last)
+    for instant in verdict.skip:
+        yield _row(job, instant, verdict.reason, now)
+
+
+def _row(job: Job, instant: int, reason: str, now: int) -> Run:
+    run = run_of_job(job, trigger=Trigger.CRON, now=now, scheduled_for=instant)
+    return replace(run, status=RunStatus.SKIPPED, error=reason, finished_at=now)
+
+
+def _missed_sentence(job: Job, missed: Missed) -> str:
+    what = "This instant was"
+    if missed.count > 1:
+        more = " or more" if missed.count == MAX_COUNTED else ""
+        what = f"This instant and those after it, {missed.count}{more} together, were"
+    why = {
+        Why.NONE_WANTED: "the job makes up for none",
+        Why.TOO_LATE: f"the job's grace is {job.grace_s:g} s",
+        Why.NEWER_RUN: "what came after is made up for",
+    }[missed.why]
+    return f"{what} missed while the gateway did not run; {why}."

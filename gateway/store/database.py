@@ -1,11 +1,11 @@
-"""Runs one statement per transaction, on SQLite or PostgreSQL. Knows no table.
+"""Runs statements in transactions, mostly one in each, on SQLite or PostgreSQL. Knows no table.
 
 SQLite has one writer connection that begins IMMEDIATE and a few read-only ones; PostgreSQL has one
 pool for both. A transaction that has begun is finished even when its caller is cancelled.
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator, Mapping, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -82,6 +82,19 @@ class Database:
         async def work() -> int:
             async with self._writer.begin() as connection:
                 return (await connection.execute(statement, rows)).rowcount
+
+        return await self._to_its_end(work())
+
+    async def change_together(self, first: Executable, others: Iterable[Executable]) -> bool:
+        """Commit `first` and all `others`; False when `first` meets no row: nothing is changed."""
+
+        async def work() -> bool:
+            async with self._writer.begin() as connection:
+                if (await connection.execute(first)).rowcount == 0:
+                    return False
+                for statement in others:
+                    await connection.execute(statement)
+                return True
 
         return await self._to_its_end(work())
 

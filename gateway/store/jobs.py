@@ -1,10 +1,14 @@
 """Stored jobs and their next due instants."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import delete, func, select, update
 
 from gateway.domain.job import Job
+from gateway.domain.run import Run
 from gateway.store.database import Database
 from gateway.store.record import Record
+from gateway.store.runs import insert_once
 from gateway.store.schema import jobs
 
 JOB = Record(Job, jobs)
@@ -30,9 +34,15 @@ class JobTable:
         return JOB.all(await self._db.all(statement))
 
     async def update(self, job: Job) -> bool:
+        """Replace everything but id, created_at and next_fire_at; False: there is no such job.
+
+        The next instant belongs to the scheduler, which may be moving it now.
+        """
+        return await self._replace(job, "id", "created_at", "next_fire_at")
+
+    async def reschedule(self, job: Job) -> bool:
         """Replace everything but id and created_at; False when there is no such job."""
-        values = JOB.values(job, without=("id", "created_at"))
-        return await self._db.change(update(jobs).where(jobs.c.id == job.id).values(values)) == 1
+        return await self._replace(job, "id", "created_at")
 
     async def delete(self, job_id: str) -> bool:
         """Delete the job, its runs and their messages; False when there is no such job."""
@@ -53,11 +63,21 @@ class JobTable:
         row = await self._db.one(statement)
         return None if row is None else row["at"]
 
-    async def advance(self, job_id: str, *, seen: int, next_fire_at: int | None) -> bool:
-        """Move the next instant from `seen`; False when it was moved by someone else meanwhile."""
-        statement = (
+    async def advance(
+        self, job_id: str, *, seen: int, next_fire_at: int | None, rows: Iterable[Run] = ()
+    ) -> bool:
+        """Move the next instant from `seen` and store the runs and rows of what was due, together.
+
+        False: it was moved by someone else meanwhile, and nothing is stored. A run whose instant
+        the job has already is left as it is.
+        """
+        move = (
             update(jobs)
             .where(jobs.c.id == job_id, jobs.c.next_fire_at == seen)
             .values(next_fire_at=next_fire_at)
         )
-        return await self._db.change(statement) == 1
+        return await self._db.change_together(move, (insert_once(self._db, run) for run in rows))
+
+    async def _replace(self, job: Job, *kept: str) -> bool:
+        values = JOB.values(job, without=kept)
+        return await self._db.change(update(jobs).where(jobs.c.id == job.id).values(values)) == 1

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, Update, case, select, update
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.exc import IntegrityError
 
 from gateway.domain.run import Run, RunMessage, RunResult, RunStatus, Trigger
@@ -35,10 +36,9 @@ class RunTable:
 
     async def add(self, run: Run) -> bool:
         """Store a new run; False when (job_id, scheduled_for) is taken. Raises UnknownJob."""
-        statement = self._db.insert(runs).values(RUN.values(run))
-        unless_taken = statement.on_conflict_do_nothing(index_elements=["job_id", "scheduled_for"])
+        unless_taken = insert_once(self._db, run).returning(runs.c.id)
         try:
-            return bool(await self._db.change_returning(unless_taken.returning(runs.c.id)))
+            return bool(await self._db.change_returning(unless_taken))
         except IntegrityError:
             if run.job_id is not None and await self._job_is_gone(run.job_id):
                 raise UnknownJob(run.job_id) from None
@@ -155,6 +155,12 @@ class RunTable:
     async def _job_is_gone(self, job_id: str) -> bool:
         statement = select(jobs.c.id).where(jobs.c.id == job_id)
         return await self._db.one(statement) is None
+
+
+def insert_once(database: Database, run: Run) -> Insert:
+    """Return the statement that stores a run unless its (job_id, scheduled_for) is taken."""
+    statement = database.insert(runs).values(RUN.values(run))
+    return statement.on_conflict_do_nothing(index_elements=["job_id", "scheduled_for"])
 
 
 def _claimed(run_id: str, attempt: int) -> Update:

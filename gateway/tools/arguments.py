@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from gateway.domain.job import CatchUp, Overlap
+
 JobId = Annotated[str, Field(description="The job's id, such as job_k3v7q2m5x4a6b1cd.")]
 RunId = Annotated[str, Field(description="The run's id, such as run_k3v7q2m5x4a6b1cd.")]
 WebhookId = Annotated[str, Field(description="The webhook's id, such as webhook_k3v7q2m5x4a6b1cd.")]
@@ -23,6 +25,64 @@ Cron = Annotated[
         min_length=1,
         max_length=200,
         description="Five fields: minute hour day-of-month month day-of-week, as in '0 8 * * 1-5'.",
+    ),
+]
+At = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=40,
+        description=(
+            "Instead of cron, for a job that runs once: a time such as '2026-12-24T18:00' in the "
+            "job's zone, or with an offset, '2026-12-24T18:00+01:00'."
+        ),
+    ),
+]
+PausedUntil = Annotated[
+    str,
+    Field(
+        max_length=40,
+        description="No runs by schedule before this time, written as for at; '' ends the pause.",
+    ),
+]
+JitterS = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=3600,
+        description=(
+            "Spreads jobs of the same minute: this one runs up to so many seconds later, always "
+            "by the same time."
+        ),
+    ),
+]
+CatchUpRule = Annotated[
+    CatchUp,
+    Field(
+        description=(
+            "Which times that were missed while the gateway did not run are made up for: none, "
+            "the latest, or all up to catch_up_max; the others are listed as skipped."
+        )
+    ),
+]
+CatchUpMax = Annotated[
+    int, Field(ge=1, le=100, description="Most missed times that catch_up 'all' makes up for.")
+]
+GraceS = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=31 * 24 * 3600,
+        description="A time that was missed for longer than these seconds is not made up for.",
+    ),
+]
+OverlapRule = Annotated[
+    Overlap,
+    Field(
+        description=(
+            "When a run is due and an earlier one has not ended: skip it, queue one, allow both "
+            "side by side, or cancel the running one."
+        )
     ),
 ]
 Timezone = Annotated[

@@ -9,17 +9,23 @@ from fastmcp.tools import tool
 from gateway.domain.clock import utc_ms
 from gateway.domain.ids import new_id
 from gateway.domain.job import Job
-from gateway.domain.network import PUBLIC
 from gateway.domain.run import Trigger, run_of_job
-from gateway.jobs.cron import next_times
+from gateway.jobs.calendar import next_firings
 from gateway.jobs.errors import RunFinished
 from gateway.tools.arguments import (
+    At,
     BudgetUsd,
+    CatchUpMax,
+    CatchUpRule,
     Cron,
+    GraceS,
+    JitterS,
     JobId,
     MaxTurns,
     Model,
     Name,
+    OverlapRule,
+    PausedUntil,
     Prompt,
     ServerNames,
     SystemPrompt,
@@ -28,23 +34,16 @@ from gateway.tools.arguments import (
     ToolNames,
 )
 from gateway.tools.hints import ADD, CHANGE, OPEN, READ
+from gateway.tools.job_changes import Given, apply, is_rescheduled, scheduled
 from gateway.tools.names import Normalised, check_tools
-from gateway.tools.run_network import JobNetwork, doubts, read_network
+from gateway.tools.run_network import JobNetwork, doubts
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.server_views import live_tools
 from gateway.tools.services import Services
-from gateway.tools.views import (
-    Deleted,
-    JobAnswer,
-    JobList,
-    Triggered,
-    changed,
-    iso,
-    micro_dollars,
-    view_job,
-)
+from gateway.tools.times import local_times, zone_note
+from gateway.tools.views import Deleted, JobAnswer, JobList, Triggered, view_job
 
-SHOWN_TIMES = 3
+SHOWN_TIMES = 5
 KILLED_WITH_JOB = "Killed because its job was deleted."
 
 
@@ -64,54 +63,80 @@ class JobTools:
 
     @tool(title="Get a job", annotations=READ)
     async def get_job(self, job_id: JobId) -> JobAnswer:
-        """Show one job in full, with its next three runs and warnings about its tools."""
+        """Show one job in full, with its next five runs and warnings about its tools."""
         return self._answer(await self._job(job_id))
 
     @tool(title="Create a job", annotations=ADD)
     async def create_job(
         self,
         name: Name,
-        cron: Cron,
         prompt: Prompt,
+        cron: Cron | None = None,
+        at: At | None = None,
         tools: ToolNames | None = None,
         *,
         servers: ServerNames | None = None,
         timezone: Timezone | None = None,
         enabled: bool = True,
+        paused_until: PausedUntil | None = None,
+        jitter_s: JitterS | None = None,
+        catch_up: CatchUpRule | None = None,
+        catch_up_max: CatchUpMax | None = None,
+        grace_s: GraceS | None = None,
+        overlap: OverlapRule | None = None,
         model: Model | None = None,
         system_prompt: SystemPrompt | None = None,
         max_turns: MaxTurns | None = None,
-        timeout_s: TimeoutS = 30 * 60,
+        timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
         network: JobNetwork | None = None,
     ) -> JobAnswer:
-        """Schedule a prompt: Claude runs it unattended at the times of the cron expression.
+        """Schedule a prompt: Claude runs it unattended at the times of a cron expression, or once.
 
-        The run sees nothing of this conversation, so the prompt must say everything. Name the
-        tools that it needs. A tool that no server has yet is accepted with a warning in
-        tool_warnings; read them. Use trigger_job to try the job at once.
+        Give cron or at. The run sees nothing of this conversation, so the prompt must say
+        everything. Name the tools that it needs. A tool that no server has yet is accepted with a
+        warning in tool_warnings; read them, and next_runs. Use trigger_job to try the job at once.
+
+        Without other words: the gateway's zone, catch_up latest within an hour, overlap skip, half
+        an hour for a run.
         """
+        if cron is None and at is None:
+            raise Refused("A job needs a schedule; give cron, or at for one that runs once.")
+        given = Given(
+            name=name,
+            prompt=prompt,
+            cron=cron,
+            at=at,
+            timezone=timezone,
+            enabled=enabled,
+            paused_until=paused_until,
+            jitter_s=jitter_s,
+            catch_up=catch_up,
+            catch_up_max=catch_up_max,
+            grace_s=grace_s,
+            overlap=overlap,
+            model=model,
+            system_prompt=system_prompt,
+            max_turns=max_turns,
+            timeout_s=timeout_s,
+            budget_usd=budget_usd,
+            network=network,
+        )
         checked = self._check(tools or (), servers or ())
         now = utc_ms()
-        job = Job(
+        blank = Job(
             id=new_id("job"),
             name=name,
-            cron=cron,
-            timezone=timezone or self._services.settings.default_timezone,
+            cron=None,
+            timezone=self._services.settings.default_timezone,
             prompt=prompt,
             tools=checked.names,
             servers=tuple(servers or ()),
             enabled=enabled,
             created_at=now,
             updated_at=now,
-            model=model or None,
-            system_prompt=system_prompt or None,
-            max_turns=max_turns or None,
-            timeout_s=timeout_s,
-            budget_micro_usd=micro_dollars(budget_usd) or None,
-            network=PUBLIC if network is None else read_network(network),
         )
-        job = _scheduled(job)
+        job = scheduled(apply(blank, given, now))
         await self._services.store.jobs.add(job)
         self._services.scheduler.wake()
         return self._answer(job, checked)
@@ -122,12 +147,19 @@ class JobTools:
         job_id: JobId,
         *,
         name: Name | None = None,
-        cron: Cron | None = None,
         prompt: Prompt | None = None,
+        cron: Cron | None = None,
+        at: At | None = None,
         tools: ToolNames | None = None,
         servers: ServerNames | None = None,
         timezone: Timezone | None = None,
         enabled: bool | None = None,
+        paused_until: PausedUntil | None = None,
+        jitter_s: JitterS | None = None,
+        catch_up: CatchUpRule | None = None,
+        catch_up_max: CatchUpMax | None = None,
+        grace_s: GraceS | None = None,
+        overlap: OverlapRule | None = None,
         model: Model | None = None,
         system_prompt: SystemPrompt | None = None,
         max_turns: MaxTurns | None = None,
@@ -135,38 +167,43 @@ class JobTools:
         budget_usd: BudgetUsd | None = None,
         network: JobNetwork | None = None,
     ) -> JobAnswer:
-        """Change parts of a job; what is not given stays. enabled=false pauses it.
+        """Change parts of a job; what is not given stays. enabled=false pauses it for good.
 
-        Runs that are under way are not touched.
+        cron and at replace each other. Runs that are under way are not touched.
         """
+        given = Given(
+            name=name,
+            prompt=prompt,
+            cron=cron,
+            at=at,
+            timezone=timezone,
+            enabled=enabled,
+            paused_until=paused_until,
+            jitter_s=jitter_s,
+            catch_up=catch_up,
+            catch_up_max=catch_up_max,
+            grace_s=grace_s,
+            overlap=overlap,
+            model=model,
+            system_prompt=system_prompt,
+            max_turns=max_turns,
+            timeout_s=timeout_s,
+            budget_usd=budget_usd,
+            network=network,
+        )
         old = await self._job(job_id)
         checked = self._check(
             old.tools if tools is None else tools, old.servers if servers is None else servers
         )
         job = replace(
-            old,
-            name=name or old.name,
-            cron=cron or old.cron,
-            prompt=prompt or old.prompt,
-            timezone=timezone or old.timezone,
-            enabled=old.enabled if enabled is None else enabled,
+            apply(old, given, utc_ms()),
             tools=checked.names,
             servers=old.servers if servers is None else tuple(servers),
-            model=changed(old.model, model),
-            system_prompt=changed(old.system_prompt, system_prompt),
-            max_turns=changed(old.max_turns, max_turns),
-            timeout_s=timeout_s or old.timeout_s,
-            budget_micro_usd=changed(old.budget_micro_usd, micro_dollars(budget_usd)),
-            network=old.network if network is None else read_network(network),
-            updated_at=utc_ms(),
         )
-        if (job.cron, job.timezone, job.enabled) != (old.cron, old.timezone, old.enabled):
-            # An unchanged schedule keeps its instant: it may be due and not yet handled.
-            job = _scheduled(job)
-        if not await self._services.store.jobs.update(job):
+        if not await self._store_change(old, job):
             raise _no_job(job_id)
         self._services.scheduler.wake()
-        return self._answer(job, checked)
+        return self._answer(await self._job(job_id), checked)
 
     @tool(title="Delete a job", annotations=CHANGE)
     async def delete_job(self, job_id: JobId) -> Deleted:
@@ -202,19 +239,21 @@ class JobTools:
     def _check(self, tools: Sequence[str], servers: Sequence[str]) -> Normalised:
         return check_tools(tools, servers, live_tools(self._services.supervisor.snapshots()))
 
+    async def _store_change(self, old: Job, new: Job) -> bool:
+        jobs = self._services.store.jobs
+        if is_rescheduled(old, new):
+            return await jobs.reschedule(scheduled(new))
+        return await jobs.update(new)
+
     def _answer(self, job: Job, checked: Normalised | None = None) -> JobAnswer:
         warnings = (checked or self._check(job.tools, job.servers)).warnings
-        warnings = [*warnings, *doubts(job.network, job.tools)]
-        times = next_times(job.cron, job.timezone, utc_ms(), SHOWN_TIMES) if job.enabled else ()
-        return JobAnswer(view_job(job), [iso(at) for at in times], warnings)
-
-
-def _scheduled(job: Job) -> Job:
-    """Return the job with its next instant after its last change. Raises InvalidCron."""
-    times = next_times(job.cron, job.timezone, job.updated_at, 1)
-    if not times:
-        raise Refused(f"Cron expression {job.cron!r} never comes true; choose another.")
-    return replace(job, next_fire_at=times[0] if job.enabled else None)
+        now = utc_ms()
+        return JobAnswer(
+            view_job(job),
+            local_times(next_firings(job, now, SHOWN_TIMES), job.timezone),
+            zone_note(job.timezone, now),
+            [*warnings, *doubts(job.network, job.tools)],
+        )
 
 
 def _no_job(job_id: str) -> Refused:

@@ -20,7 +20,8 @@ class JobView:
 
     id: str
     name: str
-    cron: str
+    cron: str | None
+    at: str | None
     timezone: str
     prompt: str
     tools: list[str]
@@ -32,6 +33,12 @@ class JobView:
     timeout_s: float
     budget_usd: float | None
     network: str | list[str]
+    paused_until: str | None
+    jitter_s: float
+    catch_up: str
+    catch_up_max: int
+    grace_s: float
+    overlap: str
     next_run_at: str | None
     created_at: str
     updated_at: str
@@ -46,10 +53,12 @@ class JobList:
 
 @dataclass(frozen=True, slots=True)
 class JobAnswer:
-    """A job, the next instants at which it runs, and what is doubtful about its tools."""
+    """A job, the next times at which it runs, and what is doubtful about its tools."""
 
     job: JobView
     next_runs: list[str]
+    """In the job's zone, with its offset from UTC."""
+    timezone_note: str
     tool_warnings: list[str]
 
 
@@ -70,6 +79,9 @@ class RunView:
     trigger: str
     job_id: str | None
     webhook_id: str | None
+    scheduled_for: str | None
+    scheduled_until: str | None
+    """A skipped row that stands for several instants: the last of them."""
     created_at: str
     started_at: str | None
     finished_at: str | None
@@ -183,6 +195,7 @@ def view_job(job: Job) -> JobView:
         id=job.id,
         name=job.name,
         cron=job.cron,
+        at=iso_or_none(job.at),
         timezone=job.timezone,
         prompt=job.prompt,
         tools=list(job.tools),
@@ -194,6 +207,12 @@ def view_job(job: Job) -> JobView:
         timeout_s=job.timeout_s,
         budget_usd=dollars(job.budget_micro_usd),
         network=show_network(job.network),
+        paused_until=iso_or_none(job.paused_until),
+        jitter_s=job.jitter_s,
+        catch_up=job.catch_up,
+        catch_up_max=job.catch_up_max,
+        grace_s=job.grace_s,
+        overlap=job.overlap,
         next_run_at=iso_or_none(job.next_fire_at),
         created_at=iso(job.created_at),
         updated_at=iso(job.updated_at),
@@ -209,6 +228,8 @@ def view_run(run: Run) -> RunView:
         trigger=run.trigger,
         job_id=run.job_id,
         webhook_id=run.webhook_id,
+        scheduled_for=iso_or_none(run.scheduled_for),
+        scheduled_until=iso_or_none(run.scheduled_until),
         created_at=iso(run.created_at),
         started_at=iso_or_none(run.started_at),
         finished_at=iso_or_none(run.finished_at),

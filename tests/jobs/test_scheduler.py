@@ -1,7 +1,9 @@
 """What becomes of due instants, on a virtual clock."""
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ import pytest
 
 from gateway.auth.run_tokens import RunTokens
 from gateway.domain.ids import new_id
-from gateway.domain.job import Job
-from gateway.domain.run import Run, RunResult, RunStatus, Trigger
+from gateway.domain.job import CatchUp, Job, Overlap
+from gateway.domain.run import Run, RunResult, RunStatus, Trigger, run_of_job
+from gateway.jobs.calendar import next_firings
 from gateway.jobs.options import AgentConfig
+from gateway.jobs.overlap import MAX_WAITING
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
 from gateway.store import Store
@@ -183,6 +187,109 @@ async def test_unfinished_run_makes_the_next_instant_a_skipped_row(world: World)
     assert (await world.rows(job))[-1] == (NOON + 2 * HOUR, RunStatus.QUEUED, None)
 
 
+async def test_queue_one_lets_one_instant_wait(world: World):
+    """Issue 7 (overlap queue_one): the next one finds it waiting and is skipped."""
+    job = await world.add_job(overlap=Overlap.QUEUE_ONE)
+    await world.scheduler.handle_due()
+    (first,) = await world.store.runs.list(job.id)
+    assert await world.store.runs.claim(first.id, NOON)
+    world.clock.now = NOON + HOUR
+    await world.scheduler.handle_due()
+    world.clock.now = NOON + 2 * HOUR
+    await world.scheduler.handle_due()
+    rows = await world.rows(job)
+    assert [status for _, status, _ in rows] == [
+        RunStatus.STARTING,
+        RunStatus.QUEUED,
+        RunStatus.SKIPPED,
+    ]
+    assert "was waiting already" in (rows[2][2] or "")
+
+
+async def test_allow_queues_every_instant_up_to_a_bound(world: World):
+    """Issue 7 (overlap allow): runs lie beside each other; what waits is bounded."""
+    job = await world.add_job(cron="* * * * *", overlap=Overlap.ALLOW)
+    for minute in range(MAX_WAITING + 1):
+        world.clock.now = NOON + minute * MINUTE
+        await world.scheduler.handle_due()
+    statuses = Counter(run.status for run in await world.store.runs.list(job.id, limit=500))
+    assert statuses == {RunStatus.QUEUED: MAX_WAITING, RunStatus.SKIPPED: 1}
+
+
+async def test_cancel_running_ends_the_earlier_run(world: World):
+    """Issue 7 (overlap cancel_running): the newest instant counts."""
+    job = await world.add_job(overlap=Overlap.CANCEL_RUNNING)
+    await world.scheduler.handle_due()
+    world.clock.now = NOON + HOUR
+    await world.scheduler.handle_due()
+    assert await world.rows(job) == [
+        (NOON, RunStatus.CANCELLED, "Ended because the job's next run was due."),
+        (NOON + HOUR, RunStatus.QUEUED, None),
+    ]
+
+
+async def test_instants_that_are_made_up_for_together_do_not_overlap(world: World):
+    """Ours (catch_up all, overlap skip): they are one stretch, run one after the other."""
+    job = await world.add_job(
+        next_fire_at=NOON - 2 * HOUR, catch_up=CatchUp.ALL, catch_up_max=2, grace_s=9e4
+    )
+    await world.scheduler.handle_due()
+    assert [(at, status) for at, status, _ in await world.rows(job)] == [
+        (NOON - 2 * HOUR, RunStatus.SKIPPED),
+        (NOON - HOUR, RunStatus.QUEUED),
+        (NOON, RunStatus.QUEUED),
+    ]
+
+
+async def test_a_skipped_row_names_the_stretch_that_it_stands_for(world: World):
+    """Issue 7: every instant is in exactly one row or run."""
+    job = await world.add_job(next_fire_at=NOON - 3 * HOUR)
+    await world.scheduler.handle_due()
+    row = min(await world.store.runs.list(job.id), key=lambda run: run.scheduled_for or 0)
+    assert (row.scheduled_for, row.scheduled_until) == (NOON - 3 * HOUR, NOON - HOUR)
+
+
+async def test_a_job_with_jitter_fires_later_by_the_same_time(world: World):
+    """Issue 7: its instants stay those of the schedule, so that they are unique."""
+    job = await world.add_job(jitter_s=1800.0)
+    (first, second) = next_firings(job, NOON - 1, 2)
+    assert NOON < first <= NOON + 1800_000
+    assert second - first == HOUR
+    await world.store.jobs.reschedule(replace(job, next_fire_at=first))
+    world.clock.now = first - 1
+    await world.scheduler.handle_due()
+    assert await world.rows(job) == []
+    world.clock.now = first
+    await world.scheduler.handle_due()
+    assert await world.rows(job) == [(NOON, RunStatus.QUEUED, None)]
+    assert await world.next_fire_at(job) == second
+
+
+async def test_a_job_that_runs_once_is_not_due_again(world: World):
+    """Issue 7 (at): within the grace it is made up for like any other."""
+    job = await world.add_job(cron=None, at=NOON - MINUTE, next_fire_at=NOON - MINUTE)
+    await world.scheduler.handle_due()
+    assert await world.rows(job) == [(NOON - MINUTE, RunStatus.QUEUED, None)]
+    assert await world.next_fire_at(job) is None
+
+
+async def test_a_paused_job_is_due_after_its_pause(world: World):
+    """Issue 7 (pause until): an instant at the very end of the pause counts."""
+    job = await world.add_job(paused_until=NOON + 3 * HOUR)
+    assert next_firings(job, NOON, 2) == (NOON + 3 * HOUR, NOON + 4 * HOUR)
+
+
+async def test_a_job_that_is_changed_while_it_is_due_is_left_to_its_change(world: World):
+    """Ours: whoever saw an older instant stores nothing."""
+    job = await world.add_job()
+    row = replace(run_of_job(job, trigger=Trigger.CRON, now=NOON, scheduled_for=NOON))
+    await world.store.jobs.reschedule(replace(job, next_fire_at=NOON + MINUTE))
+    assert not await world.store.jobs.advance(
+        job.id, seen=NOON, next_fire_at=NOON + HOUR, rows=[row]
+    )
+    assert await world.rows(job) == []
+
+
 async def test_missed_instants_are_accounted_for_and_the_latest_catches_up(world: World):
     """Ours (catch_up latest, 1 h grace): one run, one row for the others."""
     job = await world.add_job(next_fire_at=NOON - 3 * HOUR)
@@ -192,7 +299,7 @@ async def test_missed_instants_are_accounted_for_and_the_latest_catches_up(world
             NOON - 3 * HOUR,
             RunStatus.SKIPPED,
             "This instant and those after it, 3 together, were missed while the gateway did not"
-            " run.",
+            " run; what came after is made up for.",
         ),
         (NOON, RunStatus.QUEUED, None),
     ]
@@ -206,7 +313,7 @@ async def test_instant_beyond_the_grace_is_skipped(world: World):
         (
             NOON - 4 * HOUR,
             RunStatus.SKIPPED,
-            "This instant was missed while the gateway did not run.",
+            "This instant was missed while the gateway did not run; the job's grace is 3600 s.",
         )
     ]
     assert await world.next_fire_at(job) == NOON + 20 * HOUR
@@ -239,11 +346,10 @@ async def test_loop_sleeps_to_the_next_instant(world: World, caplog: pytest.LogC
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(world.scheduler.run)
-            assert await world.clock.until_asleep() == NOON + MINUTE
-            await world.clock.move_to(NOON + MINUTE)
-            assert await world.rows(job) == []
+            assert await world.clock.until_asleep() == NOON + 2 * MINUTE
             await world.clock.move_to(NOON + 2 * MINUTE)
             assert await world.rows(job) == [(NOON + 2 * MINUTE, RunStatus.QUEUED, None)]
+            assert world.clock.alarm == NOON + 3 * MINUTE
             tasks.cancel_scope.cancel()
     assert "Scheduler loop started" in caplog.messages
 
@@ -270,3 +376,16 @@ async def test_clock_set_back_repeats_nothing(world: World):
     world.clock.now = NOON + 1000
     await world.scheduler.handle_due()
     assert await world.rows(job) == [(NOON, RunStatus.QUEUED, None)]
+
+
+async def test_clock_that_was_wrong_by_years_keeps_no_job_waiting(
+    world: World, caplog: pytest.LogCaptureFixture
+):
+    """Ours: set back by more than a day, jobs get their next instant from the new time."""
+    world.clock.now = NOON + 365 * 24 * HOUR
+    job = await world.add_job(next_fire_at=NOON)
+    await world.scheduler.handle_due()
+    world.clock.now = NOON + 1000
+    await world.scheduler.handle_due()
+    assert await world.next_fire_at(job) == NOON + HOUR
+    assert "The clock was set back" in caplog.text

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gateway.domain.job import CatchUp, Overlap
 from gateway.store import Store
 from tests.store import examples
 
@@ -19,6 +20,14 @@ async def test_a_job_comes_back_as_it_was_stored(store: Store) -> None:
         tools=(),
         enabled=False,
         next_fire_at=None,
+        cron=None,
+        at=5,
+        paused_until=6,
+        jitter_s=1.5,
+        catch_up=CatchUp.ALL,
+        catch_up_max=3,
+        grace_s=0.5,
+        overlap=Overlap.QUEUE_ONE,
     )
     await store.jobs.add(full)
     await store.jobs.add(plain)
@@ -33,13 +42,16 @@ async def test_an_update_replaces_everything_but_id_and_creation(store: Store) -
     old = examples.job()
     await store.jobs.add(old)
     new = replace(old, name="new", cron="* * * * *", tools=(), enabled=False, updated_at=99)
-    assert await store.jobs.update(replace(new, created_at=77))
-    assert await store.jobs.get(old.id) == new
+    assert await store.jobs.reschedule(replace(new, created_at=77, next_fire_at=500))
+    assert await store.jobs.get(old.id) == replace(new, next_fire_at=500)
+    assert await store.jobs.update(replace(new, next_fire_at=600))
+    assert await store.jobs.get(old.id) == replace(new, next_fire_at=500)
 
 
 async def test_an_update_of_an_unknown_job_says_so(store: Store) -> None:
     """Ours: nothing is made by updating it."""
     assert not await store.jobs.update(examples.job())
+    assert not await store.jobs.reschedule(examples.job())
     assert await store.jobs.all() == ()
 
 
@@ -93,6 +105,22 @@ async def test_only_one_of_two_schedulers_advances_a_job(store: Store, other: St
     assert await other.jobs.get(job.id) == replace(job, next_fire_at=2000)
     assert await other.jobs.advance(job.id, seen=2000, next_fire_at=None)
     assert await store.jobs.next_due_at() is None
+
+
+async def test_what_was_due_is_stored_with_the_next_instant_or_not_at_all(
+    store: Store, other: Store
+) -> None:
+    """Issue 7: one of two schedulers accounts for an instant; a run that is there stays."""
+    job = examples.job()
+    await store.jobs.add(job)
+    earlier = examples.run(job_id=job.id, scheduled_for=900)
+    await store.runs.add(earlier)
+    mine = [examples.run(job_id=job.id, scheduled_for=at) for at in (900, 1000)]
+    theirs = [examples.run(job_id=job.id, scheduled_for=at) for at in (1000, 1100)]
+    assert await store.jobs.advance(job.id, seen=1000, next_fire_at=2000, rows=mine)
+    assert not await other.jobs.advance(job.id, seen=1000, next_fire_at=3000, rows=theirs)
+    assert {run.id for run in await store.runs.list()} == {earlier.id, mine[1].id}
+    assert not await store.jobs.advance("job_gone", seen=1, next_fire_at=2, rows=theirs)
 
 
 async def test_text_that_databases_cannot_hold_is_replaced(store: Store) -> None:

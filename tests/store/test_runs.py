@@ -41,6 +41,7 @@ async def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
         job_id=job.id,
         webhook_id="hook_1",
         scheduled_for=1000,
+        scheduled_until=1001,
         model="claude-x",
         system_prompt="Be brief.",
         max_turns=3,

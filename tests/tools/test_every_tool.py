@@ -2,14 +2,17 @@
 
 from tests.tools.conftest import Gateway
 
-JOB_OPTIONS = "servers timezone enabled model system_prompt max_turns timeout_s budget_usd network"
+JOB_OPTIONS = (
+    "tools servers timezone enabled paused_until jitter_s catch_up catch_up_max grace_s overlap "
+    "model system_prompt max_turns timeout_s budget_usd network"
+)
 WEBHOOK_OPTIONS = "enabled model max_turns timeout_s budget_usd network"
 
 TOOLS = {
     "list_jobs": "",
     "get_job": "job_id!",
-    "create_job": f"name! cron! prompt! tools {JOB_OPTIONS}",
-    "update_job": f"job_id! name cron prompt tools {JOB_OPTIONS}",
+    "create_job": f"name! prompt! cron at {JOB_OPTIONS}",
+    "update_job": f"job_id! name prompt cron at {JOB_OPTIONS}",
     "delete_job": "job_id!",
     "trigger_job": "job_id!",
     "list_runs": "job_id limit",

@@ -2,7 +2,9 @@
 
 import hashlib
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -28,8 +30,13 @@ async def test_a_job_is_stored_as_it_was_given(gateway: Gateway) -> None:
     assert (job["timezone"], job["enabled"], job["timeout_s"]) == ("Europe/Berlin", True, 1800)
     assert (job["budget_usd"], job["model"], job["max_turns"]) == (0.5, None, None)
     assert created["tool_warnings"] == []
-    assert len(created["next_runs"]) == 3
-    assert created["next_runs"][0] == job["next_run_at"]
+    times = [datetime.fromisoformat(text) for text in created["next_runs"]]
+    assert [(time.hour, time.utcoffset()) for time in times] == [
+        (8, time.astimezone(ZoneInfo("Europe/Berlin")).utcoffset()) for time in times
+    ]
+    assert len(times) == 5
+    assert times[0] == datetime.fromisoformat(job["next_run_at"])
+    assert created["timezone_note"].startswith("Times are in Europe/Berlin, whose clocks change:")
     assert await gateway.call("get_job", job_id=job["id"]) == created
     assert await gateway.call("list_jobs") == {"jobs": [job]}
 
@@ -111,11 +118,48 @@ async def test_a_due_instant_is_not_lost_by_an_update_of_something_else(gateway:
     jobs = gateway.services.store.jobs
     job = await jobs.get(job_id)
     assert job is not None
-    assert await jobs.update(replace(job, next_fire_at=1_000))
+    assert await jobs.reschedule(replace(job, next_fire_at=1_000))
     same = await gateway.call("update_job", job_id=job_id, name="Other", cron=DAILY["cron"])
     assert same["job"]["next_run_at"] == "1970-01-01T00:00:01Z"
     moved = await gateway.call("update_job", job_id=job_id, cron="1 8 * * *")
-    assert moved["job"]["next_run_at"] == moved["next_runs"][0]
+    assert datetime.fromisoformat(moved["job"]["next_run_at"]) == datetime.fromisoformat(
+        moved["next_runs"][0]
+    )
+
+
+async def test_a_job_may_run_once_at_a_time_of_its_zone(gateway: Gateway) -> None:
+    """Issue 7 (at): without an offset the job's zone is meant; cron and at replace each other."""
+    once = {"name": "Party", "prompt": "Invite them.", "at": "2035-01-01T18:00"}
+    created = await gateway.call("create_job", **once)
+    job = created["job"]
+    assert (job["cron"], job["at"]) == (None, "2035-01-01T17:00:00Z")
+    assert created["next_runs"] == ["2035-01-01T18:00:00+01:00"]
+    moved = await gateway.call("update_job", job_id=job["id"], at="2035-01-01T18:00-05:00")
+    assert moved["next_runs"] == ["2035-01-02T00:00:00+01:00"]
+    daily = await gateway.call("update_job", job_id=job["id"], cron="0 8 * * *")
+    assert (daily["job"]["cron"], daily["job"]["at"]) == ("0 8 * * *", None)
+
+
+async def test_a_job_is_paused_until_a_time(gateway: Gateway) -> None:
+    """Issue 7 (pause until): its next run is the first one after; '' ends the pause."""
+    job = (await gateway.call("create_job", **DAILY))["job"]
+    paused = await gateway.call("update_job", job_id=job["id"], paused_until="2035-06-01T00:00")
+    assert paused["next_runs"][0] == "2035-06-01T08:00:00+02:00"
+    assert paused["job"]["next_run_at"] == "2035-06-01T06:00:00Z"
+    back = await gateway.call("update_job", job_id=job["id"], paused_until="")
+    assert back["job"]["next_run_at"] == job["next_run_at"]
+
+
+async def test_the_rules_of_a_schedule_are_kept(gateway: Gateway) -> None:
+    """Issue 7: defaults are catch_up latest with an hour's grace and overlap skip."""
+    job = (await gateway.call("create_job", **DAILY))["job"]
+    rules = ("jitter_s", "catch_up", "catch_up_max", "grace_s", "overlap")
+    assert [job[rule] for rule in rules] == [0, "latest", 10, 3600, "skip"]
+    wanted = {
+        "jitter_s": 30, "catch_up": "all", "catch_up_max": 3, "grace_s": 0, "overlap": "allow",
+    }  # fmt: skip
+    changed = await gateway.call("update_job", job_id=job["id"], **wanted)
+    assert {rule: changed["job"][rule] for rule in rules} == wanted
 
 
 async def test_a_triggered_job_is_a_queued_run(gateway: Gateway) -> None:

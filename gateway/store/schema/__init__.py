@@ -39,5 +39,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0006"
+HEAD = "0007"
 """Newest revision; a database that has it opens without Alembic."""

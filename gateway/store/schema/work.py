@@ -10,6 +10,7 @@ from sqlalchemy import (
     text,
 )
 
+from gateway.domain.job import CatchUp, Overlap
 from gateway.domain.run import RunStatus, Trigger
 from gateway.store.schema.metadata import metadata
 from gateway.store.types import INTEGER, REAL_NUMBER, Flag, Member, Names, Network, Words
@@ -19,7 +20,7 @@ jobs = Table(
     metadata,
     Column("id", Words, primary_key=True),
     Column("name", Words, nullable=False),
-    Column("cron", Words, nullable=False),
+    Column("cron", Words),
     Column("timezone", Words, nullable=False),
     Column("prompt", Words, nullable=False),
     Column("tools", Names, nullable=False),
@@ -34,6 +35,13 @@ jobs = Table(
     Column("budget_micro_usd", INTEGER),
     Column("next_fire_at", INTEGER),
     Column("network", Network, nullable=False, server_default=text("'\"public\"'")),
+    Column("at", INTEGER),
+    Column("paused_until", INTEGER),
+    Column("jitter_s", REAL_NUMBER, nullable=False, server_default=text("0")),
+    Column("catch_up", Member(CatchUp), nullable=False, server_default=text("'latest'")),
+    Column("catch_up_max", INTEGER, nullable=False, server_default=text("10")),
+    Column("grace_s", REAL_NUMBER, nullable=False, server_default=text("3600")),
+    Column("overlap", Member(Overlap), nullable=False, server_default=text("'skip'")),
     Index(None, "next_fire_at"),
     sqlite_strict=True,
 )
@@ -71,6 +79,7 @@ runs = Table(
     Column("process_started_at", REAL_NUMBER),
     Column("network", Network, nullable=False, server_default=text("'\"public\"'")),
     Column("refused_hosts", Names, nullable=False, server_default=text("'[]'")),
+    Column("scheduled_until", INTEGER),
     UniqueConstraint("job_id", "scheduled_for"),
     Index(None, "status", "created_at"),
     Index(None, "job_id", "created_at"),

@@ -1,0 +1,106 @@
+"""What a caller gives for a job, and the job that comes of it. Pure."""
+
+from dataclasses import dataclass, replace
+
+from gateway.domain.job import CatchUp, Job, Overlap
+from gateway.jobs.calendar import next_firings
+from gateway.jobs.cron import check_zone
+from gateway.tools.run_network import read_network
+from gateway.tools.sentences import Refused
+from gateway.tools.times import read_instant
+from gateway.tools.views import changed, iso, micro_dollars
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The arguments of create_job and update_job besides tools and servers; None: not given."""
+
+    name: str | None = None
+    prompt: str | None = None
+    cron: str | None = None
+    at: str | None = None
+    timezone: str | None = None
+    enabled: bool | None = None
+    paused_until: str | None = None
+    jitter_s: float | None = None
+    catch_up: CatchUp | None = None
+    catch_up_max: int | None = None
+    grace_s: float | None = None
+    overlap: Overlap | None = None
+    model: str | None = None
+    system_prompt: str | None = None
+    max_turns: int | None = None
+    timeout_s: float | None = None
+    budget_usd: float | None = None
+    network: str | list[str] | None = None
+
+
+def apply(old: Job, given: Given, now: int) -> Job:
+    """Return the job as `given` changes it; an empty text or 0 clears what is optional.
+
+    Raises Refused, InvalidCron.
+    """
+    job = replace(
+        old,
+        name=given.name or old.name,
+        prompt=given.prompt or old.prompt,
+        timezone=given.timezone or old.timezone,
+        enabled=old.enabled if given.enabled is None else given.enabled,
+        jitter_s=old.jitter_s if given.jitter_s is None else given.jitter_s,
+        catch_up=given.catch_up or old.catch_up,
+        catch_up_max=given.catch_up_max or old.catch_up_max,
+        grace_s=old.grace_s if given.grace_s is None else given.grace_s,
+        overlap=given.overlap or old.overlap,
+        model=changed(old.model, given.model),
+        system_prompt=changed(old.system_prompt, given.system_prompt),
+        max_turns=changed(old.max_turns, given.max_turns),
+        timeout_s=given.timeout_s or old.timeout_s,
+        budget_micro_usd=changed(old.budget_micro_usd, micro_dollars(given.budget_usd)),
+        network=old.network if given.network is None else read_network(given.network),
+        updated_at=now,
+    )
+    return _timed(job, given)
+
+
+def is_rescheduled(old: Job, new: Job) -> bool:
+    """Tell whether the next instant is to be found anew.
+
+    An unchanged schedule keeps its instant: it may be due and not yet handled.
+    """
+    return any(
+        getattr(old, name) != getattr(new, name)
+        for name in ("cron", "at", "timezone", "enabled", "paused_until", "jitter_s")
+    )
+
+
+def scheduled(job: Job) -> Job:
+    """Return the job with its next instant after its last change. Raises Refused, InvalidCron."""
+    times = next_firings(replace(job, enabled=True), job.updated_at, 1)
+    if not times and (job.enabled or job.at is None):
+        raise Refused(_never(job))
+    return replace(job, next_fire_at=times[0] if job.enabled else None)
+
+
+def _timed(job: Job, given: Given) -> Job:
+    """Return the job with the schedule that is given, of which the last kind counts."""
+    if given.cron is not None and given.at is not None:
+        raise Refused("A job has either cron or at; leave one of them out.")
+    check_zone(job.timezone)
+    if given.at is not None:
+        job = replace(job, cron=None, at=read_instant("at", given.at, job.timezone))
+    elif given.cron is not None:
+        job = replace(job, cron=given.cron, at=None)
+    if given.paused_until:
+        until = read_instant("paused_until", given.paused_until, job.timezone)
+        if until <= job.updated_at:
+            raise Refused(f"The argument paused_until is {iso(until)}, which is past.")
+        return replace(job, paused_until=until)
+    return replace(job, paused_until=None) if given.paused_until == "" else job
+
+
+def _never(job: Job) -> str:
+    if job.at is None:
+        return f"Cron expression {job.cron!r} never comes true; choose another."
+    if job.at <= job.updated_at:
+        return f"The job's only time, {iso(job.at)}, is past; give a later one as at."
+    return f"The job's only time, {iso(job.at)}, is within its pause; give another at or pause."
