@@ -35,6 +35,7 @@ from gateway.jobs.work_folders import Retention
 from gateway.local_routes import build_local
 from gateway.oauth.opening import open_oauth
 from gateway.oauth.server import AuthorizationServer
+from gateway.reach.limits import open_limits
 from gateway.reach.proxies import TrustedProxies, entrance
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
@@ -187,7 +188,7 @@ def _gateway(
         ),
         oauth=oauth.endpoints(origins),
     )
-    admission = Admission(guard, origins, partial(needed_scope, mcp))
+    admission = Admission(guard, origins, open_limits(settings), partial(needed_scope, mcp))
     router = Router(
         rooms,
         admission=admission,

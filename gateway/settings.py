@@ -50,6 +50,8 @@ class Settings:
     port: int
     http_server: HttpServer
     public_url: str | None
+    token_calls_per_s: int
+    address_calls_per_s: int
     oauth_client_id: str | None
     oauth_client_secret: Secret | None
     oauth_secret_key: Secret | None
@@ -97,6 +99,8 @@ def load(
         port=source.read(known.PORT),
         http_server=source.read(known.HTTP_SERVER),
         public_url=source.optional(known.PUBLIC_URL),
+        token_calls_per_s=source.read(known.TOKEN_CALLS_PER_S),
+        address_calls_per_s=source.read(known.ADDRESS_CALLS_PER_S),
         oauth_client_id=source.optional(known.OAUTH_CLIENT_ID),
         oauth_client_secret=source.optional(known.OAUTH_CLIENT_SECRET),
         oauth_secret_key=source.optional(known.OAUTH_SECRET_KEY),

@@ -179,6 +179,16 @@ TRUSTED_PROXIES = Variable(
     "addresses or networks with commas between them, such as 127.0.0.1, 10.0.0.0/8",
     _networks,
 )
+TOKEN_CALLS_PER_S = Variable(
+    "TOKEN_CALLS_PER_S", "a whole number from 0 to 100000", _whole(0, 100_000), "0"
+)
+ADDRESS_CALLS_PER_S = Variable(
+    # claude.ai calls from few addresses for everybody, but only its owner's connector is here.
+    "ADDRESS_CALLS_PER_S",
+    "a whole number from 0 to 100000",
+    _whole(0, 100_000),
+    "200",
+)
 OAUTH_CLIENT_ID = Variable("OAUTH_CLIENT_ID", _WORD, _text)
 OAUTH_CLIENT_SECRET = Variable(
     "OAUTH_CLIENT_SECRET", "at least 16 characters", _long_secret, secret=True
@@ -240,6 +250,8 @@ VARIABLES: tuple[Variable[object], ...] = (
     HTTP_SERVER,
     PUBLIC_URL,
     TRUSTED_PROXIES,
+    TOKEN_CALLS_PER_S,
+    ADDRESS_CALLS_PER_S,
     OAUTH_CLIENT_ID,
     OAUTH_CLIENT_SECRET,
     OAUTH_SECRET_KEY,

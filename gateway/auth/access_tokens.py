@@ -44,10 +44,12 @@ class AccessTokens:
         self._known: dict[str, Access] = {}
         self._used: set[str] = set()
 
-    async def find(self, value: str) -> Access | None:
+    async def find(self, value: str, *, ask_store: bool = True) -> Access | None:
         """Return what an access token stands for, or None. Raises StoreError."""
         hashed = self._fingerprints.of(value)
         access = self._known.get(hashed)
+        if access is None and not ask_store:
+            return None
         if access is None:
             asked_in = self._known
             access = await self._grants.access(hashed, self._now_ms())

@@ -11,8 +11,9 @@ from gateway.auth.origins import Origins
 from gateway.domain.token import Scope as Permission
 from gateway.oauth.metadata import challenge
 from gateway.oauth.resources import resource_path
+from gateway.reach.limits import CallerLimits, retry_after
 from gateway.relay.http import Headers, Message, Scope, Send, send_body
-from gateway.relay.refusal import INVALID_REQUEST
+from gateway.relay.refusal import INVALID_REQUEST, SERVER_ERROR
 from gateway.store import StoreError
 from supervisor.children.wire import Envelope, error_message, parse_fields
 from supervisor.errors import INTERNAL_ERROR
@@ -26,22 +27,34 @@ NeededScope = Callable[[str], Awaitable[Permission | None]]
 class Admission:
     """Asks the guard, checks what a token is for, and challenges."""
 
-    def __init__(self, guard: Guard, origins: Origins, needed_scope: NeededScope) -> None:
+    def __init__(
+        self, guard: Guard, origins: Origins, limits: CallerLimits, needed_scope: NeededScope
+    ) -> None:
         self._guard = guard
+        self._limits = limits
         self._origins = origins
         self._needed_scope = needed_scope
 
     async def admit(self, scope: Scope, send: Send) -> Caller | None:
-        """Return the caller, or None after answering 401 or 503."""
+        """Return the caller, or None after answering 401, 429 or 503."""
         authorization = Headers.of(scope).get(b"authorization")
         base, resource = self._base(scope), resource_path(scope["path"])
+        failed_wait_s = self._limits.failed_wait_s(scope)
         try:
-            caller = await self._guard.caller(authorization)
+            caller = await self._guard.caller(authorization, ask_store=not failed_wait_s)
         except StoreError as error:
             await send_body(send, 503, error_message(None, INTERNAL_ERROR, str(error)))
             return None
         if caller is not None and caller.may_enter(f"{base}{resource}"):
+            if wait_s := self._limits.take(caller, scope):
+                await _send_too_many(send, wait_s, "More calls than this gateway takes at once")
+                return None
             return caller
+        if authorization is not None:
+            if failed_wait_s:
+                await _send_too_many(send, failed_wait_s, "Too many wrong tokens")
+                return None
+            self._limits.note_failure(scope)
         error = None if authorization is None else "invalid_token"
         await send_body(
             send,
@@ -90,3 +103,10 @@ class Admission:
 
     def _base(self, scope: Scope) -> str:
         return self._origins.base_of(scope["scheme"], Headers.of(scope).get(b"host") or "")
+
+
+async def _send_too_many(send: Send, wait_s: float, what: str) -> None:
+    after = retry_after(wait_s)
+    sentence = f"{what}; try again in {after.decode()} s."
+    body = error_message(None, SERVER_ERROR, sentence)
+    await send_body(send, 429, body, headers={b"retry-after": after})

@@ -53,20 +53,23 @@ class Guard:
         self._local_hash = token_hash(token)
         return token
 
-    async def caller(self, authorization: str | None) -> Caller | None:
-        """Return whose token an Authorization header carries, or None. Raises StoreError."""
+    async def caller(self, authorization: str | None, *, ask_store: bool = True) -> Caller | None:
+        """Return whose token an Authorization header carries, or None. Raises StoreError.
+
+        Without the store only tokens are found that were used lately.
+        """
         kind, _, token = (authorization or "").partition(" ")
         if not token or kind.lower() != "bearer":
             return None
         token = token.strip()
         if token.startswith(ACCESS_PREFIX):
-            return await self._client(token)
+            return await self._client(token, ask_store=ask_store)
         hashed = token_hash(token)
         if self._local_hash is not None and hashed == self._local_hash:
             return Caller(CallerKind.LOCAL, "local", ALL_SCOPES)
         if (grant := self._run_tokens.grant(hashed)) is not None:
             return Caller(CallerKind.RUN, grant.run_id, frozenset(), grant.view)
-        return await self._stored(hashed)
+        return await self._stored(hashed, ask_store=ask_store)
 
     def forget(self, token_id: str) -> None:
         """Look tokens up again: this one was revoked."""
@@ -80,15 +83,17 @@ class Guard:
         self._used -= used
         await self._access_tokens.note_uses()
 
-    async def _client(self, token: str) -> Caller | None:
-        access = await self._access_tokens.find(token)
+    async def _client(self, token: str, *, ask_store: bool) -> Caller | None:
+        access = await self._access_tokens.find(token, ask_store=ask_store)
         if access is None:
             return None
         found = access.token
         return Caller(CallerKind.CLIENT, found.grant_id, found.scopes, resource=access.resource)
 
-    async def _stored(self, hashed: str) -> Caller | None:
+    async def _stored(self, hashed: str, *, ask_store: bool) -> Caller | None:
         known = self._known.get(hashed)
+        if known is None and not ask_store:
+            return None
         if known is None:
             asked_in = self._known
             token = await self._store.tokens.by_hash(hashed, self._now_ms())
