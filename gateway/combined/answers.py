@@ -36,7 +36,8 @@ LEFT_OUT = "claude-runner/left-out"
 CAPABILITIES = {
     "tools": {"listChanged": True},
     "prompts": {"listChanged": True},
-    "resources": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
+    "logging": {},
     "completions": {},
 }
 _KINDS = {kind.method: kind for kind in Kind}

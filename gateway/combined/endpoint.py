@@ -5,7 +5,6 @@ Source: MCP 2025-11-25 and 2026-07-28, basic/transports, Streamable HTTP.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -14,7 +13,9 @@ from gateway.auth.caller import Caller
 from gateway.combined.answers import Answers
 from gateway.combined.catalogue import Catalogue
 from gateway.combined.changes import Changes
+from gateway.combined.request import ALL_SERVERS, Request
 from gateway.combined.routing import Router
+from gateway.combined.updates import Updates
 from gateway.relay.answering import by_method, refusing, take_posted
 from gateway.relay.handshake_caller import (
     SESSION_HEADER,
@@ -35,7 +36,7 @@ from gateway.relay.modern_caller import ModernCallers
 from gateway.relay.refusal import METHOD_NOT_FOUND, Refusal
 from gateway.relay.request import Posted
 from gateway.relay.sessions import Session, Sessions
-from gateway.relay.visit import Visit
+from gateway.relay.wishes import WISHES
 from supervisor.children.era import (
     is_of_other_era,
     read_capabilities,
@@ -45,26 +46,8 @@ from supervisor.children.following import LISTEN
 from supervisor.children.link import Notice
 from supervisor.children.wire import notification_line, result_message
 from supervisor.events import Event
-from supervisor.slots.slot import Slot
 from supervisor.spec import Era
 from supervisor.supervisor import Supervisor
-
-ALL_SERVERS = ""
-"""Stands in sessions and streams where those of a server have its name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request that has been authenticated; what it is for is not known yet."""
-
-    caller: Caller
-    headers: Headers
-    receive: Receive
-    send: Send
-
-    def to(self, slot: Slot) -> Visit:
-        """Return it as a visit to one server."""
-        return Visit(slot, self.caller, self.headers, self.receive, self.send)
 
 
 class CombinedEndpoint:
@@ -81,7 +64,8 @@ class CombinedEndpoint:
         )
         self._modern = ModernCallers()
         self._listeners = Listeners()
-        self._stop_listening: Callable[[], None] = supervisor.listen(self._changes.noticed)
+        self._updates = Updates(catalogue, self._router, self._sessions)
+        self._stop_listening: Callable[[], None] = supervisor.listen(self._noticed)
 
     def hear(self, event: Event) -> None:
         """Take what the supervisor tells; callers learn of lists that it changes."""
@@ -149,6 +133,10 @@ class CombinedEndpoint:
         if is_of_other_era(Era.HANDSHAKE, posted.method):
             raise Refusal(METHOD_NOT_FOUND, f"This revision has no method {posted.method}.", 200)
         view = request.caller.view
+        if posted.method in WISHES:
+            await self._updates.wish(request, posted, session)
+            await send_body(request.send, 200, result_message(posted.id, b"{}"))
+            return
         result = b"{}" if posted.method == "ping" else await self._answers.result(posted, view)
         if result is not None:
             await send_body(request.send, 200, result_message(posted.id, result))
@@ -156,6 +144,7 @@ class CombinedEndpoint:
         route = await self._router.route(posted, view)
         visit = request.to(route.slot)
         visit.check_tool(route.posted)
+        self._updates.calls(session, route.slot)
         await relay(visit, route.posted, session)
 
     async def _ask_alone(self, request: Request, posted: Posted) -> None:
@@ -191,14 +180,18 @@ class CombinedEndpoint:
         asked = read_wanted(posted.envelope.params)
         listener = self._listeners.open(posted.id, ALL_SERVERS, request.caller.id)
         try:
-            # Of single resources their own server tells, at its own endpoint.
-            listener.begin(Wanted(asked.lists, ()))
-            await listener.serve(request.receive, request.send)
+            async with self._updates.told(request, listener, asked.uris) as uris:
+                listener.begin(Wanted(asked.lists, uris))
+                await listener.serve(request.receive, request.send)
         finally:
             self._listeners.close(listener)
 
     def _session(self, request: Request) -> Session:
         return find_session(self._sessions, request.headers, ALL_SERVERS, request.caller.id)
+
+    def _noticed(self, server: str, notice: Notice) -> None:
+        self._changes.noticed(server, notice)
+        self._updates.noticed(server, notice)
 
     def _tell(self, method: str) -> None:
         self._listeners.hear(ALL_SERVERS, Notice(method, None))

@@ -55,11 +55,30 @@ class Router:
                 slot, name = self._prompt(posted.fields.name or "", view)
                 return Route(slot, _renamed(posted, name))
             case "resources/read":
-                return Route(await self._owner(posted, view), posted)
+                return Route(await self.owner(posted.fields.uri or "", posted.era, view), posted)
             case "completion/complete":
                 return await self._completion(posted, view)
             case method:
                 raise Refusal(METHOD_NOT_FOUND, f"{method} is not part of /mcp/all.", 200)
+
+    async def owner(self, uri: str, era: Era, view: View | None) -> Slot:
+        """Return the only server that lists a URI, or the only one with a template for it.
+
+        Raises:
+            Refusal: in the words of the caller's era, that there is none or more than one.
+        """
+        not_found = INVALID_PARAMS if era is Era.MODERN else RESOURCE_NOT_FOUND
+        resources = await self._catalogue.other(Kind.RESOURCES, view)
+        if uri in resources.entries:
+            return self._slot_of(resources.entries[uri].server, view)
+        if uri in resources.refused:
+            raise Refusal(not_found, resources.refused[uri], 200, {"uri": uri})
+        templates = await self._catalogue.other(Kind.TEMPLATES, view)
+        owners = sorted({e.server for e in templates.entries.values() if matches(e.key, uri)})
+        refused = [reason for key, reason in templates.refused.items() if matches(key, uri)]
+        if len(owners) == 1 and not refused:
+            return self._slot_of(owners[0], view)
+        raise Refusal(not_found, _why_not(uri, owners, refused), 200, {"uri": uri})
 
     def _tool(self, posted: Posted, view: View | None) -> Route:
         name = posted.fields.name or ""
@@ -98,22 +117,6 @@ class Router:
         if entry is None:
             raise _nowhere("resource template", uri, templates)
         return Route(self._slot_of(entry.server, view), posted)
-
-    async def _owner(self, posted: Posted, view: View | None) -> Slot:
-        """Return the only server that lists a URI, or the only one with a template for it."""
-        uri = posted.fields.uri or ""
-        not_found = INVALID_PARAMS if posted.era is Era.MODERN else RESOURCE_NOT_FOUND
-        resources = await self._catalogue.other(Kind.RESOURCES, view)
-        if uri in resources.entries:
-            return self._slot_of(resources.entries[uri].server, view)
-        if uri in resources.refused:
-            raise Refusal(not_found, resources.refused[uri], 200, {"uri": uri})
-        templates = await self._catalogue.other(Kind.TEMPLATES, view)
-        owners = sorted({e.server for e in templates.entries.values() if matches(e.key, uri)})
-        refused = [reason for key, reason in templates.refused.items() if matches(key, uri)]
-        if len(owners) == 1 and not refused:
-            return self._slot_of(owners[0], view)
-        raise Refusal(not_found, _why_not(uri, owners, refused), 200, {"uri": uri})
 
     def _slot_of(self, server: str, view: View | None) -> Slot:
         slot = self._catalogue.slot(server, view)

@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterable
 from gateway.relay.continuation import Continuation
 from gateway.relay.exchange import Sent
 from gateway.relay.http import Headers, Receive, Send, send_body, start_stream
-from gateway.relay.interests import MAX_URIS, MESSAGE, UPDATED, level_of, uri_of
+from gateway.relay.interests import MESSAGE, UPDATED, level_of, uri_of
 from gateway.relay.refusal import (
-    INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
-    SERVER_ERROR,
     Refusal,
 )
 from gateway.relay.request import Posted
 from gateway.relay.sessions import Session, Sessions
 from gateway.relay.streams import pump, until_gone
 from gateway.relay.visit import Visit
+from gateway.relay.wishes import WISHES, wish
 from supervisor.children.era import (
     CAPABILITIES_KEY,
     LOG_LEVEL_KEY,
@@ -29,11 +28,9 @@ from supervisor.children.era import (
     read_capabilities,
 )
 from supervisor.children.link import Notice
-from supervisor.children.wire import decode, notification_line, parse_object, result_message
-from supervisor.errors import RequestRefused
+from supervisor.children.wire import notification_line, result_message
 from supervisor.slots.instances import Instance
-from supervisor.slots.levels import LEVELS, at_least
-from supervisor.slots.slot import Slot
+from supervisor.slots.levels import at_least
 from supervisor.spec import Era
 
 SESSION_HEADER = b"mcp-session-id"
@@ -41,7 +38,6 @@ OURS_TO_KNOW = frozenset(
     {"notifications/initialized", "notifications/cancelled", "notifications/progress"}
 )
 """Notifications of a client that reach no child as they are."""
-_WISHES = frozenset({"logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
 
 
 class HandshakeCallers:
@@ -93,8 +89,9 @@ class HandshakeCallers:
             return
         if is_of_other_era(Era.HANDSHAKE, posted.method):
             raise Refusal(METHOD_NOT_FOUND, f"This revision has no method {posted.method}.", 200)
-        if posted.method in _WISHES:
-            await _wish(visit, posted, session)
+        if posted.method in WISHES:
+            await wish(visit.server, visit.slot.place(session.tenant), posted, session)
+            await send_body(visit.send, 200, result_message(posted.id, b"{}"))
             return
         visit.check_tool(posted)
         await relay(visit, posted, session)
@@ -156,49 +153,6 @@ def tell(sessions: Iterable[Session], server: str, notice: Notice) -> None:
             concerned = True
         if concerned:
             session.post(line)
-
-
-async def _wish(visit: Visit, posted: Posted, session: Session) -> None:
-    """Note what a session wants to be told of; the child is asked for what all want together."""
-    place = visit.slot.place(session.tenant)
-    child = await place.child_for_call()
-    if posted.method == "logging/setLevel":
-        if "logging" not in child.handshake.capabilities:
-            raise Refusal(METHOD_NOT_FOUND, f"Server {visit.server!r} does not log.", 200)
-        _set_level(session, place, posted)
-    else:
-        uri = posted.fields.uri
-        if uri is None:
-            raise Refusal(INVALID_PARAMS, "The member uri must be a string.", 200)
-        if posted.method == "resources/unsubscribe":
-            session.interests.drop(visit.server, uri)
-        elif (visit.server, uri) not in session.interests.uris:
-            await _follow(visit.server, session, place, uri)
-    await send_body(visit.send, 200, result_message(posted.id, b"{}"))
-
-
-def _set_level(session: Session, place: Slot | Instance, posted: Posted) -> None:
-    raw = parse_object(posted.envelope.params).get("level")
-    level: object = None if raw is None else decode(raw)
-    if level not in LEVELS:
-        raise Refusal(INVALID_PARAMS, f"The level must be one of {', '.join(LEVELS)}.", 200)
-    session.log_level = str(level)
-    session.interests.levels.add(place.levels)
-    place.levels.want(session.interests, session.log_level)
-
-
-async def _follow(server: str, session: Session, place: Slot | Instance, uri: str) -> None:
-    if len(session.interests.uris) >= MAX_URIS:
-        sentence = f"A session follows at most {MAX_URIS} resources; unsubscribe from one first."
-        raise Refusal(SERVER_ERROR, sentence, 200)
-    try:
-        await place.followed.add(uri)
-    except RequestRefused as error:
-        raise Refusal(error.code, error.message, 200, error.data) from error
-    if (server, uri) in session.interests.uris or session.ended:
-        place.followed.drop(uri)
-    else:
-        session.interests.uris[(server, uri)] = place.followed
 
 
 def take(session: Session, posted: Posted) -> None:

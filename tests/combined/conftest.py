@@ -80,10 +80,10 @@ class Combined:
         answer = await self.ask("tools/call", token, name=tool, arguments=arguments)
         return json.loads(answer["result"]["content"][0]["text"])
 
-    async def open_session(self) -> dict[str, str]:
+    async def open_session(self, token: str = "owner") -> dict[str, str]:
         """Initialise in the handshake era and return the headers of the session."""
         params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
-        answer = await self.post(request("initialize", params))
+        answer = await self.post(request("initialize", params), token=token)
         assert answer.status_code == 200, answer.text
         return {"Mcp-Session-Id": answer.headers["Mcp-Session-Id"]}
 

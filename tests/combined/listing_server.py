@@ -2,7 +2,9 @@
 
 Usage: listing_server.py [modern] [tools=A,B] [many=N] [prompts=A] [resources=URI,URI]
 [templates=URI]. Every tool answers with the server's process id and its arguments; `grow` adds a
-tool, a prompt and a resource of the given name and tells so; `wait` waits and tells progress.
+tool, a prompt and a resource of the given name and tells so; `wait` waits and tells progress;
+`say` sends the notification of its arguments after its answer. With `tells` resources can be
+followed, and it logs.
 """
 
 import json
@@ -73,6 +75,8 @@ def greet(params):
         capabilities["prompts"] = {}
     if RESOURCES or TEMPLATES:
         capabilities["resources"] = {}
+    if "tells" in OPTIONS:
+        capabilities |= {"resources": {"subscribe": True}, "logging": {}}
     info = {"name": "listing", "version": "1"}
     if "modern" in OPTIONS:
         meta = {"io.modelcontextprotocol/serverInfo": info}
@@ -96,6 +100,9 @@ ANSWERS = {
     "resources/templates/list": lambda _: {"resourceTemplates": TEMPLATES},
     "prompts/get": lambda p: {"messages": [], "description": f"{p['name']} of {os.getpid()}"},
     "resources/read": lambda p: {"contents": [{"uri": p["uri"], "text": str(os.getpid())}]},
+    "resources/subscribe": lambda _: {},
+    "resources/unsubscribe": lambda _: {},
+    "logging/setLevel": lambda _: {},
     "completion/complete": lambda p: {
         "completion": {"values": [json.dumps(p["ref"]), str(os.getpid())]}
     },
@@ -107,7 +114,7 @@ def result_of(request):
     if request["method"] == "tools/call":
         return call(request, params)
     known = ANSWERS.get(request["method"])
-    return known and known(params)
+    return known(params) if known else None
 
 
 def answer(request):
@@ -124,6 +131,8 @@ def answer(request):
     if modern:
         result = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private", **result}
     send({"id": request["id"], "result": result})
+    if method == "tools/call" and request["params"]["name"] == "say":
+        send(request["params"]["arguments"])
 
 
 for line in sys.stdin:
