@@ -37,6 +37,7 @@ from gateway.oauth.opening import open_oauth
 from gateway.oauth.server import AuthorizationServer
 from gateway.reach.limits import open_limits
 from gateway.reach.proxies import TrustedProxies, entrance
+from gateway.redaction import know_stored
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
 from gateway.sandbox_notice import sandbox_notice
@@ -50,6 +51,7 @@ from gateway.vault import Vault
 from gateway.webhooks import build_intake
 from sandboxes.policy import Level
 from supervisor.folders.watcher import Watcher
+from supervisor.redaction import Redactor
 from supervisor.supervisor import Supervisor
 
 RECENT_RUNS = 20
@@ -80,7 +82,7 @@ class Gateway:
 
 
 @asynccontextmanager
-async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
+async def build(settings: Settings, base_url: str, redactor: Redactor) -> AsyncGenerator[Gateway]:
     """Build the gateway that is reached at `base_url`; its children end with the body.
 
     Raises:
@@ -89,6 +91,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
     url = settings.database_url.reveal() if settings.database_url else None
     async with Store.open(url, path=settings.home / "jobs.db") as store:
         vault = await Vault.open(settings.master_key_file, store.data_keys)
+        await know_stored(redactor, settings, store, vault)
         credentials = Credentials(store.credentials, vault)
         await credentials.import_env_vars(store.settings)
         await store.settings.mirror_sandbox(enabled=settings.sandbox is not Level.OFF)
@@ -101,7 +104,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
         loaded = anyio.Event()
         async with (
             KeptResults(settings.home) as results,
-            supervise(settings, credentials, hearers, base_url, pins) as supervisor,
+            supervise(settings, credentials, hearers, base_url, pins, redactor) as supervisor,
             Calls() as calls,
         ):
             relay = ServerEndpoint(supervisor)
@@ -119,6 +122,7 @@ async def build(settings: Settings, base_url: str) -> AsyncGenerator[Gateway]:
                 run_tokens=run_tokens,
                 begin=loaded.wait,
                 retention=Retention(settings.run_folders, settings.run_folders_days),
+                redactor=redactor,
             ) as runner:
                 servers = _servers(settings, store, credentials, supervisor)
                 services = Services(

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import os
 import socket
-import sys
 
 import anyio
 import uvloop
@@ -21,6 +20,7 @@ from gateway.listening import CannotListen, listen, url_of
 from gateway.local import GatewayLock, LiveGateway, publish, withdraw
 from gateway.main import Gateway, build
 from gateway.oauth.server import AuthorizationServer
+from gateway.redaction import log_to_stderr, open_redactor
 from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
 from gateway.shutdown import DRAIN_S, Shutdown
@@ -31,11 +31,11 @@ from gateway.variables import HttpServer, Transport
 from gateway.vault import VaultError
 from gateway.version import describe_http_server, read_version
 from sandboxes.errors import RefusedName
+from supervisor.redaction import Redactor
 
 log = logging.getLogger(__name__)
 
 PRIVATE = 0o077
-LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 TOKEN_USES_EVERY_S = 60.0
 PRUNE_EVERY_S = 3600.0
 
@@ -55,30 +55,24 @@ def serve(settings: Settings, stdio_path: str = MANAGEMENT) -> int:
             "client, or set MCP_TRANSPORT=http."
         )
     os.umask(PRIVATE)
-    _log_to_stderr()
+    redactor = open_redactor(settings)
+    log_to_stderr(redactor)
     if notice := sandbox_notice(settings.sandbox):
         log.warning("%s", notice)
     with GatewayLock(settings.home):
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(settings, stdio_path))
+                runner.run(_serve(settings, stdio_path, redactor))
         except (CannotListen, StoreError, VaultError, CredentialRefused, RefusedName) as error:
             raise CannotStart(str(error)) from error
     return 0
 
 
-def _log_to_stderr() -> None:
-    # Standard output may be an MCP pipe. Libraries speak up only when something is wrong.
-    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT, stream=sys.stderr)
-    for name in ("gateway", "claude_runner"):
-        logging.getLogger(name).setLevel(logging.INFO)
-
-
-async def _serve(settings: Settings, stdio_path: str) -> None:
+async def _serve(settings: Settings, stdio_path: str, redactor: Redactor) -> None:
     shutdown = Shutdown()
     with listen(settings.host, settings.port) as sock, shutdown.on_signals():
         url = url_of(sock)
-        async with build(settings, url) as gateway:
+        async with build(settings, url, redactor) as gateway:
             live = LiveGateway(os.getpid(), url, gateway.guard.make_local_token(), read_version())
             publish(settings.home, live)
             try:

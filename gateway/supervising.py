@@ -22,6 +22,7 @@ from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.errors import NotConfigured
 from supervisor.events import Event
 from supervisor.folders.watcher import Watcher
+from supervisor.redaction import Redactor
 from supervisor.slots.restart import RestartPolicy
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor
@@ -55,6 +56,7 @@ def supervise(
     hearers: Hearers,
     base_url: str,
     pins: Mapping[str, bytes],
+    redactor: Redactor,
 ) -> Supervisor:
     """Return the supervisor; it looks a server's credentials up when it starts it."""
 
@@ -78,7 +80,9 @@ def supervise(
         index=settings.index,
         cgroups=None if settings.sandbox is Level.OFF else open_delegated(),
     )
-    return Supervisor(config=config, credentials=values, emit=hearers.emit, pins=pins)
+    return Supervisor(
+        config=config, credentials=values, emit=hearers.emit, pins=pins, redactor=redactor
+    )
 
 
 def _ports(base_url: str) -> tuple[int, ...]:

@@ -76,7 +76,8 @@ class Supervisor:
         records that `DefinitionsPinned` carried last, by server. `redactor` hides secrets in what
         children write; it is told the credentials of those that run.
         """
-        self._redactor = redactor or Redactor()
+        self.redactor = redactor or Redactor()
+        """Hides secrets in what children write."""
         self._outside = outside or Internet()
         self._config = config
         self._emit = emit
@@ -389,7 +390,7 @@ class Supervisor:
             on_ready=self._idling.wake,
             on_notice=self._noticed,
             policy=self._config.restart,
-            log=StderrLog(folder / "stderr.log", self._redactor),
+            log=StderrLog(folder / "stderr.log", self.redactor),
             crashes=CrashLog(folder / CRASH_FILE),
             known_tools=KnownTools(folder / TOOLS_FILE),
             pins=pins,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import anyio.to_thread
 import msgspec
 from fastmcp.tools import ToolResult
 from mcp_types import (
@@ -23,6 +24,7 @@ from mcp_types import (
 
 from gateway.calls.kept_results import KeptResults, cut
 from supervisor.children.wire import decode, encode
+from supervisor.redaction import Redactor
 
 MAX_BINARY_BYTES = 4 * 1024 * 1024
 """Of base64 in all blocks of one result."""
@@ -37,6 +39,8 @@ class Cutter:
 
     kept: KeptResults
     limit_bytes: int
+    redactor: Redactor
+    """Hides secrets in what is kept."""
 
     async def fitted(self, owner: str, result: CallToolResult) -> ToolResult:
         """Return the result as it is, or its beginning and the handle to the rest."""
@@ -49,6 +53,7 @@ class Cutter:
         if len(text) <= self.limit_bytes:
             # The structured content says what the text says; clients show one of them.
             return _changed(result, content, result.structured_content)
+        text = await anyio.to_thread.run_sync(self.redactor.hide, text)
         end = cut(text, self.limit_bytes)
         try:
             rest = _way_to_the_rest(await self.kept.keep(owner, text), end)

@@ -31,6 +31,7 @@ from sandboxes.launch import Launch
 from sandboxes.network.outside import Outside
 from sandboxes.network.traffic import Traffic
 from sandboxes.policy import Level
+from supervisor.redaction import Redactor
 
 TOKEN_MARGIN_S = 300.0
 """A run's token outlives its time limit by the start before and the clean-up after."""
@@ -51,6 +52,7 @@ class Agent:
         accounts: Accounts,
         forwarder: Asgi,
         outside: Outside,
+        redactor: Redactor,
     ) -> None:
         self._store = store
         self._home = home
@@ -60,6 +62,7 @@ class Agent:
         self._run_tokens = run_tokens
         self._accounts = accounts
         self._outside = outside
+        self._redactor = redactor
         self._rooms = rooms(forwarder, gate.serve)
         self._assigning = anyio.Lock()
         """One user at a time: the owner of a work folder is the record that its uid is taken."""
@@ -104,6 +107,7 @@ class Agent:
                     options=lambda stderr: options(stderr=stderr),
                     runs=self._store.runs,
                     now_ms=self._clock.now_ms,
+                    hide=self._redactor.hide_tree,
                 )
         finally:
             self._run_tokens.revoke(run.id)

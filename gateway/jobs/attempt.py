@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import anyio
 from claude_agent_sdk import (
@@ -51,6 +52,7 @@ class Attempt:
         options: Callable[[Callable[[str], None]], ClaudeAgentOptions],
         runs: RunTable,
         now_ms: Callable[[], int],
+        hide: Callable[[Any], Any],
     ) -> None:
         self._run = run
         self._access = access
@@ -61,7 +63,7 @@ class Attempt:
         self._runs = runs
         self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self._client = ClaudeSDKClient(options(self._stderr.append))
-        self._transcript = Transcript(run.id, now_ms)
+        self._transcript = Transcript(run.id, now_ms, hide)
         self._arrived = anyio.Event()
         self._conversation = anyio.CancelScope()
         self._talking = False

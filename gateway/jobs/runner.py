@@ -8,6 +8,7 @@ interrupted, at the end or at the next start.
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,6 +34,7 @@ from gateway.store import Store, StoreError
 from sandboxes.errors import SandboxError
 from sandboxes.network.outside import Internet, Outside
 from supervisor.errors import SupervisorError
+from supervisor.redaction import Redactor
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +69,12 @@ class Runner:
         begin: Callable[[], Awaitable[object]] = anyio.lowlevel.checkpoint,
         outside: Outside | None = None,
         retention: Retention = KEPT,
+        redactor: Redactor | None = None,
     ) -> None:
         """`begin` is awaited before the first claim: runs must not start before their servers.
 
         `outside` is what runs reach besides the model and their servers; None: the internet.
+        `redactor` hides secrets in what is stored of a run.
         """
         self._store = store
         self._home = home
@@ -83,6 +87,7 @@ class Runner:
         self._concurrency = concurrency
         self._begin = begin
         self._outside = outside or Internet()
+        self._redactor = redactor or Redactor()
         self._work_folders = WorkFolders(home, store, clock.now_ms, retention)
         self._untidy = anyio.Event()
         self._tasks: TaskGroup
@@ -130,6 +135,7 @@ class Runner:
             accounts=accounts,
             forwarder=Forwarder(client, upstream, accounts),
             outside=self._outside,
+            redactor=self._redactor,
         )
 
     async def submit(self, run: Run) -> Run:
@@ -260,11 +266,15 @@ class Runner:
 
     async def _finish(self, run: Run, result: RunResult) -> None:
         """Store the result, again and again while the database does not answer."""
+        output, error = (
+            text and self._redactor.hide_text(text) for text in (result.output, result.error)
+        )
+        shown = replace(result, output=output, error=error)
         with anyio.move_on_after(FINISH_S):
             while True:
                 try:
                     now = self._clock.now_ms()
-                    await self._store.runs.finish(run.id, run.attempt, result, now)
+                    await self._store.runs.finish(run.id, run.attempt, shown, now)
                 except StoreError as error:
                     log.error("The end of run %s is not stored yet: %s", run.id, error)
                     await anyio.sleep(STORE_PAUSE_S)

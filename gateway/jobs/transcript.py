@@ -29,9 +29,11 @@ _KINDS: tuple[tuple[type[object], str], ...] = (
 class Transcript:
     """Collects the messages of one attempt."""
 
-    def __init__(self, run_id: str, now_ms: Callable[[], int]) -> None:
+    def __init__(self, run_id: str, now_ms: Callable[[], int], hide: Callable[[Any], Any]) -> None:
+        """`hide` takes secrets out of what is stored."""
         self._run_id = run_id
         self._now_ms = now_ms
+        self._hide = hide
         self._unsaved: list[RunMessage] = []
         self._count = 0
         self._usage: dict[str, tuple[int, int]] = {}
@@ -41,7 +43,11 @@ class Transcript:
 
     def add(self, message: Message) -> None:
         """Take one message from the SDK."""
-        body = json.dumps(asdict(message), ensure_ascii=False, default=str)
+        body = json.dumps(
+            self._hide(asdict(message)),
+            ensure_ascii=False,
+            default=lambda value: self._hide(str(value)),
+        )
         self._unsaved.append(
             RunMessage(self._run_id, self._count, _kind(message), _capped(body), self._now_ms())
         )

@@ -51,7 +51,7 @@ def build_mcp(services: Services) -> FastMCP[Any]:
         NAME,
         " ".join(filter(None, (INSTRUCTIONS, sandbox_notice(services.settings.sandbox)))),
         version=read_version(),
-        middleware=[OneSentence(), ScopeGate()],
+        middleware=[OneSentence(services.supervisor.redactor.hide_text), ScopeGate()],
         mask_error_details=True,
         strict_input_validation=True,
         on_duplicate="error",

@@ -49,7 +49,9 @@ class InvokeTools:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._finder = Finder(services)
-        self._cutter = Cutter(services.results, services.settings.large_result_bytes)
+        self._cutter = Cutter(
+            services.results, services.settings.large_result_bytes, services.supervisor.redactor
+        )
 
     @tool(title="Call a tool of a server", annotations=OPEN, output_schema=None)
     async def invoke_internal_mcp_tool(self, tool: ToolText, payload: Payload = {}) -> ToolResult:  # noqa: B006 - never changed

@@ -83,7 +83,11 @@ def sentence_of(error: Exception) -> str:
 
 
 class OneSentence(Middleware):
-    """The outermost layer of every tool call: no validation dump and no internals get out."""
+    """The outermost layer of every tool call: no dump, no internals and no secret get out."""
+
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        """`hide` takes known secrets out of a sentence."""
+        self._hide = hide
 
     async def on_call_tool(
         self, context: Call, call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult]
@@ -92,8 +96,8 @@ class OneSentence(Middleware):
         name = context.message.name
         try:
             return await call_next(context)
-        except Refused:
-            raise
+        except Refused as refused:
+            raise Refused(self._hide(str(refused))) from refused
         except NotFoundError as error:
             raise Refused(await _unknown_tool(_server(context), name)) from error
         except ValidationError as error:

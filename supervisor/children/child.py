@@ -262,7 +262,9 @@ class Child:
             params = to_modern_params(params)
         return (await self.call(method, params).future).result
 
-    async def _fail(self, reason: str) -> None:
+    async def _fail(self, why: str) -> None:
+        # It may repeat what the child said.
+        reason = self._log.redactor.hide_text(why)
         if self.crash is None:
             self.crash = self._report(reason)
         await self.stop(reason)
@@ -273,8 +275,7 @@ class Child:
         text = f"no answer to {waiting} within {self.spec.start_timeout_s:g} s"
         if self.link.counters.junk_lines:
             count, sample = self.link.counters.junk_lines, self.link.junk_sample
-            shown = self._log.redactor.hide_text(sample)
-            text += f"; it printed {count} lines that are not MCP, the first being {shown!r}"
+            text += f"; it printed {count} lines that are not MCP, the first being {sample!r}"
         return text
 
     def _write(self, line: bytes) -> None:
