@@ -49,7 +49,8 @@ class Credentials:
         Raises CredentialRefused for the value and RefusedName for the key.
         """
         self.check(server, key, value)
-        await self._table.put(server, key, self._vault.seal(server, key, value), utc_ms())
+        async with self._vault.storing():
+            await self._table.put(server, key, self._vault.seal(server, key, value), utc_ms())
 
     async def keys(self, server: str) -> frozenset[str]:
         """Return which keys of a server have a value."""

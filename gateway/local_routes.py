@@ -3,12 +3,13 @@
 The router lets nobody in who does not hold the token of `gateway.json`.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
-from quart import Quart, request
+from quart import Blueprint, Quart, request
 from werkzeug.exceptions import BadRequest, Conflict, HTTPException, NotFound
 
 from gateway.approvals import Approval, Approvals, Decision
@@ -75,7 +76,10 @@ class LocalRoutes:
         approvals: Approvals,
         settings: Settings,
         oauth: AuthorizationServer,
+        further: Iterable[Blueprint],
     ) -> None:
+        """`further`: routes that other rooms add."""
+        self._further = tuple(further)
         self._oauth = oauth
         self._store = store
         self._guard = guard
@@ -97,6 +101,8 @@ class LocalRoutes:
         app.post("/local/entries")(self.make_entries)
         app.post("/local/dashboard-link")(self.make_link)
         app.post("/local/oauth-client")(self.rotate_client)
+        for blueprint in self._further:
+            app.register_blueprint(blueprint)
         app.register_error_handler(HTTPException, _error)
         return app
 
@@ -192,9 +198,11 @@ def build_local(
     approvals: Approvals,
     settings: Settings,
     oauth: AuthorizationServer,
+    further: Iterable[Blueprint],
 ) -> Quart:
     """Return the application for everything below ``/local``."""
-    return LocalRoutes(store, guard, sessions, supervisor, approvals, settings, oauth).app()
+    routes = LocalRoutes(store, guard, sessions, supervisor, approvals, settings, oauth, further)
+    return routes.app()
 
 
 def view_approval(found: Approval) -> Answer:

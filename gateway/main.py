@@ -47,7 +47,8 @@ from gateway.store import Store
 from gateway.supervising import Hearers, supervise, watch
 from gateway.tools import Services, build_mcp, needed_scope
 from gateway.variables import Transport
-from gateway.vault import Vault
+from gateway.vault.opening import open_unlocked
+from gateway.vault.routes import build_key_routes
 from gateway.webhooks import build_intake
 from sandboxes.policy import Level
 from supervisor.folders.watcher import Watcher
@@ -88,10 +89,8 @@ async def build(settings: Settings, base_url: str, redactor: Redactor) -> AsyncG
     Raises:
         StoreError, VaultError: the database or the master key cannot be used.
     """
-    url = settings.database_url.reveal() if settings.database_url else None
-    async with Store.open(url, path=settings.home / "jobs.db") as store:
-        vault = await Vault.open(settings.master_key_file, store.data_keys)
-        await know_stored(redactor, settings, store, vault)
+    async with open_unlocked(settings, redactor.know) as (store, vault):
+        await know_stored(redactor, store, vault)
         credentials = Credentials(store.credentials, vault)
         await credentials.import_env_vars(store.settings)
         await store.settings.mirror_sandbox(enabled=settings.sandbox is not Level.OFF)
@@ -188,7 +187,17 @@ def _gateway(
         combined=combined,
         webhooks=build_intake(store, services.runner),
         local=cast(
-            Asgi, build_local(store, guard, sessions, supervisor, approvals, settings, oauth)
+            Asgi,
+            build_local(
+                store,
+                guard,
+                sessions,
+                supervisor,
+                approvals,
+                settings,
+                oauth,
+                further=(build_key_routes(services.vault),),
+            ),
         ),
         oauth=oauth.endpoints(origins),
     )

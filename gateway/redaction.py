@@ -6,7 +6,6 @@ Above: `serving`, which logs, and `main`.
 import logging
 import sys
 from dataclasses import fields
-from pathlib import Path
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
@@ -32,9 +31,8 @@ def open_redactor(settings: Settings) -> Redactor:
     return redactor
 
 
-async def know_stored(redactor: Redactor, settings: Settings, store: Store, vault: Vault) -> None:
-    """Have the master key and the secrets of webhooks hidden too. Raises StoreError."""
-    redactor.know("master key", _read(settings.master_key_file))
+async def know_stored(redactor: Redactor, store: Store, vault: Vault) -> None:
+    """Have the secrets of webhooks hidden too. Raises StoreError."""
     for webhook in await store.webhooks.all():
         sealed = await store.webhooks.sealed_secret(webhook.id)
         if sealed is not None:
@@ -90,7 +88,3 @@ def _secret_part(value: str) -> str:
     if "://" not in value:
         return value
     return unquote(urlsplit(value).password or "")
-
-
-def _read(path: Path) -> str:
-    return path.read_text("ascii").strip()

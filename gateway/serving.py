@@ -20,6 +20,7 @@ from gateway.listening import CannotListen, listen, url_of
 from gateway.local import GatewayLock, LiveGateway, publish, withdraw
 from gateway.main import Gateway, build
 from gateway.oauth.server import AuthorizationServer
+from gateway.own_memory import close_own_memory
 from gateway.redaction import log_to_stderr, open_redactor
 from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
@@ -55,6 +56,7 @@ def serve(settings: Settings, stdio_path: str = MANAGEMENT) -> int:
             "client, or set MCP_TRANSPORT=http."
         )
     os.umask(PRIVATE)
+    close_own_memory()
     redactor = open_redactor(settings)
     log_to_stderr(redactor)
     if notice := sandbox_notice(settings.sandbox):

@@ -63,6 +63,7 @@ class Settings:
     fixed_servers_dir: Path
     dynamic_servers_dir: Path
     master_key_file: Path
+    master_key: Secret | None
     default_timezone: str
     large_result_bytes: int
     long_call_s: float
@@ -74,6 +75,8 @@ class Settings:
     run_folders_days: int
     package_hosts: tuple[Target, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
+    master_key_credential: Path | None = field(default=None, compare=False)
+    """Where systemd puts a credential of this name for the service, whether it is there or not."""
     index: PackageIndex = field(default_factory=PackageIndex, compare=False)
     """Where packages of servers come from: the machine's settings of uv, pip and npm."""
     certificates: Mapping[str, Path] = field(default_factory=dict[str, Path], compare=False)
@@ -112,6 +115,7 @@ def load(
         fixed_servers_dir=source.read(known.FIXED_SERVERS_DIR),
         dynamic_servers_dir=source.read(known.DYNAMIC_SERVERS_DIR),
         master_key_file=source.optional(known.MASTER_KEY_FILE) or Path(f"{home}.key"),
+        master_key=source.optional(known.MASTER_KEY),
         default_timezone=source.read(known.DEFAULT_TIMEZONE),
         large_result_bytes=source.read(known.LARGE_RESULT_BYTES),
         long_call_s=source.read(known.LONG_CALL_S),
@@ -123,6 +127,7 @@ def load(
         run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
         package_hosts=package_hosts,
         trusted_proxies=source.optional(known.TRUSTED_PROXIES) or (),
+        master_key_credential=_systemd_credential(environ),
         index=replace(read_index(environ), further_hosts=package_hosts),
         certificates=_certificates(environ),
     )
@@ -131,6 +136,11 @@ def load(
         if variable.secret:
             environ.pop(variable.name, None)
     return settings
+
+
+def _systemd_credential(environ: Mapping[str, str]) -> Path | None:
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    return Path(folder) / "master.key" if folder else None
 
 
 def _certificates(environ: Mapping[str, str]) -> dict[str, Path]:
@@ -179,7 +189,8 @@ class _Source:
         """Return what was set. An empty value counts as not set, as compose files write it."""
         for place in self._places:
             raw = place.get(variable.name) or None
-            file = place.get(f"{variable.name}_FILE") if variable.secret else None
+            by_file = variable.secret and not variable.file_is_a_setting
+            file = place.get(f"{variable.name}_FILE") if by_file else None
             if raw and file:
                 raise SettingsError(
                     variable.name, f"and {variable.name}_FILE are both set; keep one."

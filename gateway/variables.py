@@ -62,6 +62,8 @@ class Variable(Generic[T_co]):
     """As one would write it; None: unset, or derived from other settings."""
     secret: bool = False
     """Also read from the file that NAME_FILE names, and removed from the environment."""
+    file_is_a_setting: bool = False
+    """NAME_FILE is a variable with a meaning of its own, and may be set too."""
 
 
 def _text(raw: str) -> str:
@@ -82,6 +84,12 @@ def _word_secret(raw: str) -> Secret:
 
 def _long_secret(raw: str) -> Secret:
     if len(raw) < 16:
+        raise ValueError
+    return Secret(raw)
+
+
+def _key(raw: str) -> Secret:
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", raw):
         raise ValueError
     return Secret(raw)
 
@@ -202,6 +210,9 @@ CLAUDE_RUNNER_HOME = Variable("CLAUDE_RUNNER_HOME", _FOLDER, _path, "var")
 FIXED_SERVERS_DIR = Variable("FIXED_SERVERS_DIR", _FOLDER, _path, "fixed-servers")
 DYNAMIC_SERVERS_DIR = Variable("DYNAMIC_SERVERS_DIR", _FOLDER, _path, "dynamic_servers")
 MASTER_KEY_FILE = Variable("MASTER_KEY_FILE", "a path outside CLAUDE_RUNNER_HOME", _path)
+MASTER_KEY = Variable(
+    "MASTER_KEY", "64 hexadecimal digits", _key, secret=True, file_is_a_setting=True
+)
 DEFAULT_TIMEZONE = Variable(
     "DEFAULT_TIMEZONE", "an IANA time zone such as Europe/Berlin", _timezone, "UTC"
 )
@@ -263,6 +274,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     FIXED_SERVERS_DIR,
     DYNAMIC_SERVERS_DIR,
     MASTER_KEY_FILE,
+    MASTER_KEY,
     DEFAULT_TIMEZONE,
     LARGE_RESULT_BYTES,
     LONG_CALL_S,

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import stat
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -20,6 +19,9 @@ from gateway.local import GatewayStarting, find_live
 from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
 from gateway.variables import CHECKOUT
+from gateway.vault import VaultError
+from gateway.vault.master_key import find_master_key
+from gateway.vault.opening import key_sources
 from gateway.version import describe_http_server
 from sandboxes import probe
 from sandboxes.policy import Level
@@ -73,7 +75,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield (
             _fine(trial.subject, trial.text) if trial.good else _problem(trial.subject, trial.text)
         )
-    yield _key_file(settings.master_key_file)
+    yield _master_key(settings)
     yield _database(settings)
     yield _api_key(settings)
     yield _fine("HTTP server", describe_http_server(settings.http_server))
@@ -139,16 +141,15 @@ def _limits(level: Level) -> Finding:
     return _fine("limits", f"{kind}memory, processes and disk are watched{exact}")
 
 
-def _key_file(path: Path) -> Finding:
+def _master_key(settings: Settings) -> Finding:
+    sources = key_sources(settings)
     try:
-        status = path.lstat()
-    except FileNotFoundError:
-        return _fine("master key", f"{path} will be made at the first start")
-    except OSError as error:
-        return _problem("master key", f"{path} cannot be read ({error.strerror})")
-    private = stat.S_ISREG(status.st_mode) and not status.st_mode & 0o077
-    advice = "" if private else " must be a regular file that only you can read: chmod 600"
-    return _check("master key", private, f"{path}{advice}")
+        found = find_master_key(sources)
+    except VaultError as error:
+        return _problem("master key", str(error).rstrip("."))
+    if found is None:
+        return _fine("master key", f"{sources.file} will be made at the first start")
+    return _fine("master key", f"in {found.source}")
 
 
 def _database(settings: Settings) -> Finding:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+from gateway.cli.arguments import AddParser, add_command
+from gateway.cli.key_parser import add_key
+
 SCOPES = ("admin", "run", "read")
 CLIENTS = ("claude-code", "claude-desktop", "vscode", "cursor")
 EPILOG = """\
@@ -20,7 +23,6 @@ exit status:
 Results go to standard output, everything else to standard error.
 """
 
-AddParser = Callable[..., ArgumentParser]
 Command = Callable[[Namespace], int]
 
 
@@ -35,11 +37,13 @@ def build_parser() -> ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands").add_parser
-    _add(commands, "serve", "run the gateway, the children and the schedule", "serve")
+    add_command(commands, "serve", "run the gateway, the children and the schedule", "serve")
     _add_stdio(commands)
-    demo = _add(commands, "demo", "show everything once, without a key", "demo")
+    demo = add_command(commands, "demo", "show everything once, without a key", "demo")
     demo.add_argument("--exit", action="store_true", help="end after the last step")
-    call = _add(commands, "call", "call a management tool and print its result as JSON", "call")
+    call = add_command(
+        commands, "call", "call a management tool and print its result as JSON", "call"
+    )
     call.add_argument("tool", metavar="TOOL")
     call.add_argument(
         "arguments",
@@ -48,19 +52,22 @@ def build_parser() -> ArgumentParser:
         default="{}",
         help="a JSON object; - reads it from standard input, which no process list shows",
     )
-    _add(commands, "status", "list the servers and how they are", "status")
-    crash = _add(commands, "crash", "show why a server's process died", "crash")
+    add_command(commands, "status", "list the servers and how they are", "status")
+    crash = add_command(commands, "crash", "show why a server's process died", "crash")
     crash.add_argument("server", metavar="SERVER")
     crash.add_argument(
         "which", metavar="N", nargs="?", type=int, default=1, help="1, the newest, unless given"
     )
-    doctor = _add(commands, "doctor", "check what this machine offers", "doctor")
+    doctor = add_command(commands, "doctor", "check what this machine offers", "doctor")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
-    _add(commands, "dashboard-link", "print a one-time link to the dashboard", "dashboard_link")
+    add_command(
+        commands, "dashboard-link", "print a one-time link to the dashboard", "dashboard_link"
+    )
     _add_token(commands)
     _add_approvals(commands)
     _add_config(commands)
     _add_client(commands)
+    add_key(commands)
     return parser
 
 
@@ -70,14 +77,14 @@ def load_command(args: Namespace) -> Command:
 
 
 def _add_stdio(add_parser: AddParser) -> None:
-    stdio = _add(add_parser, "stdio", "speak MCP on standard input and output", "stdio")
+    stdio = add_command(add_parser, "stdio", "speak MCP on standard input and output", "stdio")
     which = stdio.add_mutually_exclusive_group()
     which.add_argument("--server", metavar="NAME", help="be this server, not the management tools")
     which.add_argument("--combined", action="store_true", help="be all servers at once")
 
 
 def _add_config(add_parser: AddParser) -> None:
-    config = _add(
+    config = add_command(
         add_parser, "config", "print or write servers as an MCP client's entries", "config"
     )
     config.add_argument("--client", choices=CLIENTS, default=CLIENTS[0], help="whose form")
@@ -94,14 +101,14 @@ def _add_config(add_parser: AddParser) -> None:
 def _add_token(add_parser: AddParser) -> None:
     token = add_parser("token", help="make, list and end bearer tokens")
     actions = token.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
-    create = _add(actions, "create", "make a token and print it, this once", "token_create")
+    create = add_command(actions, "create", "make a token and print it, this once", "token_create")
     create.add_argument("--name", required=True, help="what it is for")
     create.add_argument("--scope", required=True, choices=SCOPES)
     _add_several(create, "--server", "NAME", "show only what is named; '*' is every server")
     _add_several(create, "--tool", "mcp__SERVER__TOOL", "show this tool")
     _add_several(create, "--rename", "mcp__SERVER__TOOL=NAME", "name of a shown tool at /mcp/all")
-    _add(actions, "list", "list tokens, never their values", "token_list")
-    revoke = _add(actions, "revoke", "end a token at once", "token_revoke")
+    add_command(actions, "list", "list tokens, never their values", "token_list")
+    revoke = add_command(actions, "revoke", "end a token at once", "token_revoke")
     revoke.add_argument("id", metavar="ID")
 
 
@@ -112,10 +119,12 @@ def _add_several(parser: ArgumentParser, option: str, metavar: str, text: str) -
 def _add_approvals(add_parser: AddParser) -> None:
     approvals = add_parser("approvals", help="look at quarantined tools, approve or reject them")
     actions = approvals.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
-    _add(actions, "list", "list the definitions of tools that wait", "approvals_list")
-    show = _add(actions, "show", "show what was approved and what waits", "approvals_show")
-    approve = _add(actions, "approve", "serve a tool as it is listed now", "approvals_decide")
-    reject = _add(actions, "reject", "keep a definition out", "approvals_decide")
+    add_command(actions, "list", "list the definitions of tools that wait", "approvals_list")
+    show = add_command(actions, "show", "show what was approved and what waits", "approvals_show")
+    approve = add_command(
+        actions, "approve", "serve a tool as it is listed now", "approvals_decide"
+    )
+    reject = add_command(actions, "reject", "keep a definition out", "approvals_decide")
     for action in (show, approve, reject):
         action.add_argument("server", metavar="SERVER")
         action.add_argument("tool", metavar="TOOL")
@@ -129,13 +138,4 @@ def _add_approvals(add_parser: AddParser) -> None:
 def _add_client(add_parser: AddParser) -> None:
     client = add_parser("client", help="replace the OAuth client that claude.ai is given")
     actions = client.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
-    _add(actions, "rotate", "make another id and secret; the old ones end", "client_rotate")
-
-
-def _add(add_parser: AddParser, name: str, text: str, module: str) -> ArgumentParser:
-    parser = add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-    parser.add_argument(
-        "--env-file", type=Path, metavar="FILE", help="read FILE instead of the checkout's .env"
-    )
-    parser.set_defaults(module=module)
-    return parser
+    add_command(actions, "rotate", "make another id and secret; the old ones end", "client_rotate")

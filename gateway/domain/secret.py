@@ -12,6 +12,15 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedPlace:
+    """Where a sealed value belongs; it opens nowhere else."""
+
+    table: str
+    owner: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class DataKey:
     """A key that seals values, itself wrapped by the master key."""
 

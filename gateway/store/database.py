@@ -5,7 +5,7 @@ pool for both. A transaction that has begun is finished even when its caller is 
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -20,7 +20,7 @@ from sqlalchemy.exc import (
     ProgrammingError,
     TimeoutError,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store.errors import StoreUnavailable
 
@@ -69,7 +69,7 @@ class Database:
 
         async def work() -> Sequence[Row]:
             async with self._reader.connect() as connection:
-                return _rows(await connection.execute(statement))
+                return rows_of(await connection.execute(statement))
 
         return await self._to_its_end(work())
 
@@ -106,10 +106,26 @@ class Database:
         """Commit one statement that has RETURNING; its rows are on the disk when this returns."""
         return await self._returning(self._durable_writer, statement)
 
+    async def transact(
+        self, work: Callable[[AsyncConnection], Awaitable[T]], committed: Callable[[], None]
+    ) -> T:
+        """Commit all that `work` does, or nothing of it, and have it on the disk.
+
+        `committed` is called before anybody else's turn, also when the caller was cancelled.
+        """
+
+        async def act() -> T:
+            async with self._durable_writer.begin() as connection:
+                done = await work(connection)
+            committed()
+            return done
+
+        return await self._to_its_end(act())
+
     async def _returning(self, engine: AsyncEngine, statement: Executable) -> Sequence[Row]:
         async def work() -> Sequence[Row]:
             async with engine.begin() as connection:
-                return _rows(await connection.execute(statement))
+                return rows_of(await connection.execute(statement))
 
         return await self._to_its_end(work())
 
@@ -135,6 +151,7 @@ class Database:
             return task.result()
 
 
-def _rows(result: Result[Any]) -> Sequence[Row]:
+def rows_of(result: Result[Any]) -> Sequence[Row]:
+    """Return every row of an answer by column names."""
     # Keys are column names here; SQLAlchemy's type also allows columns as keys.
     return cast("Sequence[Row]", result.mappings().all())

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -109,6 +110,16 @@ def sqlite_reader(path: Path) -> AsyncEngine:
         pool_timeout=POOL_TIMEOUT_S,
     )
     _on_connect(engine, *SQLITE_PRAGMAS, "PRAGMA query_only = ON")
+    return engine
+
+
+def sqlite_spectator(path: Path) -> AsyncEngine:
+    """Return a connection that leaves the file and its log as they are, also when it closes."""
+    url = URL.create(
+        "sqlite+aiosqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"}
+    )
+    engine = create_async_engine(url, hide_parameters=True, poolclass=NullPool)
+    _on_connect(engine, f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     return engine
 
 

@@ -5,11 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
+from anyio import to_thread
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.domain.secret import DataKey
 from gateway.store.credentials import CredentialTable
-from gateway.store.data_keys import DataKeyTable
+from gateway.store.data_keys import DataKeyTable, find_data_keys
 from gateway.store.database import Database, unavailable_as_error
 from gateway.store.definition_pins import DefinitionPinTable
 from gateway.store.engines import (
@@ -19,6 +21,7 @@ from gateway.store.engines import (
     postgres_url,
     sqlite_migrator,
     sqlite_reader,
+    sqlite_spectator,
     sqlite_writer,
 )
 from gateway.store.jobs import JobTable
@@ -70,6 +73,23 @@ class Store:
             else:
                 database = await _open_sqlite(stack, path, migrations)
             yield cls(database)
+
+    @classmethod
+    async def peek_data_keys(cls, url: str | None, *, path: Path) -> tuple[DataKey, ...]:
+        """Return the data keys of a database that is left as it is: not migrated, not even made.
+
+        Raises StoreUnavailable and UnsupportedDatabase.
+        """
+        if url:
+            address = postgres_url(url)
+            engine, place = postgres_engine(address), postgres_place(address)
+        elif await to_thread.run_sync(path.exists):
+            engine, place = sqlite_spectator(path), str(path)
+        else:
+            return ()
+        with unavailable_as_error(place):
+            async with _disposed(engine), engine.connect() as connection:
+                return await find_data_keys(connection)
 
 
 async def _open_sqlite(stack: AsyncExitStack, path: Path, migrations: Migrations) -> Database:

@@ -141,12 +141,13 @@ class WebhookTools:
         return Deleted(webhook_id, f"Webhook {webhook.name!r} is deleted; its runs are kept.")
 
     async def _add(self, webhook: Webhook) -> None:
-        secret = secrets.token_urlsafe(SECRET_BYTES)
-        await self._services.store.webhooks.add(
-            webhook,
-            secret_hash=hashlib.sha256(secret.encode("utf-8")).hexdigest(),
-            sealed_secret=self._services.vault.seal(webhook.id, "secret", secret, table="webhooks"),
-        )
+        secret, vault = secrets.token_urlsafe(SECRET_BYTES), self._services.vault
+        async with vault.storing():
+            await self._services.store.webhooks.add(
+                webhook,
+                secret_hash=hashlib.sha256(secret.encode("utf-8")).hexdigest(),
+                sealed_secret=vault.seal(webhook.id, "secret", secret, table="webhooks"),
+            )
 
     async def _webhook(self, webhook_id: str) -> Webhook:
         webhook = await self._services.store.webhooks.get(webhook_id)

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.main import Gateway, build
 from gateway.settings import load
+from supervisor.redaction import Redactor
 
 PUBLIC = "https://runner.example.org"
 BASE = "http://127.0.0.1:8080"
@@ -16,7 +17,10 @@ BASE = "http://127.0.0.1:8080"
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gateway]:
     """A gateway without servers that trusts no proxy."""
     folder = tmp_path_factory.mktemp("reach")
-    async with build(load(environment(folder), None), BASE) as built, built.router.running():
+    async with (
+        build(load(environment(folder), None), BASE, Redactor()) as built,
+        built.router.running(),
+    ):
         yield built
 
 

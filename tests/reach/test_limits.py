@@ -12,6 +12,7 @@ from gateway.reach import buckets
 from gateway.reach.buckets import Buckets
 from gateway.reach.limits import FAILURES, CallerLimits
 from gateway.settings import load
+from supervisor.redaction import Redactor
 from tests.reach.asking import Answered, ask
 from tests.reach.conftest import BASE, environment
 
@@ -85,7 +86,7 @@ def test_with_both_settings_0_nobody_is_limited() -> None:
 async def limited(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gateway]:
     """A gateway where one token may call a few times."""
     asked = environment(tmp_path_factory.mktemp("limited")) | {"TOKEN_CALLS_PER_S": str(PER_S)}
-    async with build(load(asked, None), BASE) as built, built.router.running():
+    async with build(load(asked, None), BASE, Redactor()) as built, built.router.running():
         yield built
 
 

@@ -34,6 +34,7 @@ UNSET = Settings(
     fixed_servers_dir=CHECKOUT / "fixed-servers",
     dynamic_servers_dir=CHECKOUT / "dynamic_servers",
     master_key_file=CHECKOUT / "var.key",
+    master_key=None,
     default_timezone="UTC",
     large_result_bytes=60_000,
     long_call_s=50.0,
@@ -71,6 +72,7 @@ RIGHT: dict[str, tuple[str, object]] = {
     "FIXED_SERVERS_DIR": ("shipped", CHECKOUT / "shipped"),
     "DYNAMIC_SERVERS_DIR": ("/srv/dynamic", Path("/srv/dynamic")),
     "MASTER_KEY_FILE": ("/srv/key", Path("/srv/key")),
+    "MASTER_KEY": ("ab" * 32, Secret("ab" * 32)),
     "DEFAULT_TIMEZONE": ("Europe/Berlin", "Europe/Berlin"),
     "QUARANTINE_DEATHS": ("1000", 1000),
     "LARGE_RESULT_BYTES": ("5000", 5000),
@@ -111,6 +113,7 @@ WRONG = {
     "DATABASE_URL": ["mysql://u:p@db/x", "jobs.db"],
     "CLAUDE_RUNNER_HOME": ["/", "~nobody-of-that-name/x", str(CHECKOUT)],
     "MASTER_KEY_FILE": ["var/key"],
+    "MASTER_KEY": ["ab" * 31, "zz" * 32, "password"],
     "DEFAULT_TIMEZONE": ["Mars/Olympus", "America", "../UTC", "CEST5"],
     "QUARANTINE_DEATHS": ["0", "-1", "many"],
     "LARGE_RESULT_BYTES": ["999", "-1", "60kB"],
@@ -128,6 +131,7 @@ COMPANIONS = {
     "DASHBOARD_PASSWORD": {"DASHBOARD_USERNAME": "ann"},
 }
 SECRETS = [variable.name for variable in VARIABLES if variable.secret]
+IN_FILES = [each.name for each in VARIABLES if each.secret and not each.file_is_a_setting]
 
 
 def field(variable: str) -> str:
@@ -237,7 +241,7 @@ def test_names_of_other_programs_in_the_file_are_left_alone(tmp_path: Path) -> N
     assert load({}, write(tmp_path / ".env", "COMPOSE_PROJECT_NAME=x\nSMTP_HOST=y\n")) == UNSET
 
 
-@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("name", IN_FILES)
 def test_a_secret_comes_from_a_file(tmp_path: Path, name: str) -> None:
     """Issue 2, point 3: NAME_FILE for every secret."""
     raw, expected = RIGHT[name]
@@ -288,6 +292,14 @@ def test_the_master_key_lies_beside_the_home(tmp_path: Path) -> None:
     """Ours: a backup of the home must not contain the key to it."""
     settings = load({"CLAUDE_RUNNER_HOME": str(tmp_path / "home")}, None)
     assert settings.master_key_file == tmp_path / "home.key"
+
+
+def test_systemd_hands_over_the_master_key_by_its_folder_of_credentials() -> None:
+    """systemd.exec(5), CREDENTIALS_DIRECTORY: the file has the name of the credential."""
+    settings = load({"CREDENTIALS_DIRECTORY": "/run/credentials/claude-runner.service"}, None)
+    there = Path("/run/credentials/claude-runner.service/master.key")
+    assert settings.master_key_credential == there
+    assert load({}, None).master_key_credential is None
 
 
 def test_the_default_home_does_not_depend_on_the_current_folder(

@@ -9,7 +9,7 @@ from gateway.credentials import BROKEN, CredentialRefused, Credentials
 from gateway.domain.secret import MaskedCredential
 from gateway.store import Store
 from gateway.store.schema import settings as settings_table
-from gateway.vault import SealBroken, Vault
+from gateway.vault import KeySources, SealBroken, Vault
 from sandboxes.errors import RefusedName
 
 LONG = "sk-0123456789-abcdefgh"
@@ -18,7 +18,9 @@ LONG = "sk-0123456789-abcdefgh"
 @pytest.fixture
 async def credentials(store: Store, tmp_path: Path) -> Credentials:
     """Credentials over a fresh vault."""
-    return Credentials(store.credentials, await Vault.open(tmp_path / "key", store.data_keys))
+    return Credentials(
+        store.credentials, await Vault.open(KeySources(tmp_path / "key"), store.data_keys)
+    )
 
 
 async def put_env_vars(store: Store, value: Any) -> None:
@@ -106,7 +108,7 @@ async def test_the_database_file_holds_no_clear_value(tmp_path: Path) -> None:
     path = tmp_path / "home" / "jobs.db"
     async with Store.open(None, path=path) as store:
         credentials = Credentials(
-            store.credentials, await Vault.open(tmp_path / "key", store.data_keys)
+            store.credentials, await Vault.open(KeySources(tmp_path / "key"), store.data_keys)
         )
         await credentials.set("email", "TOKEN", LONG)
         for file in path.parent.iterdir():

@@ -30,7 +30,7 @@ from gateway.servers import Follower, Servers, Trials
 from gateway.settings import load
 from gateway.store import Store
 from gateway.tools import Services, build_mcp
-from gateway.vault import Vault
+from gateway.vault import KeySources, Vault
 from sandboxes.policy import Level
 from supervisor.config import SupervisorConfig
 from supervisor.events import Event
@@ -133,7 +133,7 @@ async def open_gateway(
     settings = load(environ, None)
     events: list[Event] = []
     async with Store.open(None, path=settings.home / "jobs.db") as store:
-        vault = await Vault.open(settings.master_key_file, store.data_keys)
+        vault = await Vault.open(KeySources(settings.master_key_file), store.data_keys)
         credentials = Credentials(store.credentials, vault)
 
         async def values(spec: ServerSpec) -> Mapping[str, str]:

@@ -1,0 +1,53 @@
+"""``key show`` and ``key rotate``: the keys under which secrets are kept, which no one prints.
+
+They act on the running gateway, or on the store of a home that none holds.
+"""
+
+import importlib
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, cast
+
+from gateway.cli.client import request_local
+from gateway.cli.exits import Exit
+from gateway.cli.home import read_settings
+from gateway.local import find_live
+from gateway.settings import Settings
+
+Standing: TypeAlias = Mapping[str, Any]
+
+
+def run(args: Namespace) -> int:
+    """Carry out the action and print how the keys stand."""
+    settings = read_settings(args)
+    live = find_live(settings.home)
+    if live is None:
+        # The store costs a second to import, which a running gateway saves us.
+        module = importlib.import_module("gateway.cli.key_offline")
+        act = cast("Callable[[Settings, str | None], Standing]", module.act)
+        standing = act(settings, args.rotate)
+    elif args.rotate is None:
+        standing = request_local(live, "GET", "key")
+    else:
+        standing = request_local(live, "POST", "key", {"rotate": args.rotate})
+    _print(standing, args.rotate)
+    return Exit.OK
+
+
+def _print(standing: Standing, rotated: str | None) -> None:
+    if rotated == "data":
+        print(f"{_values(standing['sealed'])} sealed anew; the old data key is gone.")
+    elif rotated == "master":
+        print("The master key is another one. Back-ups from before open with the old one only.")
+    made = datetime.fromtimestamp(standing["made_at"] / 1000, UTC)
+    days = (datetime.now(UTC) - made).days
+    print(f"master key  in {standing['source']}")
+    print(f"data key    {standing['key_id']}, made {made:%Y-%m-%d %H:%M} UTC, {days} days ago")
+    if standing["data_keys"] > 1:
+        print(f"            and {standing['data_keys'] - 1} older, which open older values")
+    print(f"seals       {_values(standing['sealed'])}")
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
