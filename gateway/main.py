@@ -50,6 +50,7 @@ from gateway.variables import Transport
 from gateway.vault.opening import open_unlocked
 from gateway.vault.routes import build_key_routes
 from gateway.webhooks import build_intake
+from sandboxes.network.outside import Internet, Outside
 from sandboxes.policy import Level
 from supervisor.folders.watcher import Watcher
 from supervisor.redaction import Redactor
@@ -83,8 +84,12 @@ class Gateway:
 
 
 @asynccontextmanager
-async def build(settings: Settings, base_url: str, redactor: Redactor) -> AsyncGenerator[Gateway]:
+async def build(
+    settings: Settings, base_url: str, redactor: Redactor, outside: Outside | None = None
+) -> AsyncGenerator[Gateway]:
     """Build the gateway that is reached at `base_url`; its children end with the body.
+
+    `outside`: what documents of OAuth clients are fetched from; None: the internet.
 
     Raises:
         StoreError, VaultError: the database or the master key cannot be used.
@@ -96,7 +101,7 @@ async def build(settings: Settings, base_url: str, redactor: Redactor) -> AsyncG
         await store.settings.mirror_sandbox(enabled=settings.sandbox is not Level.OFF)
         run_tokens = RunTokens()
         endings = Endings()
-        oauth = await open_oauth(settings, store, vault, endings)
+        oauth = await open_oauth(settings, store, vault, endings, outside or Internet())
         guard = Guard(store, run_tokens, oauth.access_tokens, endings)
         hearers = Hearers(PinKeeper(store.definition_pins))
         pins = await store.definition_pins.all()

@@ -32,6 +32,7 @@ from gateway.variables import HttpServer, Transport
 from gateway.vault import VaultError
 from gateway.version import describe_http_server, read_version
 from sandboxes.errors import RefusedName
+from sandboxes.network.outside import Outside
 from supervisor.redaction import Redactor
 
 log = logging.getLogger(__name__)
@@ -41,10 +42,11 @@ TOKEN_USES_EVERY_S = 60.0
 PRUNE_EVERY_S = 3600.0
 
 
-def serve(settings: Settings, stdio_path: str = MANAGEMENT) -> int:
+def serve(settings: Settings, stdio_path: str = MANAGEMENT, outside: Outside | None = None) -> int:
     """Take the home and serve until TERM or INT; return the exit status.
 
-    A client on standard input talks to the endpoint at `stdio_path`.
+    A client on standard input talks to the endpoint at `stdio_path`. `outside`: what documents of
+    OAuth clients are fetched from; None: the internet.
 
     Raises:
         HomeTaken: another gateway has this home.
@@ -64,17 +66,19 @@ def serve(settings: Settings, stdio_path: str = MANAGEMENT) -> int:
     with GatewayLock(settings.home):
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(settings, stdio_path, redactor))
+                runner.run(_serve(settings, stdio_path, redactor, outside))
         except (CannotListen, StoreError, VaultError, CredentialRefused, RefusedName) as error:
             raise CannotStart(str(error)) from error
     return 0
 
 
-async def _serve(settings: Settings, stdio_path: str, redactor: Redactor) -> None:
+async def _serve(
+    settings: Settings, stdio_path: str, redactor: Redactor, outside: Outside | None
+) -> None:
     shutdown = Shutdown()
     with listen(settings.host, settings.port) as sock, shutdown.on_signals():
         url = url_of(sock)
-        async with build(settings, url, redactor) as gateway:
+        async with build(settings, url, redactor, outside) as gateway:
             live = LiveGateway(os.getpid(), url, gateway.guard.make_local_token(), read_version())
             publish(settings.home, live)
             try:

@@ -40,12 +40,12 @@ class Page(BaseHTTPRequestHandler):
         """Print nothing."""
 
 
-def certify(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate for HOST and CHECKER, and its key."""
+def certify(folder: Path, *further: str) -> tuple[Path, Path]:
+    """Write a certificate for HOST, CHECKER and further names, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName([x509.DNSName(HOST), x509.DNSName(CHECKER)])
+    names = x509.SubjectAlternativeName([x509.DNSName(n) for n in (HOST, CHECKER, *further)])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gateway.domain.oauth import Client, ClientSource
 from gateway.domain.token import Scope
 from gateway.oauth.clients import Clients
+from gateway.oauth.documents.rules import Unreadable
 from gateway.oauth.errors import OAuthError, invalid_target
 from gateway.oauth.redirects import is_registered, with_answer
 from gateway.oauth.resources import DEFAULT_RESOURCE, read_resource
@@ -62,8 +63,15 @@ class Asked:
 
 
 async def read_asker(query: Query, clients: Clients, issuer: str) -> Asker:
-    """Return who asks. Raises Untrusted, StoreError."""
-    client = await clients.find(_only(query, "client_id"))
+    """Return who asks; a document of the client's is fetched. Raises Untrusted, StoreError."""
+    client_id = _only(query, "client_id")
+    try:
+        client = await clients.look_up(client_id)
+    except Unreadable as error:
+        raise Untrusted(
+            f"The program that sent you here describes itself at {client_id}, which cannot be "
+            f"used: {error}."
+        ) from error
     if client is None:
         raise Untrusted(
             "The program that sent you here is not known to this gateway (any more); "

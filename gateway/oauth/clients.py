@@ -8,6 +8,7 @@ from gateway.auth.run_tokens import token_hash
 from gateway.domain.clock import utc_ms
 from gateway.domain.ids import new_id
 from gateway.domain.oauth import Client, ClientSource
+from gateway.oauth.documents.clients import DocumentClients
 from gateway.oauth.errors import invalid_client
 from gateway.secret import Secret
 from gateway.store.oauth_clients import OAuthClientTable
@@ -41,13 +42,35 @@ class MadeClient:
 class Clients:
     """Finds clients and checks their secrets."""
 
-    def __init__(self, table: OAuthClientTable, configured: Configured | None) -> None:
+    def __init__(
+        self,
+        table: OAuthClientTable,
+        configured: Configured | None,
+        documents: DocumentClients | None,
+    ) -> None:
+        """`documents`: None where the gateway fetches none."""
         self._table = table
         self._configured = configured
+        self._documents = documents
+
+    @property
+    def fetches_documents(self) -> bool:
+        """True when clients may be known by documents of theirs."""
+        return self._documents is not None
 
     async def find(self, client_id: str) -> Client | None:
-        """Return a client, None when it is unknown. Raises StoreError."""
+        """Return a client as it is stored, None when it is unknown. Raises StoreError."""
         return await self._table.get(client_id)
+
+    async def look_up(self, client_id: str) -> Client | None:
+        """Return a client as its document has it today, if it has one; None when it is unknown.
+
+        Raises Unreadable and StoreError.
+        """
+        known = await self.find(client_id)
+        if self._documents is None or (known and known.source is not ClientSource.DOCUMENT):
+            return known
+        return await self._documents.current(client_id, known)
 
     async def authenticate(self, client_id: str, secret: str | None) -> Client:
         """Return the client that these belong to. Raises OAuthError and StoreError."""

@@ -31,6 +31,7 @@ from gateway.oauth.authorization import (
     read_scopes,
 )
 from gateway.oauth.clients import Clients
+from gateway.oauth.documents.rules import host_of, is_document_id
 from gateway.oauth.errors import OAuthError
 from gateway.oauth.grants import Grants
 from gateway.oauth.journal import HEADER, Entry
@@ -78,6 +79,10 @@ class Consent:
 
     async def _show(self, entry: Entry) -> Response:
         query = dict(request.args.lists())
+        if self._is_stranger_with_document(query):
+            # Only the owner's browser makes the gateway fetch anything.
+            entry.note(page="login")
+            return await _login_page()
         asker = await self._read_asker(entry, query)
         try:
             asked = read_asked(query, asker)
@@ -118,11 +123,16 @@ class Consent:
         except Untrusted as error:
             raise BadRequest(str(error)) from error
 
+    def _is_stranger_with_document(self, query: Query) -> bool:
+        named = next(iter(query.get("client_id", ())), "")
+        return is_document_id(named) and not self._browser.is_logged_in()
+
     async def _consent_page(self, query: Query, asker: Asker, asked: Asked) -> Response:
         scopes = [each for each in Scope if each in asked.scopes]
         page = await render_template(
             "consent.html",
             client=asker.client,
+            described_by=host_of(asker.client.id),
             receiver=shown_host(asker.redirect_uri),
             resource=asked.resource,
             scopes=[(each, WORDS[each], each in asked.ticked) for each in scopes],

@@ -98,7 +98,9 @@ class Endpoints:
         if method == "OPTIONS":
             return 204, None
         if _is_well_known(call):
-            document = find_document(call.entry.path, call.base)
+            document = find_document(
+                call.entry.path, call.base, describes_itself=self._clients.fetches_documents
+            )
             if document is None:
                 return 404, None
             return (200, document) if method in ("GET", "HEAD") else (405, None)

@@ -18,8 +18,11 @@ AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
 SCOPES = tuple(scope.value for scope in Scope)
 
 
-def find_document(path: str, base: str) -> dict[str, Any] | None:
-    """Return the document at `path` of the gateway at `base`; None when there is none."""
+def find_document(path: str, base: str, *, describes_itself: bool) -> dict[str, Any] | None:
+    """Return the document at `path` of the gateway at `base`; None when there is none.
+
+    `describes_itself`: a client may be known by the address of a document of its own.
+    """
     if (suffix := _suffix(path, PROTECTED_RESOURCE)) is not None:
         resource = resource_path(suffix) if suffix else DEFAULT_RESOURCE
         return None if resource is None else _protected_resource(base, resource)
@@ -27,7 +30,10 @@ def find_document(path: str, base: str) -> dict[str, Any] | None:
         suffix = _suffix(path, root)
         # Clients that append the endpoint's path all mean the one server at the origin.
         if suffix == "" or (suffix and resource_path(suffix)):
-            return _authorization_server(base)
+            return {
+                **_authorization_server(base),
+                "client_id_metadata_document_supported": describes_itself,
+            }
     return None
 
 

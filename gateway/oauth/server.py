@@ -10,8 +10,11 @@ from gateway.auth.origins import Origins
 from gateway.dashboard.browser import Browser
 from gateway.oauth.clients import Clients, Configured, MadeClient, preregister, rotate
 from gateway.oauth.consent import Consent
+from gateway.oauth.documents.clients import DocumentClients
+from gateway.oauth.documents.fetch import Fetcher
 from gateway.oauth.endpoints import Endpoints
 from gateway.oauth.grants import Grants
+from gateway.oauth.newcomers import Newcomers
 from gateway.oauth.registration import Registrations
 from gateway.store import Store
 
@@ -36,12 +39,16 @@ class AuthorizationServer:
         configured: Configured | None,
         now_ms: Callable[[], int],
         endings: Endings,
+        fetcher: Fetcher | None,
     ) -> None:
+        """`fetcher`: of documents that describe clients; None: there are no such clients."""
         self.access_tokens = AccessTokens(store.oauth_grants, fingerprints, now_ms, endings)
         self._store = store
         self._configured = configured
         self._now_ms = now_ms
-        self._clients = Clients(store.oauth_clients, configured)
+        self._newcomers = Newcomers(store.oauth_clients)
+        documents = fetcher and DocumentClients(self._newcomers, fetcher, now_ms)
+        self._clients = Clients(store.oauth_clients, configured, documents)
         self._grants = Grants(store.oauth_grants, fingerprints, self.access_tokens, now_ms)
 
     async def preregister(self) -> MadeClient | None:
@@ -65,7 +72,7 @@ class AuthorizationServer:
 
     def endpoints(self, origins: Origins) -> Endpoints:
         """Return the routes for programs."""
-        registrations = Registrations(self._store.oauth_clients)
+        registrations = Registrations(self._newcomers)
         return Endpoints(self._clients, registrations, self._grants, origins)
 
     def pages(self, browser: Browser) -> Blueprint:

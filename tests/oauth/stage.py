@@ -16,6 +16,7 @@ from gateway.dashboard.browser import Browser as DashboardBrowser
 from gateway.domain.clock import utc_ms
 from gateway.domain.run import Run
 from gateway.oauth.clients import Configured
+from gateway.oauth.documents.fetch import Fetcher
 from gateway.oauth.server import AuthorizationServer
 from gateway.relay.http import Receive, Scope, Send
 from gateway.store import Store
@@ -73,13 +74,19 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    folder: Path, *, key: bytes = b"key", configured: Configured | None = None
+    folder: Path,
+    *,
+    key: bytes = b"key",
+    configured: Configured | None = None,
+    fetcher: Fetcher | None = None,
 ) -> AsyncGenerator[Stage]:
     """Serve the authorization server of the database in `folder`."""
     clock = Clock(utc_ms())
     path = folder / "jobs.db"
     async with Store.open(None, path=path) as store:
-        server = AuthorizationServer(store, Fingerprints(key), configured, clock, Endings(clock))
+        server = AuthorizationServer(
+            store, Fingerprints(key), configured, clock, Endings(clock), fetcher
+        )
         origins = allowed_origins("127.0.0.1", PUBLIC)
         sessions = Sessions(lambda: clock.now / 1000)
         pages = server.pages(DashboardBrowser(sessions, origins))

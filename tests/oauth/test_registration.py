@@ -5,8 +5,9 @@ import json
 import pytest
 
 from gateway.oauth.errors import OAuthError
+from gateway.oauth.newcomers import MAX_UNUSED, PRUNE_EVERY, Newcomers
 from gateway.oauth.redirects import is_acceptable, is_registered
-from gateway.oauth.registration import MAX_UNUSED, PRUNE_EVERY, RATE, RATE_S, Registrations
+from gateway.oauth.registration import RATE, RATE_S, Registrations
 from tests.demonstrations import Counts, Demonstrations
 from tests.oauth.parts import CLAUDE_CALLBACK
 from tests.oauth.stage import BASE, Stage
@@ -133,7 +134,7 @@ async def test_ten_thousand_registrations_do_not_fill_the_database(
         await browser.consent(program.authorize_url())
     count = counts(MAX_UNUSED + 2 * PRUNE_EVERY, 10_000)
     now = 0.0
-    registrations = Registrations(stage.store.oauth_clients, lambda: now)
+    registrations = Registrations(Newcomers(stage.store.oauth_clients), lambda: now)
     ids: list[str] = []
     for _ in range(count):
         now += RATE_S / RATE + 0.01
@@ -151,7 +152,7 @@ async def test_ten_thousand_registrations_do_not_fill_the_database(
 async def test_too_many_at_once_are_refused_and_told_when_to_come_back(stage: Stage) -> None:
     """Ours: a minute later there is room again."""
     now = 0.0
-    registrations = Registrations(stage.store.oauth_clients, lambda: now)
+    registrations = Registrations(Newcomers(stage.store.oauth_clients), lambda: now)
     asked = {"redirect_uris": [CLAUDE_CALLBACK]}
     for _ in range(RATE):
         await registrations.register(asked)
