@@ -53,6 +53,7 @@ class Rooms:
     webhooks: Asgi
     local: Asgi
     oauth: Endpoints
+    probe: Asgi
 
 
 class Router:
@@ -148,6 +149,8 @@ class Router:
                 await self._rooms.oauth(scope, receive, send)
             case ("webhook", *_):
                 await self._rooms.webhooks(scope, receive, send)
+            case ("connector-probe", _):
+                await self._rooms.probe(scope, receive, send)
             case ("local", *_):
                 caller = await self._admission.admit(scope, send)
                 if caller is not None and caller.kind is CallerKind.LOCAL:

@@ -22,6 +22,7 @@ from gateway.auth.run_tokens import RunTokens
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
 from gateway.combined.endpoint import CombinedEndpoint
+from gateway.connector.opening import open_connector
 from gateway.credentials import Credentials
 from gateway.dashboard import Dashboard, Sources, build_dashboard
 from gateway.dashboard.browser import Browser
@@ -163,6 +164,8 @@ def _gateway(
     settings, store, supervisor = services.settings, services.store, services.supervisor
     origins = allowed_origins(settings.host, settings.public_url)
     sessions = Sessions(time.monotonic)
+    browser = Browser(sessions, origins)
+    connector = open_connector(store.oauth_clients, origins, services.base_url)
     approvals = Approvals(supervisor)
 
     async def recent_runs() -> tuple[Run, ...]:
@@ -179,7 +182,7 @@ def _gateway(
         ),
         sessions=sessions,
         origins=origins,
-        further=(oauth.pages(Browser(sessions, origins)),),
+        further=(oauth.pages(browser), connector.pages(browser)),
     )
     hearers.dashboard = dashboard
     mcp = build_mcp(services)
@@ -201,10 +204,11 @@ def _gateway(
                 approvals,
                 settings,
                 oauth,
-                further=(build_key_routes(services.vault),),
+                further=(build_key_routes(services.vault), connector.local_routes()),
             ),
         ),
         oauth=oauth.endpoints(origins),
+        probe=connector.probe,
     )
     admission = Admission(guard, origins, open_limits(settings), partial(needed_scope, mcp))
     router = Router(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import sandboxes
 import supervisor
+from gateway.cli import doctor_connector
 from gateway.cli.doctor_trials import trials
 from gateway.cli.exits import Exit
 from gateway.cli.home import read_settings
@@ -50,6 +51,8 @@ class Finding:
 
 def run(args: Namespace) -> int:
     """Print every finding; fail when one is a problem."""
+    if args.subject == "connector":
+        return doctor_connector.run(args)
     findings = list(examine(read_settings(args)))
     if args.json:
         print(json.dumps([_as_json(finding) for finding in findings], indent=2))

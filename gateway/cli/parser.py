@@ -58,8 +58,7 @@ def build_parser() -> ArgumentParser:
     crash.add_argument(
         "which", metavar="N", nargs="?", type=int, default=1, help="1, the newest, unless given"
     )
-    doctor = add_command(commands, "doctor", "check what this machine offers", "doctor")
-    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    _add_doctor(commands)
     add_command(
         commands, "dashboard-link", "print a one-time link to the dashboard", "dashboard_link"
     )
@@ -81,6 +80,20 @@ def _add_stdio(add_parser: AddParser) -> None:
     which = stdio.add_mutually_exclusive_group()
     which.add_argument("--server", metavar="NAME", help="be this server, not the management tools")
     which.add_argument("--combined", action="store_true", help="be all servers at once")
+
+
+def _add_doctor(add_parser: AddParser) -> None:
+    doctor = add_command(
+        add_parser, "doctor", "check this machine, or claude.ai's way to it", "doctor"
+    )
+    doctor.add_argument(
+        "subject",
+        metavar="connector",
+        nargs="?",
+        choices=("connector",),
+        help="walk claude.ai's way to the running gateway and say what would fail, and why",
+    )
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def _add_config(add_parser: AddParser) -> None:

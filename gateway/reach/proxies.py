@@ -15,6 +15,8 @@ from gateway.variables import Network
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+PROXY = "claude_runner.proxy"
+"""Key in the ASGI scope of the trusted peer that was looked through."""
 _HOST = b"host"
 
 
@@ -56,6 +58,7 @@ class Entrance:
         if not by_tunnel and not self._trusted.hold(peer):
             return
         came = _came(peer, scope["headers"], self._trusted)
+        scope[PROXY] = peer
         scope["client"] = (came.address, 0)
         scope["scheme"] = came.scheme or scope["scheme"]
         if came.host is not None and self._may_rename(peer, Headers(scope).get(_HOST)):

@@ -48,6 +48,10 @@ class OAuthClientTable:
             delete(clients).where(_unused(), clients.c.created_at < created_before)
         )
 
+    async def remove_unapproved(self, client_id: str) -> None:
+        """Forget a client that registered itself, unless the owner approved it."""
+        await self._db.change(delete(clients).where(_unused(), clients.c.id == client_id))
+
     async def keep_newest_unused(self, limit: int) -> None:
         """Forget the oldest clients that the owner never approved, beyond `limit` of them."""
         newest = select(clients.c.id).where(_unused()).order_by(clients.c.created_at.desc())

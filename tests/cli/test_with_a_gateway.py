@@ -264,3 +264,17 @@ def test_hostile_lines_do_not_end_the_bridge(live_place: Place) -> None:
         assert codes == [-32700, -32600]
         bridge.stdin.close()
         assert bridge.wait(30) == 0
+
+
+def test_the_connector_is_looked_at_from_the_shell(live_place: Place) -> None:
+    """Issue 6, What 3: without PUBLIC_URL the local address, and that is said."""
+    shown = live_place.run("doctor", "connector")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("WARNING  address")
+    assert "Set PUBLIC_URL to the https address that others reach" in shown.stdout
+    report = live_place.json("doctor", "connector", "--json")
+    assert (report["good"], report["base"]) == (True, live_of(live_place).url)
+    assert [step["step"] for step in report["steps"] if step["grade"] == "warning"] == [
+        "address",
+        "DNS",
+    ]

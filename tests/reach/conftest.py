@@ -1,13 +1,14 @@
-"""A whole gateway in this process, without a listener."""
+"""Whole gateways in this process, without a listener."""
 
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from gateway.main import Gateway, build
+from gateway.redaction import open_redactor
 from gateway.settings import load
-from supervisor.redaction import Redactor
 
 PUBLIC = "https://runner.example.org"
 BASE = "http://127.0.0.1:8080"
@@ -17,11 +18,19 @@ BASE = "http://127.0.0.1:8080"
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gateway]:
     """A gateway without servers that trusts no proxy."""
     folder = tmp_path_factory.mktemp("reach")
-    async with (
-        build(load(environment(folder), None), BASE, Redactor()) as built,
-        built.router.running(),
-    ):
+    async with open_gateway(environment(folder), BASE) as built:
         yield built
+
+
+@asynccontextmanager
+async def open_gateway(environ: dict[str, str], base: str) -> AsyncGenerator[Gateway]:
+    """Build a gateway in this process and run its applications."""
+    settings = load(environ, None)
+    async with (
+        build(settings, base, open_redactor(settings)) as gateway,
+        gateway.router.running(),
+    ):
+        yield gateway
 
 
 def environment(folder: Path) -> dict[str, str]:

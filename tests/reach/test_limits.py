@@ -7,14 +7,12 @@ import pytest
 
 from gateway.auth.caller import Caller, CallerKind
 from gateway.domain.token import Scope as Permission
-from gateway.main import Gateway, build
+from gateway.main import Gateway
 from gateway.reach import buckets
 from gateway.reach.buckets import Buckets
 from gateway.reach.limits import FAILURES, CallerLimits
-from gateway.settings import load
-from supervisor.redaction import Redactor
 from tests.reach.asking import Answered, ask
-from tests.reach.conftest import BASE, environment
+from tests.reach.conftest import BASE, environment, open_gateway
 
 FAR, OTHER, NEAR = "203.0.113.7", "203.0.113.8", "127.0.0.1"
 PER_S = 3
@@ -86,7 +84,7 @@ def test_with_both_settings_0_nobody_is_limited() -> None:
 async def limited(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gateway]:
     """A gateway where one token may call a few times."""
     asked = environment(tmp_path_factory.mktemp("limited")) | {"TOKEN_CALLS_PER_S": str(PER_S)}
-    async with build(load(asked, None), BASE, Redactor()) as built, built.router.running():
+    async with open_gateway(asked, BASE) as built:
         yield built
 
 
