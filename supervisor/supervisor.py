@@ -17,12 +17,12 @@ from anyio.abc import TaskGroup
 
 from sandboxes.network.outside import Internet, Outside
 from sandboxes.packages.environments import Environments
+from supervisor.children.call import Answer, Call, Notice
 from supervisor.children.child import Child
 from supervisor.children.crash import CrashReport
 from supervisor.children.crash_log import FILE as CRASH_FILE
 from supervisor.children.crash_log import CrashLog
 from supervisor.children.era import to_modern_params
-from supervisor.children.link import Answer, Call, Notice
 from supervisor.children.stderr_log import StderrLog
 from supervisor.children.wire import decode, encode
 from supervisor.config import SupervisorConfig, build_tools, warm_config

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from supervisor.children.link import Owner
+from supervisor.children.call import Owner
 
 CALLER_IDLE_S = 1800.0
 """A caller without a session says no farewell."""

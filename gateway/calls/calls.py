@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from fastmcp.tools import ToolResult
 
 from gateway.domain.ids import new_id
-from supervisor.children.link import Notice
+from supervisor.children.call import Notice
 from supervisor.children.wire import decode
 from supervisor.errors import SupervisorError
 

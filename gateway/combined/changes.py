@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gateway.combined.catalogue import Catalogue
-from supervisor.children.link import Notice
+from supervisor.children.call import Notice
 from supervisor.events import ChildReady, Event, ServerState, StateChanged
 
 TOOLS, PROMPTS, RESOURCES = "tools", "prompts", "resources"

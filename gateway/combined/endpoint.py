@@ -4,19 +4,16 @@ What is for one server is relayed by the same code as at that server's own endpo
 Source: MCP 2025-11-25 and 2026-07-28, basic/transports, Streamable HTTP.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from gateway.auth.caller import Caller
 from gateway.combined.answers import Answers
 from gateway.combined.catalogue import Catalogue
 from gateway.combined.changes import Changes
-from gateway.combined.request import ALL_SERVERS, Request
 from gateway.combined.routing import Router
 from gateway.combined.updates import Updates
-from gateway.relay.answering import by_method, refusing, take_posted
+from gateway.relay.answering import ALL_SERVERS, McpEndpoint, Request
 from gateway.relay.handshake_caller import (
     SESSION_HEADER,
     find_session,
@@ -24,37 +21,33 @@ from gateway.relay.handshake_caller import (
     serve_stream,
     take,
 )
-from gateway.relay.http import (
-    Headers,
-    Receive,
-    Scope,
-    Send,
-    send_body,
-)
+from gateway.relay.http import send_body
 from gateway.relay.listeners import Listeners, Wanted, read_wanted
 from gateway.relay.modern_caller import ModernCallers
 from gateway.relay.refusal import METHOD_NOT_FOUND, Refusal
 from gateway.relay.request import Posted
 from gateway.relay.sessions import Session, Sessions
+from gateway.relay.visit import Visit
 from gateway.relay.wishes import WISHES
+from supervisor.children.call import Notice
 from supervisor.children.era import (
     is_of_other_era,
     read_capabilities,
     to_modern_result,
 )
 from supervisor.children.following import LISTEN
-from supervisor.children.link import Notice
 from supervisor.children.wire import notification_line, result_message
 from supervisor.events import Event
 from supervisor.spec import Era
 from supervisor.supervisor import Supervisor
 
 
-class CombinedEndpoint:
+class CombinedEndpoint(McpEndpoint):
     """All servers behind one address. The caller has been authenticated before it gets here."""
 
     def __init__(self, supervisor: Supervisor, *, search_first: int = 0) -> None:
         """With more tools than `search_first` only `search_tools` and its like are listed."""
+        super().__init__()
         catalogue = Catalogue(supervisor)
         self._answers = Answers(catalogue, search_first=search_first)
         self._router = Router(catalogue)
@@ -90,40 +83,23 @@ class CombinedEndpoint:
         self._listeners.end_all()
         self._modern.end_all()
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, *, caller: Caller) -> None:
-        """Answer one request."""
-        request = Request(caller, Headers.of(scope), receive, send)
-        answer = by_method(
-            scope["method"],
-            request.headers,
-            send,
-            post=partial(self._post, request),
-            listen=partial(self._listen_in_session, request),
-            end=partial(self._end, request),
-        )
-        await refusing(send, answer)
+    def ask(self, request: Request, posted: Posted) -> Awaitable[None]:
+        """Answer a request, or have the server answer that it is for."""
+        ask = self._ask_alone if posted.era is Era.MODERN else self._ask_in_session
+        return ask(request, posted)
 
-    async def _listen_in_session(self, request: Request) -> None:
-        await serve_stream(self._session(request), request.receive, request.send)
+    def tell(self, request: Request, posted: Posted) -> None:
+        """Take what a session says besides."""
+        take(self._session(request), posted)
 
-    async def _end(self, request: Request) -> None:
+    def listen(self, request: Request) -> Awaitable[None]:
+        """Serve the stream of a session."""
+        return serve_stream(self._session(request), request.receive, request.send)
+
+    async def end(self, request: Request) -> None:
+        """End a session."""
         self._sessions.end(self._session(request))
         await send_body(request.send, 204)
-
-    async def _post(self, request: Request) -> None:
-        await take_posted(
-            request.headers,
-            request.receive,
-            request.send,
-            tell=lambda posted: take(self._session(request), posted),
-            ask=partial(self._ask, request),
-        )
-
-    async def _ask(self, request: Request, posted: Posted) -> None:
-        if posted.era is Era.HANDSHAKE:
-            await self._ask_in_session(request, posted)
-        else:
-            await self._ask_alone(request, posted)
 
     async def _ask_in_session(self, request: Request, posted: Posted) -> None:
         if posted.method == "initialize":
@@ -142,7 +118,7 @@ class CombinedEndpoint:
             await send_body(request.send, 200, result_message(posted.id, result))
             return
         route = await self._router.route(posted, view)
-        visit = request.to(route.slot)
+        visit = Visit(route.slot, request)
         visit.check_tool(route.posted)
         self._updates.calls(session, route.slot)
         await relay(visit, route.posted, session)
@@ -162,7 +138,7 @@ class CombinedEndpoint:
             await send_body(request.send, 200, result_message(posted.id, body))
             return
         route = await self._router.route(posted, view)
-        await self._modern.ask(request.to(route.slot), route.posted)
+        await self._modern.ask(Visit(route.slot, request), route.posted)
 
     async def _initialize(self, request: Request, posted: Posted) -> None:
         capabilities = read_capabilities(posted.envelope.params)

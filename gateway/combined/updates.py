@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import anyio
 
 from gateway.combined.catalogue import Catalogue
-from gateway.combined.request import ALL_SERVERS, Request
 from gateway.combined.routing import Router
+from gateway.relay.answering import ALL_SERVERS, Request
 from gateway.relay.handshake_caller import tell
 from gateway.relay.interests import MESSAGE, UPDATED
 from gateway.relay.listeners import Listener, Wanted
@@ -19,6 +19,7 @@ from gateway.relay.modern_caller import followed
 from gateway.relay.refusal import Refusal
 from gateway.relay.request import Posted
 from gateway.relay.sessions import Session, Sessions
+from gateway.relay.visit import Visit
 from gateway.relay.wishes import (
     SET_LEVEL,
     UNSUBSCRIBE,
@@ -27,8 +28,8 @@ from gateway.relay.wishes import (
     read_log,
     wish,
 )
+from supervisor.children.call import Notice
 from supervisor.children.following import FOLLOW_S
-from supervisor.children.link import Notice
 from supervisor.errors import SupervisorError
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era, Instances
@@ -93,7 +94,7 @@ class Updates:
                 for slot, its in (await self._by_owner(request, uris)).items():
                     # Of a server that cannot be asked, as of one that refuses, nothing is told.
                     with suppress(SupervisorError):
-                        place = request.to(slot).own_place
+                        place = Visit(slot, request).own_place
                         agreed = await stack.enter_async_context(followed(place, its))
                         wanted[slot.spec.name] = Wanted(frozenset(), agreed)
             tenant = caller_tenant(request.caller.kind, request.caller.id).key

@@ -11,11 +11,12 @@ from functools import partial
 
 import msgspec
 
-from gateway.relay.exchange import Sent
+from gateway.relay.exchange import Exchange
 from gateway.relay.questions import NobodyListens, Question
 from gateway.relay.refusal import MISSING_CAPABILITY, SERVER_ERROR, error_object
 from gateway.relay.sessions import Session
 from supervisor.children.asking import ASK_TIMEOUT_S, CAPABILITIES, is_declared
+from supervisor.children.call import Answer
 from supervisor.children.input_requests import (
     InputRequest,
     InputRequired,
@@ -24,7 +25,6 @@ from supervisor.children.input_requests import (
     required_capabilities,
     with_responses,
 )
-from supervisor.children.link import Answer
 
 MAX_ROUNDS = 10
 """As many as the official clients go through."""
@@ -35,15 +35,15 @@ AGAIN_AFTER_S = 0.1
 class Continuation:
     """Goes on with one call until the child has answered it."""
 
-    def __init__(self, session: Session, sent: Sent) -> None:
+    def __init__(self, session: Session, exchange: Exchange) -> None:
         """From now on what the child answers to the call comes here first."""
         self._session = session
-        self._sent = sent
+        self._exchange = exchange
         self._rounds = 0
         self._questions: dict[str, Question] = {}
         self._timer: asyncio.TimerHandle | None = None
-        sent.call.on_answer = self._answered
-        sent.call.future.add_done_callback(self._ended)
+        exchange.call.on_answer = self._answered
+        exchange.call.future.add_done_callback(self._ended)
 
     def _answered(self, answer: Answer) -> Answer | None:
         """Return the answer for the caller; None when the call goes on."""
@@ -86,7 +86,7 @@ class Continuation:
         return None
 
     def _question(self, request: InputRequest) -> Question:
-        exchange = self._sent.exchange
+        exchange = self._exchange
         question = self._session.questions.ask(
             request.method, handshake_params(request), self._deliver
         )
@@ -95,11 +95,11 @@ class Continuation:
         return question
 
     def _deliver(self, message: bytes) -> bool:
-        return self._sent.exchange.push(message) or self._session.post(message)
+        return self._exchange.push(message) or self._session.post(message)
 
     def _collect(self, needed: InputRequired, answered: asyncio.Future[Answer]) -> None:
         """Go on once every question has its answer; an error ends the call."""
-        if self._sent.call.future.done() or not self._questions:
+        if self._exchange.call.future.done() or not self._questions:
             return
         if answered.cancelled():
             self._settle(_error(SERVER_ERROR, "The client's session has ended."))
@@ -113,9 +113,11 @@ class Continuation:
         answers = {key: one.future.result().result for key, one in self._questions.items()}
         self._questions.clear()
         responses = {key: result for key, result in answers.items() if result is not None}
-        call = self._sent.call
+        call = self._exchange.call
         try:
-            self._sent.link.go_on(call, with_responses(call.params, responses, needed.state))
+            self._exchange.child.link.go_on(
+                call, with_responses(call.params, responses, needed.state)
+            )
         except (BrokenPipeError, BlockingIOError):
             self._settle(_error(SERVER_ERROR, "The server takes no input any more."))
 
@@ -123,7 +125,7 @@ class Continuation:
         self._settle(_error(SERVER_ERROR, f"The client did not answer within {ASK_TIMEOUT_S:g} s."))
 
     def _settle(self, answer: Answer) -> None:
-        self._sent.link.settle(self._sent.call, answer)
+        self._exchange.child.link.settle(self._exchange.call, answer)
 
     def _ended(self, _: asyncio.Future[Answer]) -> None:
         self._stop_timer()

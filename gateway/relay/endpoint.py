@@ -3,34 +3,27 @@
 Source: MCP 2025-11-25 and 2026-07-28, basic/transports, Streamable HTTP.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Awaitable, Callable
 
-from gateway.auth.caller import Caller, CallerKind
-from gateway.relay.answering import by_method, refusing, take_posted
+from gateway.auth.caller import CallerKind
+from gateway.relay.answering import McpEndpoint, Request
 from gateway.relay.handshake_caller import HandshakeCallers
-from gateway.relay.http import (
-    Headers,
-    Receive,
-    Scope,
-    Send,
-)
 from gateway.relay.modern_caller import ModernCallers
 from gateway.relay.refusal import INVALID_PARAMS, INVALID_REQUEST, Refusal
 from gateway.relay.request import Posted
 from gateway.relay.sessions import Session
 from gateway.relay.visit import Visit
 from supervisor.errors import UnknownServer
-from supervisor.slots.slot import Slot
 from supervisor.spec import Era
 from supervisor.supervisor import Supervisor
 from supervisor.tenant import caller_tenant
 
 
-class ServerEndpoint:
+class ServerEndpoint(McpEndpoint):
     """The relay's HTTP side. The caller has been authenticated before it gets here."""
 
     def __init__(self, supervisor: Supervisor) -> None:
+        super().__init__()
         self._supervisor = supervisor
         self._handshake = HandshakeCallers(self._session_ended)
         self._modern = ModernCallers()
@@ -58,47 +51,32 @@ class ServerEndpoint:
         self._handshake.end_all()
         self._modern.end_all()
 
-    async def handle(
-        self, scope: Scope, receive: Receive, send: Send, *, server: str, caller: Caller
-    ) -> None:
-        """Answer one request for one server."""
-        await refusing(send, self._handle(scope, receive, send, server=server, caller=caller))
+    def ask(self, request: Request, posted: Posted) -> Awaitable[None]:
+        """Have the caller's era answer a request."""
+        callers = self._modern if posted.era is Era.MODERN else self._handshake
+        return callers.ask(self._visit(request), posted)
 
-    async def _handle(
-        self, scope: Scope, receive: Receive, send: Send, *, server: str, caller: Caller
-    ) -> None:
-        slot, headers = self._slot(server, caller), Headers.of(scope)
-        visit = Visit(slot, caller, headers, receive, send)
-        await by_method(
-            scope["method"],
-            headers,
-            send,
-            post=partial(self._post, visit),
-            listen=partial(self._handshake.listen, visit),
-            end=partial(self._handshake.end, visit),
-        )
+    def tell(self, request: Request, posted: Posted) -> None:
+        """Take what a session says besides."""
+        self._handshake.tell(self._visit(request), posted)
+
+    def listen(self, request: Request) -> Awaitable[None]:
+        """Serve the stream of a session."""
+        return self._handshake.listen(self._visit(request))
+
+    def end(self, request: Request) -> Awaitable[None]:
+        """End a session."""
+        return self._handshake.end(self._visit(request))
+
+    def _visit(self, request: Request) -> Visit:
+        try:
+            slot = self._supervisor.slot(request.server)
+        except UnknownServer as error:
+            raise Refusal(INVALID_PARAMS, str(error), 404) from error
+        if not request.caller.may_use(request.server):
+            sentence = f"This token may not use server {request.server!r}."
+            raise Refusal(INVALID_REQUEST, sentence, 403)
+        return Visit(slot, request)
 
     def _session_ended(self, session: Session) -> None:
         self._supervisor.end_tenant(session.tenant.key, "its session ended")
-
-    def _slot(self, server: str, caller: Caller) -> Slot:
-        try:
-            slot = self._supervisor.slot(server)
-        except UnknownServer as error:
-            raise Refusal(INVALID_PARAMS, str(error), 404) from error
-        if not caller.may_use(server):
-            raise Refusal(INVALID_REQUEST, f"This token may not use server {server!r}.", 403)
-        return slot
-
-    async def _post(self, visit: Visit) -> None:
-        await take_posted(
-            visit.headers,
-            visit.receive,
-            visit.send,
-            tell=partial(self._handshake.tell, visit),
-            ask=partial(self._ask, visit),
-        )
-
-    async def _ask(self, visit: Visit, posted: Posted) -> None:
-        callers = self._modern if posted.era is Era.MODERN else self._handshake
-        await callers.ask(visit, posted)

@@ -6,9 +6,8 @@ from collections import deque
 import anyio
 import msgspec
 
+from gateway.relay.answering import Request
 from gateway.relay.http import (
-    Receive,
-    Send,
     end_stream,
     send_body,
     send_comment,
@@ -16,46 +15,43 @@ from gateway.relay.http import (
     start_stream,
 )
 from gateway.relay.refusal import Refusal, from_supervisor, modern_status
+from gateway.relay.request import Posted
+from supervisor.children.call import Answer, Call, Notice
 from supervisor.children.child import Child
 from supervisor.children.era import to_modern_result
-from supervisor.children.link import Answer, Call, Link, Notice
 from supervisor.children.wire import (
     error_message,
     notification_line,
     parse_object,
     raw_error_message,
+    result_message,
 )
-from supervisor.children.wire import result_message as result_response
 from supervisor.errors import CallTimedOut, ChildDied
 from supervisor.spec import Era
 
 KEEP_ALIVE_S = 15.0
 """Proxies close connections that are silent for 30 to 60 seconds."""
 MAX_CODE_DIGITS = 10
-UNWATCHED_S = 0.05
-"""Most calls are answered sooner; to watch for the end of their connection would cost them most."""
 WAITING_MESSAGES = 256
 """What a slow reader has not taken; more is dropped, its call goes on."""
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """Who waits for the answer, and in which form."""
-
-    id: bytes
-    method: str
-    era: Era
-    timeout_s: float
-    keep_alive_s: float = KEEP_ALIVE_S
-    """After so long a silence comes a comment, and begins the stream if nothing has yet."""
 
 
 class Exchange:
     """Carries one call's progress and answer to one HTTP client."""
 
-    def __init__(self, asked: Asked, child: Child, send: Send) -> None:
+    def __init__(
+        self,
+        request: Request,
+        posted: Posted,
+        child: Child,
+        keep_alive_s: float = KEEP_ALIVE_S,
+    ) -> None:
+        """After `keep_alive_s` of silence comes a comment, and begins the stream if need be."""
         self.child = child
-        self._asked = asked
-        self._send = send
+        self._request = request
+        self._posted = posted
+        self._keep_alive_s = keep_alive_s
+        self._call: Call | None = None
         self._messages: deque[bytes] = deque()
         self._woken: asyncio.Future[bool] | None = None
         self._watcher: asyncio.Future[None] | None = None
@@ -65,8 +61,19 @@ class Exchange:
         self._held = 0
         self._early: Answer | None = None
 
-    def on_progress(self, notice: Notice) -> None:
-        """Take a progress notification from the link."""
+    @property
+    def call(self) -> Call:
+        """The call that it carries; there is one once it was sent."""
+        assert self._call is not None
+        return self._call
+
+    def carry(self, call: Call) -> None:
+        """Take what comes of a call from now on."""
+        self._call = call
+        call.on_progress = self._on_progress
+        call.on_end = self._wake
+
+    def _on_progress(self, notice: Notice) -> None:
         self._moved = True
         self.push(notification_line(notice.method, notice.params).rstrip(b"\n"))
 
@@ -92,15 +99,15 @@ class Exchange:
         self._early = Answer(result=msgspec.Raw(result))
         self._wake()
 
-    async def run(self, call: Call, receive: Receive, *, cancel_on_disconnect: bool) -> None:
+    async def run(self, *, cancel_on_disconnect: bool) -> None:
         """Answer the client. A client that goes away cancels the call if its era says so."""
-        call.future.add_done_callback(self._wake)
+        call = self.call
         try:
-            answer = await self._wait(call, receive, ends_when_gone=cancel_on_disconnect)
+            answer = await self._outcome(call, ends_when_gone=cancel_on_disconnect)
             if answer is not None:
                 await self._answer(answer)
         except (ChildDied, CallTimedOut) as error:
-            await self.refuse(from_supervisor(error))
+            await self._refuse(from_supervisor(error))
         except asyncio.CancelledError:
             if not call.future.cancelled():
                 raise
@@ -112,29 +119,28 @@ class Exchange:
             if self._early is None and not call.future.done():
                 self.child.link.cancel(call, "the caller went away")
 
-    async def _wait(self, call: Call, receive: Receive, *, ends_when_gone: bool) -> Answer | None:
+    async def _outcome(self, call: Call, *, ends_when_gone: bool) -> Answer | None:
         """Return the answer, streaming what comes before it; None when the client is gone.
 
         Raises:
             CallTimedOut: nothing came for the server's call time-out, not even progress.
         """
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + self._asked.timeout_s
+        clock, limit_s = asyncio.get_running_loop().time, self.child.spec.call_timeout_s
+        deadline = clock() + limit_s
         while not call.future.done() and self._early is None:
             if self._gone and ends_when_gone:
                 return None
             if self._messages:
-                self._watch(receive)
+                self._watch()
                 await self._stream(self._messages.popleft())
             elif not await self._woken_before(deadline):
                 if self._watcher is not None and clock() < deadline:
                     await self._keep_alive()
-                self._watch(receive)
+                self._watch()
             if self._moved or self._held:
-                self._moved, deadline = False, clock() + self._asked.timeout_s
-            if clock() >= deadline and not call.future.done():
-                limit = self._asked.timeout_s
-                raise CallTimedOut(self.child.spec.name, self._asked.method, limit)
+                self._moved, deadline = False, clock() + limit_s
+            if not call.future.done() and clock() >= deadline:
+                raise CallTimedOut(self.child.spec.name, self._posted.method, limit_s)
         while self._messages:
             await self._stream(self._messages.popleft())
         return self._early or call.future.result()
@@ -143,82 +149,73 @@ class Exchange:
         """Wait; True when something came, False when it is time to look after the client."""
         loop = asyncio.get_running_loop()
         self._woken = woken = loop.create_future()
-        patience_s = UNWATCHED_S if self._watcher is None else self._asked.keep_alive_s
-        timer = loop.call_at(min(loop.time() + patience_s, deadline), _settle, woken)
+        if self._watcher is None:
+            self._request.patience.limit(woken)
+            return await woken
+        timer = loop.call_at(min(loop.time() + self._keep_alive_s, deadline), _settle, woken)
         try:
             return await woken
         finally:
             timer.cancel()
 
-    def _wake(self, _: object = None) -> None:
+    def _wake(self) -> None:
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(True)
 
-    def _watch(self, receive: Receive) -> None:
+    def _watch(self) -> None:
         """Notice from now on that the client goes away."""
         if self._watcher is None:
-            self._watcher = asyncio.ensure_future(self._until_gone(receive))
+            self._watcher = asyncio.ensure_future(self._until_gone())
 
-    async def _until_gone(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
+    async def _until_gone(self) -> None:
+        while (await self._request.receive())["type"] != "http.disconnect":
             await anyio.lowlevel.checkpoint()
         self._gone = True
         self._wake()
 
     async def _stream(self, message: bytes) -> None:
         await self._begin_stream()
-        await send_event(self._send, message)
+        await send_event(self._request.send, message)
 
     async def _keep_alive(self) -> None:
         await self._begin_stream()
-        await send_comment(self._send)
+        await send_comment(self._request.send)
 
     async def _begin_stream(self) -> None:
         if not self._streaming:
             self._streaming = True
-            await start_stream(self._send)
+            await start_stream(self._request.send)
 
     async def _answer(self, answer: Answer) -> None:
-        asked = self._asked
+        posted = self._posted
         if answer.error is not None:
-            message = raw_error_message(asked.id, answer.error)
-            await self._finish(message, _code(answer))
+            await self._finish(raw_error_message(posted.id, answer.error), _code(answer.error))
             return
         result = answer.result
         assert result is not None
-        if asked.era is Era.MODERN and self.child.handshake.era is Era.HANDSHAKE:
-            await self._finish(
-                result_response(asked.id, to_modern_result(asked.method, result)), None
-            )
-        else:
-            await self._finish(result_response(asked.id, result), None)
+        if posted.era is Era.MODERN and self.child.handshake.era is Era.HANDSHAKE:
+            result = to_modern_result(posted.method, result)
+        await self._finish(result_message(posted.id, result))
 
-    async def refuse(self, refusal: Refusal) -> None:
-        """Answer with an error of our own."""
-        message = error_message(self._asked.id, refusal.code, refusal.message, refusal.data)
+    async def _refuse(self, refusal: Refusal) -> None:
+        message = error_message(self._posted.id, refusal.code, refusal.message, refusal.data)
         await self._finish(message, refusal.code)
 
-    async def _finish(self, message: bytes, code: int | None) -> None:
+    async def _finish(self, message: bytes, error_code: int | None = None) -> None:
+        send = self._request.send
         if self._streaming:
-            await send_event(self._send, message)
-            await end_stream(self._send)
-            return
-        modern_error = self._asked.era is Era.MODERN and code is not None
-        await send_body(self._send, modern_status(code or 0) if modern_error else 200, message)
+            await send_event(send, message)
+            await end_stream(send)
+        elif error_code is not None and self._posted.era is Era.MODERN:
+            await send_body(send, modern_status(error_code), message)
+        else:
+            await send_body(send, 200, message)
 
     async def _end_silently(self) -> None:
         if self._streaming:
-            await end_stream(self._send)
+            await end_stream(self._request.send)
         else:
-            await send_body(self._send, 202)
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """A request that has no answer yet."""
-
-    link: Link
-    call: Call
-    exchange: Exchange
+            await send_body(self._request.send, 202)
 
 
 def _settle(woken: "asyncio.Future[bool]") -> None:
@@ -226,7 +223,6 @@ def _settle(woken: "asyncio.Future[bool]") -> None:
         woken.set_result(False)
 
 
-def _code(answer: Answer) -> int:
-    code = parse_object(answer.error).get("code", b"")
-    text = bytes(code)
+def _code(error: msgspec.Raw) -> int:
+    text = bytes(parse_object(error).get("code", b""))
     return int(text) if len(text) <= MAX_CODE_DIGITS and text.lstrip(b"-").isdigit() else 0

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from gateway.relay.continuation import Continuation
-from gateway.relay.exchange import Sent
 from gateway.relay.http import Headers, Receive, Send, send_body, start_stream
 from gateway.relay.interests import MESSAGE, UPDATED, level_of, uri_of
 from gateway.relay.refusal import (
@@ -20,6 +19,7 @@ from gateway.relay.sessions import Session, Sessions
 from gateway.relay.streams import pump, until_gone
 from gateway.relay.visit import Visit
 from gateway.relay.wishes import WISHES, wish
+from supervisor.children.call import Notice
 from supervisor.children.era import (
     CAPABILITIES_KEY,
     LOG_LEVEL_KEY,
@@ -27,7 +27,6 @@ from supervisor.children.era import (
     is_of_other_era,
     read_capabilities,
 )
-from supervisor.children.link import Notice
 from supervisor.children.wire import notification_line, result_message
 from supervisor.slots.instances import Instance
 from supervisor.slots.levels import at_least
@@ -85,30 +84,30 @@ class HandshakeCallers:
             return
         session = self._session(visit)
         if posted.method == "ping":
-            await send_body(visit.send, 200, result_message(posted.id, b"{}"))
+            await send_body(visit.request.send, 200, result_message(posted.id, b"{}"))
             return
         if is_of_other_era(Era.HANDSHAKE, posted.method):
             raise Refusal(METHOD_NOT_FOUND, f"This revision has no method {posted.method}.", 200)
         if posted.method in WISHES:
             await wish(visit.server, visit.slot.place(session.tenant), posted, session)
-            await send_body(visit.send, 200, result_message(posted.id, b"{}"))
+            await send_body(visit.request.send, 200, result_message(posted.id, b"{}"))
             return
         visit.check_tool(posted)
         await relay(visit, posted, session)
 
     async def listen(self, visit: Visit) -> None:
         """Serve a session's stream of what belongs to no call, until its reader is gone."""
-        await serve_stream(self._session(visit), visit.receive, visit.send)
+        await serve_stream(self._session(visit), visit.request.receive, visit.request.send)
 
     async def end(self, visit: Visit) -> None:
         """End a session at its caller's wish."""
         self._sessions.end(self._session(visit))
-        await send_body(visit.send, 204)
+        await send_body(visit.request.send, 204)
 
     async def _initialize(self, visit: Visit, posted: Posted) -> None:
         params = posted.envelope.params
         session = self._sessions.open(
-            visit.server, visit.caller.id, read_capabilities(params), introduction(params)
+            visit.server, visit.request.caller.id, read_capabilities(params), introduction(params)
         )
         try:
             child = await visit.slot.place(session.tenant).child_for_call()
@@ -117,14 +116,16 @@ class HandshakeCallers:
             raise
         result = child.handshake.initialize_result(posted.fields.protocol_version)
         await send_body(
-            visit.send,
+            visit.request.send,
             200,
             result_message(posted.id, result),
             headers={SESSION_HEADER: session.id.encode()},
         )
 
     def _session(self, visit: Visit) -> Session:
-        return find_session(self._sessions, visit.headers, visit.server, visit.caller.id)
+        return find_session(
+            self._sessions, visit.request.headers, visit.server, visit.request.caller.id
+        )
 
 
 def find_session(sessions: Sessions, headers: Headers, server: str, owner: str) -> Session:
@@ -188,27 +189,17 @@ async def relay(visit: Visit, posted: Posted, session: Session) -> None:
     Raises:
         SupervisorError: it was not sent, and why.
     """
-    sent: Sent | None = None
-
-    def note(now: Sent) -> None:
-        nonlocal sent
-        sent = session.calls[posted.id] = now
-        if now.exchange.child.handshake.era is Era.MODERN:
-            Continuation(session, now)
-
+    place = visit.slot.place(session.tenant)
+    exchange = await visit.send(posted, place, session, _envelope(session))
+    session.calls[posted.id] = exchange
+    if exchange.child.handshake.era is Era.MODERN:
+        Continuation(session, exchange)
     try:
         # In the handshake era a closed connection is no cancellation.
-        await visit.relay(
-            posted,
-            place=visit.slot.place(session.tenant),
-            cancel_on_disconnect=False,
-            owner=session,
-            envelope=_envelope(session),
-            on_sent=note,
-        )
+        await exchange.run(cancel_on_disconnect=False)
     finally:
         # Another request with the same id may have taken its place.
-        if sent is not None and session.calls.get(posted.id) is sent:
+        if session.calls.get(posted.id) is exchange:
             del session.calls[posted.id]
 
 
@@ -222,4 +213,4 @@ def _cancel(session: Session, posted: Posted) -> None:
     asked = posted.fields.request_id
     found = session.calls.get(bytes(asked)) if asked is not None else None
     if found is not None:
-        found.link.cancel(found.call, "cancelled by the caller")
+        found.child.link.cancel(found.call, "cancelled by the caller")

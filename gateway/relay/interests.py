@@ -5,7 +5,7 @@ Below: `supervisor.slots`, where the wishes of all sessions of a server meet.
 
 from dataclasses import dataclass, field
 
-from supervisor.children.link import Notice
+from supervisor.children.call import Notice
 from supervisor.children.wire import decode, parse_object
 from supervisor.slots.followed import Followed
 from supervisor.slots.levels import Levels

@@ -16,9 +16,10 @@ import msgspec
 from gateway.relay.http import Receive, Send, start_stream
 from gateway.relay.refusal import INVALID_PARAMS, SERVER_ERROR, Refusal
 from gateway.relay.streams import pump, until_gone
+from supervisor.children.call import Notice
 from supervisor.children.era import LISTS
 from supervisor.children.following import ACKNOWLEDGED
-from supervisor.children.link import SUBSCRIPTION_KEY, Notice
+from supervisor.children.link import SUBSCRIPTION_KEY
 from supervisor.children.wire import (
     decode,
     encode,

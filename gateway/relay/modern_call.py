@@ -12,12 +12,14 @@ from typing import Any, cast
 
 import msgspec
 
-from gateway.relay.exchange import Asked, Exchange, Sent
+from gateway.relay.exchange import Exchange
 from gateway.relay.parked import Full, Parked, Purpose, purpose
 from gateway.relay.refusal import INVALID_PARAMS, MISSING_CAPABILITY, Refusal, error_object
 from gateway.relay.request import Posted
 from gateway.relay.visit import Visit
 from supervisor.children.asking import CAPABILITIES, ELICITATION, ChildRequest, is_declared
+from supervisor.children.call import Answer, Call, Notice
+from supervisor.children.child import Child
 from supervisor.children.era import CAPABILITIES_KEY, LOG_LEVEL_KEY
 from supervisor.children.input_requests import (
     InputRequest,
@@ -25,7 +27,6 @@ from supervisor.children.input_requests import (
     read_required_urls,
     required_capabilities,
 )
-from supervisor.children.link import Answer, Call, Notice
 from supervisor.children.wire import decode, notification_line, parse_object
 from supervisor.slots.levels import LEVELS, at_least
 from supervisor.spec import Era
@@ -40,13 +41,15 @@ class ModernCall:
     """The owner of one call, whom the child asks."""
 
     def __init__(self, visit: Visit, posted: Posted, parked: "Parked[ModernCall]") -> None:
-        self.caller = visit.caller.id
+        self.caller = visit.request.caller.id
         self._server = visit.server
         self._posted = posted
         self._parked = parked
+        self._levels = visit.own_place.levels
         self._asked: dict[str, ChildRequest] = {}
         self._numbered = 0
-        self._sent: Sent | None = None
+        self._call: Call | None = None
+        self._child: Child | None = None
         self._exchange: Exchange | None = None
         """What its caller waits on; None while it is parked."""
         self._gathering: asyncio.TimerHandle | None = None
@@ -59,7 +62,7 @@ class ModernCall:
     @property
     def expects_log(self) -> bool:
         """False on a modern child when its caller asked for no log: then there is none."""
-        if self._sent is None or self._sent.exchange.child.handshake.era is Era.HANDSHAKE:
+        if self._child is None or self._child.handshake.era is Era.HANDSHAKE:
             return True
         return log_level(self._posted) is not None
 
@@ -67,11 +70,25 @@ class ModernCall:
         """Return what a request has to be for to go on with this call."""
         return purpose(self.caller, self._server, self._posted)
 
-    def sent(self, sent: Sent) -> None:
-        """Take note of the call on the child, and of what its caller waits on."""
-        self._sent, self._exchange = sent, sent.exchange
-        if sent.exchange.child.handshake.era is Era.HANDSHAKE:
-            sent.call.on_answer = self._answered
+    async def run(self, exchange: Exchange) -> None:
+        """Answer the request that made the call, which was sent."""
+        self._call, self._child = exchange.call, exchange.child
+        if exchange.child.handshake.era is Era.HANDSHAKE:
+            exchange.call.on_answer = self._answered
+        await self._wait_on(exchange)
+
+    async def _wait_on(self, exchange: Exchange) -> None:
+        """Let the child log what the caller wants to read, until its request is answered."""
+        self._exchange = exchange
+        level = log_level(self._posted)
+        if level is not None:
+            self._levels.want(self, level)
+        try:
+            await exchange.run(cancel_on_disconnect=True)
+        finally:
+            if level is not None:
+                self._levels.drop(self)
+            self._ended()
 
     def declares(self, request: ChildRequest) -> bool:
         """Return whether its caller declared that it can be asked this."""
@@ -99,18 +116,17 @@ class ModernCall:
         self, visit: Visit, posted: Posted, responses: Mapping[str, msgspec.Raw]
     ) -> None:
         """Hand the child its answers, and answer the request that brought them."""
-        assert self._sent is not None
+        assert self._call is not None
+        assert self._child is not None
         self._posted = posted
-        call, child = self._sent.call, self._sent.exchange.child
-        asked = Asked(posted.id, posted.method, posted.era, visit.slot.spec.call_timeout_s)
-        exchange = Exchange(asked, child, visit.send)
-        call.on_progress = exchange.on_progress
-        call.progress_token = (posted.fields.meta or {}).get("progressToken")
-        self.sent(Sent(self._sent.link, call, exchange))
+        exchange = Exchange(visit.request, posted, self._child)
+        exchange.carry(self._call)
+        self._call.progress_token = (posted.fields.meta or {}).get("progressToken")
+        self._exchange = exchange
         self._hand_over(responses)
-        await exchange.run(call, visit.receive, cancel_on_disconnect=True)
+        await self._wait_on(exchange)
 
-    def ended(self) -> None:
+    def _ended(self) -> None:
         """Let the caller be asked no more: it has its answer, or is gone, or was asked already."""
         if self._gathering is not None:
             self._gathering.cancel()
@@ -120,8 +136,9 @@ class ModernCall:
 
     def give_up(self) -> None:
         """Cancel the call: its caller does not come back."""
-        assert self._sent is not None
-        self._sent.link.cancel(self._sent.call, GIVEN_UP)
+        assert self._call is not None
+        assert self._child is not None
+        self._child.link.cancel(self._call, GIVEN_UP)
         self._refuse("The client did not come back with an answer.")
 
     def _answered(self, answer: Answer) -> Answer | None:
@@ -152,15 +169,15 @@ class ModernCall:
 
     def _park(self) -> None:
         self._gathering = None
-        exchange, sent = self._exchange, self._sent
-        if exchange is None or sent is None or not self._asked or sent.call.future.done():
+        exchange = self._exchange
+        if exchange is None or not self._asked or exchange.call.future.done():
             return
         try:
             state = self._parked.put(self.purpose(), self)
         except Full:
             self._refuse("Too many calls wait for their callers; try again later.")
             return
-        sent.call.future.add_done_callback(_observed)
+        exchange.call.future.add_done_callback(_observed)
         self._exchange = None
         questions = {k: InputRequest(r.method, r.params) for k, r in self._asked.items()}
         exchange.answer_early(input_required_result(questions, state))

@@ -3,23 +3,23 @@
 Source: MCP 2026-07-28, basic/transports, Streamable HTTP.
 """
 
-from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 
 from gateway.auth.caller import CallerKind
 from gateway.relay.http import send_body
 from gateway.relay.listeners import Listeners, Wanted, read_wanted
-from gateway.relay.modern_call import ModernCall, log_level, read_responses
+from gateway.relay.modern_call import ModernCall, read_responses
 from gateway.relay.parameter_headers import ParameterHeaders
 from gateway.relay.parked import Parked, purpose
 from gateway.relay.refusal import INVALID_PARAMS, METHOD_NOT_FOUND, Refusal
 from gateway.relay.request import Posted
 from gateway.relay.visit import Visit
+from supervisor.children.call import Notice
 from supervisor.children.era import is_of_other_era
 from supervisor.children.following import FOLLOW_S, LISTEN
-from supervisor.children.link import Notice
 from supervisor.children.wire import decode, parse_object, result_message
 from supervisor.errors import CallTimedOut, RequestRefused
 from supervisor.slots.instances import Instance
@@ -66,26 +66,19 @@ class ModernCallers:
         if posted.method == "server/discover":
             child = await visit.own_place.child_for_call()
             result = child.handshake.discover_result()
-            await send_body(visit.send, 200, result_message(posted.id, result))
+            await send_body(visit.request.send, 200, result_message(posted.id, result))
             return
         if posted.method == LISTEN:
             await self._listen(visit, posted)
             return
         visit.check_tool(posted)
-        if visit.caller.kind is not CallerKind.LOCAL:
+        if visit.request.caller.kind is not CallerKind.LOCAL:
             # Its messages come from stdio, where no argument is repeated.
-            self._parameters.check(visit.slot, posted, visit.headers)
+            self._parameters.check(visit.slot, posted, visit.request.headers)
         state = _request_state(posted)
         if state is None or not await self._go_on(visit, posted, state):
             call = ModernCall(visit, posted, self._parked)
-            with _served(visit, posted, call):
-                await visit.relay(
-                    posted,
-                    place=visit.own_place,
-                    cancel_on_disconnect=True,
-                    owner=call,
-                    on_sent=call.sent,
-                )
+            await call.run(await visit.send(posted, visit.own_place, call))
 
     async def _go_on(self, visit: Visit, posted: Posted, state: str) -> bool:
         """Answer a request that goes on with a parked call; False: it goes on with the child's own.
@@ -94,7 +87,7 @@ class ModernCallers:
             Refusal: nothing waits under its state, or another call.
         """
         responses = read_responses(posted)
-        mine = purpose(visit.caller.id, visit.server, posted)
+        mine = purpose(visit.request.caller.id, visit.server, posted)
         waiting = self._parked.take(state, mine)
         if waiting is None:
             child = await visit.own_place.child_for_call()
@@ -102,8 +95,7 @@ class ModernCallers:
                 return False
             sentence = "Nothing waits under this requestState any more; begin the call anew."
             raise Refusal(INVALID_PARAMS, sentence)
-        with _served(visit, posted, waiting):
-            await waiting.go_on(visit, posted, responses)
+        await waiting.go_on(visit, posted, responses)
         return True
 
     async def _listen(self, visit: Visit, posted: Posted) -> None:
@@ -115,22 +107,9 @@ class ModernCallers:
             async with followed(place, asked.uris) as uris:
                 lists = asked.lists.intersection(child.handshake.capabilities)
                 listener.begin(Wanted(lists, uris))
-                await listener.serve(visit.receive, visit.send)
+                await listener.serve(visit.request.receive, visit.request.send)
         finally:
             self._listeners.close(listener)
-
-
-@contextmanager
-def _served(visit: Visit, posted: Posted, call: ModernCall) -> Generator[None]:
-    """Have the child log what the caller wants to read, until the request is answered."""
-    levels, level = visit.own_place.levels, log_level(posted)
-    if level is not None:
-        levels.want(call, level)
-    try:
-        yield
-    finally:
-        levels.drop(call)
-        call.ended()
 
 
 def _request_state(posted: Posted) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from supervisor.children.link import Answer
+from supervisor.children.call import Answer
 from supervisor.children.wire import (
     Envelope,
     encode,

@@ -53,18 +53,10 @@ class Posted(msgspec.Struct, frozen=True):
     era: Era
     envelope: Envelope
     fields: Fields
-
-    @property
-    def id(self) -> bytes:
-        """The request's id as it came; only asked of requests."""
-        assert self.envelope.id is not None
-        return bytes(self.envelope.id)
-
-    @property
-    def method(self) -> str:
-        """The method; only asked of requests and notifications."""
-        assert self.envelope.method is not None
-        return self.envelope.method
+    id: bytes
+    """The request's id as it came; only to be asked of requests."""
+    method: str
+    """Only to be asked of requests and notifications."""
 
 
 def read_envelope(body: bytes) -> Envelope:
@@ -102,30 +94,36 @@ def read_message(body: bytes, headers: Headers) -> Posted:
 
 def _posted(envelope: Envelope, headers: Headers) -> Posted:
     fields = parse_fields(envelope.params)
-    asked = headers.get(VERSION_HEADER)
-    if asked in HANDSHAKE_VERSIONS or not _claims_modern(asked, headers, fields):
-        stated = _meta_version(fields)
+    era = _era(envelope, fields, headers)
+    return Posted(era, envelope, fields, bytes(envelope.id or b""), envelope.method or "")
+
+
+def _era(envelope: Envelope, fields: Fields, headers: Headers) -> Era:
+    asked, stated = headers.get(VERSION_HEADER), _meta_version(fields)
+    if asked in HANDSHAKE_VERSIONS or not _claims_modern(asked, headers, stated):
         if asked is not None and stated not in (None, asked):
             raise _mismatch(VERSION_HEADER, asked, stated)
-        return Posted(Era.HANDSHAKE, envelope, fields)
-    if _meta_version(fields) is None:
+        return Era.HANDSHAKE
+    if stated is None:
         _check_revision(asked or MODERN_VERSION)
     if envelope.method is None:
         raise Refusal(INVALID_REQUEST, "This revision has no requests that a client answers.")
     if envelope.id is not None:
-        _check_request(headers, envelope, fields)
+        _check_request(headers, envelope, fields, stated)
     _check_revision(asked or MODERN_VERSION)
-    return Posted(Era.MODERN, envelope, fields)
+    return Era.MODERN
 
 
-def _claims_modern(asked: str | None, headers: Headers, fields: Fields) -> bool:
+def _claims_modern(asked: str | None, headers: Headers, stated: str | None) -> bool:
     """True for a request that no handshake caller sends: another version header, or an envelope."""
     if asked is None and not headers.repeated(VERSION_HEADER):
-        return _meta_version(fields) is not None
+        return stated is not None
     return True
 
 
-def _check_request(headers: Headers, envelope: Envelope, fields: Fields) -> None:
+def _check_request(
+    headers: Headers, envelope: Envelope, fields: Fields, version: str | None
+) -> None:
     """Refuse an envelope that lacks a member, and headers that say something else than the body.
 
     Source: MCP 2026-07-28, basic (per-request fields) and basic/transports (request headers).
@@ -137,7 +135,7 @@ def _check_request(headers: Headers, envelope: Envelope, fields: Fields) -> None
     missing = [key for key in (VERSION_KEY, CAPABILITIES_KEY) if key not in meta]
     if missing:
         raise Refusal(INVALID_PARAMS, f"The member params._meta lacks {' and '.join(missing)}.")
-    _match(headers, VERSION_HEADER, _meta_version(fields))
+    _match(headers, VERSION_HEADER, version)
     _match(headers, METHOD_HEADER, envelope.method)
     member = _NAMED.get(envelope.method or "")
     if member is not None:

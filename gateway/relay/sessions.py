@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from gateway.relay.exchange import Exchange, Sent
+from gateway.relay.exchange import Exchange
 from gateway.relay.interests import Interests, level_of
 from gateway.relay.questions import NobodyListens, Questions
 from supervisor.children.asking import ChildRequest, is_declared
-from supervisor.children.link import Answer, Call, Notice
+from supervisor.children.call import Answer, Call, Notice
 from supervisor.children.wire import notification_line
 from supervisor.slots.levels import at_least
 from supervisor.tenant import Tenant
@@ -50,7 +50,7 @@ class Session:
     """What it wants to read at least; None: it never said."""
     interests: Interests = field(default_factory=Interests)
     ended: bool = False
-    calls: dict[bytes, Sent] = field(default_factory=dict[bytes, Sent])
+    calls: dict[bytes, Exchange] = field(default_factory=dict[bytes, Exchange])
     questions: Questions = field(default_factory=Questions)
     stream: asyncio.Queue[bytes | None] | None = None
     """Messages for the open GET stream; None ends it."""
@@ -139,7 +139,7 @@ class Session:
             self.stream.put_nowait(None)
 
     def _exchange(self, call: Call | None) -> Exchange | None:
-        return next((sent.exchange for sent in self.calls.values() if sent.call is call), None)
+        return next((exchange for exchange in self.calls.values() if exchange.call is call), None)
 
     def _deliver(self, exchange: Exchange | None, message: bytes) -> bool:
         return (exchange is not None and exchange.push(message)) or self.post(message)
@@ -212,8 +212,8 @@ class Sessions:
             return
         session.ended = True
         session.end_opening()
-        for sent in tuple(session.calls.values()):
-            sent.link.cancel(sent.call, "the session ended")
+        for exchange in tuple(session.calls.values()):
+            exchange.child.link.cancel(exchange.call, "the session ended")
         session.questions.end()
         session.interests.drop_all()
         session.close()

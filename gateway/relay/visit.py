@@ -1,32 +1,30 @@
 """One HTTP request to a server's endpoint, and what both eras do with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import msgspec
 
-from gateway.auth.caller import Caller
-from gateway.relay.exchange import Asked, Exchange, Sent
-from gateway.relay.http import Headers, Receive, Send, send_body
-from gateway.relay.refusal import SERVER_ERROR, Refusal, modern_status
+from gateway.relay.answering import Request
+from gateway.relay.exchange import Exchange
+from gateway.relay.refusal import SERVER_ERROR, Refusal
 from gateway.relay.request import Posted
+from supervisor.children.call import Owner
 from supervisor.children.child import Child
 from supervisor.children.era import to_handshake_params, to_modern_params
-from supervisor.children.link import Call, Owner
-from supervisor.children.wire import error_message
 from supervisor.slots.instances import Instance
 from supervisor.slots.slot import Slot
 from supervisor.spec import Era, Instances
 from supervisor.tenant import Tenant, caller_tenant
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 class Visit(msgspec.Struct, frozen=True):
     """A request that has been authenticated, and the server it is for."""
 
     slot: Slot
-    caller: Caller
-    headers: Headers
-    receive: Receive
-    send: Send
+    request: Request
 
     @property
     def server(self) -> str:
@@ -36,7 +34,7 @@ class Visit(msgspec.Struct, frozen=True):
     @property
     def tenant(self) -> Tenant:
         """The tenant that the caller is when it has no session."""
-        return caller_tenant(self.caller.kind, self.caller.id)
+        return caller_tenant(self.request.caller.kind, self.request.caller.id)
 
     @property
     def own_place(self) -> Slot | Instance:
@@ -48,24 +46,23 @@ class Visit(msgspec.Struct, frozen=True):
     def check_tool(self, posted: Posted) -> None:
         """Refuse the call of a tool that the caller may not call."""
         name = posted.fields.name
-        if posted.method == "tools/call" and not self.caller.may_call(self.server, name or ""):
+        if posted.method == "tools/call" and not self.request.caller.may_call(
+            self.server, name or ""
+        ):
             raise Refusal(
                 SERVER_ERROR,
                 f"This token may not call tool {name!r} of server {self.server!r}.",
                 403,
             )
 
-    async def relay(
+    async def send(
         self,
         posted: Posted,
-        *,
         place: Slot | Instance,
-        cancel_on_disconnect: bool,
-        owner: Owner | None = None,
-        envelope: Mapping[str, object] | None = None,
-        on_sent: Callable[[Sent], None] | None = None,
-    ) -> None:
-        """Have the child of a place answer a request; `on_sent` is told when it was sent.
+        owner: Owner,
+        envelope: Mapping[str, object] = NOTHING,
+    ) -> Exchange:
+        """Send a request to the child of a place; return the exchange that awaits its answer.
 
         `owner` is whom the child may ask something meanwhile; `envelope` is what a modern child is
         told of a handshake caller, in `_meta`.
@@ -73,31 +70,14 @@ class Visit(msgspec.Struct, frozen=True):
         Raises:
             SupervisorError: it was not sent, and why.
         """
-        asked = Asked(posted.id, posted.method, posted.era, self.slot.spec.call_timeout_s)
 
-        def ask(child: Child) -> tuple[Exchange, Call]:
-            exchange = Exchange(asked, child, self.send)
-            params = _in_era(child.handshake.era, posted, envelope or {})
-            call = child.call(posted.method, params, on_progress=exchange.on_progress, owner=owner)
-            if on_sent is not None:
-                on_sent(Sent(child.link, call, exchange))
-            return exchange, call
+        def ask(child: Child) -> Exchange:
+            exchange = Exchange(self.request, posted, child)
+            params = _in_era(child.handshake.era, posted, envelope)
+            exchange.carry(child.call(posted.method, params, owner=owner))
+            return exchange
 
-        exchange, call = await place.send(ask)
-        await exchange.run(call, self.receive, cancel_on_disconnect=cancel_on_disconnect)
-
-    async def refuse(self, posted: Posted, refusal: Refusal) -> None:
-        """Answer a request with an error."""
-        await refuse(self.send, posted, refusal)
-
-
-async def refuse(send: Send, posted: Posted, refusal: Refusal) -> None:
-    """Answer a request with an error."""
-    message = error_message(posted.id, refusal.code, refusal.message, refusal.data)
-    if refusal.status == 200 and posted.era is Era.MODERN:
-        await send_body(send, modern_status(refusal.code), message)
-    else:
-        await send_body(send, refusal.status, message)
+        return await place.send(ask)
 
 
 def _in_era(era: Era, posted: Posted, envelope: Mapping[str, object]) -> bytes | msgspec.Raw | None:

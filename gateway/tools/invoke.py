@@ -26,7 +26,7 @@ from gateway.tools.payload import (
 from gateway.tools.scopes import caller_id
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
-from supervisor.children.link import Notice
+from supervisor.children.call import Notice
 from supervisor.children.wire import encode
 from supervisor.tenant import caller_tenant
 

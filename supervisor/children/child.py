@@ -8,6 +8,7 @@ import anyio
 import msgspec
 
 from sandboxes.launch import Launch
+from supervisor.children.call import Answer, Call, Notice, Owner
 from supervisor.children.crash import (
     MAX_CALLS,
     CrashReport,
@@ -24,7 +25,7 @@ from supervisor.children.era import (
     to_modern_params,
 )
 from supervisor.children.following import Following
-from supervisor.children.link import Answer, Call, Link, Notice, Owner
+from supervisor.children.link import Link
 from supervisor.children.lists import Tool, fetch_tools
 from supervisor.children.process import (
     MAX_UNSENT_BYTES,

@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 import anyio
 import msgspec
 
+from supervisor.children.call import Answer, Call, Notice
 from supervisor.children.era import LISTS, Handshake, to_modern_params
-from supervisor.children.link import Answer, Call, Link, Notice
+from supervisor.children.link import Link
 from supervisor.children.wire import decode, encode, parse_object
 from supervisor.errors import CallTimedOut, ChildDied, RequestRefused
 from supervisor.spec import Era

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import msgspec
 
-from supervisor.children.asking import METHOD_NOT_FOUND, ChildRequest, Requests
+from supervisor.children import reasons
+from supervisor.children.asking import METHOD_NOT_FOUND, Requests
+from supervisor.children.call import Answer, Call, Notice, Owner
 from supervisor.children.wire import (
     Envelope,
     encode,
@@ -35,32 +36,6 @@ from supervisor.metering.latency import Latencies
 SUBSCRIPTION_KEY = "io.modelcontextprotocol/subscriptionId"
 """In `_meta` of what comes on a stream: the id of the request that opened it."""
 CONNECTION_CLOSED = b"-32000"
-ASK_NOTHING = frozenset(
-    {
-        "initialize",
-        "server/discover",
-        "ping",
-        "tools/list",
-        "prompts/list",
-        "resources/list",
-        "resources/templates/list",
-        "resources/subscribe",
-        "resources/unsubscribe",
-        "completion/complete",
-        "logging/setLevel",
-    }
-)
-"""Calls that are not the reason when a child asks for something."""
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What a child answered: exactly one of the two is set, as undecoded JSON."""
-
-    result: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
-
-
-_NOTHING = Answer()
 LOOKED_THROUGH = 8 * 1024
 """Bytes of a result that are looked through for its `isError`; of a longer one only the end is."""
 TAIL = 256
@@ -68,69 +43,6 @@ TAIL = 256
 _IS_ERROR = re.compile(rb'"isError"\s*:\s*true')
 ESCAPE = b"\\u"
 """Only what is escaped can be mended; other junk is not looked at again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A notification, params undecoded."""
-
-    method: str
-    params: msgspec.Raw | bytes | None
-    tenant: str | None = None
-    """The key of the one whose instance says it, and who alone is told; None: whoever listens."""
-
-
-class Owner(Protocol):
-    """Who made a call, and can be asked something by the child until it is answered."""
-
-    @property
-    def caller(self) -> str:
-        """Whose token it calls with."""
-        ...
-
-    @property
-    def waiting(self) -> bool:
-        """True while its one call stands still, because it was asked and has not answered."""
-        ...
-
-    @property
-    def expects_log(self) -> bool:
-        """False when nothing that the child logs now can be about its calls."""
-        ...
-
-    def declares(self, request: ChildRequest) -> bool:
-        """Return whether it declared that it can be asked this."""
-        ...
-
-    def ask(self, request: ChildRequest, call: "Call | None") -> None:
-        """Pass a request on. `call` is its only call in flight that can be the reason, if any.
-
-        The request is bounded by `ASK_TIMEOUT_S`; refused at once where nobody would hear it.
-        """
-        ...
-
-    def hear(self, notice: Notice, call: "Call | None") -> None:
-        """Take a log message that was written for it alone."""
-        ...
-
-
-class Call(msgspec.Struct, eq=False):
-    """A request in flight. Await `future` for its `Answer`."""
-
-    id: int
-    method: str
-    future: asyncio.Future[Answer]
-    on_progress: Callable[[Notice], None] | None
-    progress_token: msgspec.Raw | None
-    params: bytes | msgspec.Raw | None
-    """As they were sent; looked at again only when the child dies."""
-    owner: Owner | None = None
-    """None: nobody who could be asked anything."""
-    on_notice: Callable[[Notice], None] | None = None
-    """Told what comes on the stream that the call stands for."""
-    on_answer: Callable[[Answer], Answer | None] | None = None
-    """Looks at the answer first: returns one for whoever waits, or None when the call goes on."""
-    sent_at: float = msgspec.field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)
@@ -169,6 +81,7 @@ class Link:
     _last_id: int = 0
     _closed: Exception | None = None
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def __post_init__(self) -> None:
         self._idle.set()
@@ -201,8 +114,8 @@ class Link:
             Exception: the link is closed (the error it was closed with).
             BrokenPipeError, BlockingIOError: the child does not take input any more.
         """
-        call = self._send(method, params, on_progress)
-        call.owner = owner
+        call = self._send(method, params)
+        call.owner, call.on_progress = owner, on_progress
         self._pending[call.id] = call
         self._idle.clear()
         self.counters.calls += 1
@@ -218,23 +131,19 @@ class Link:
 
         It is no call in flight: neither counted nor waited for. Raises as `call` does.
         """
-        call = self._send(method, params, None)
+        call = self._send(method, params)
         call.on_notice = on_notice
         self._standing[call.id] = call
         return call
 
-    def _send(
-        self,
-        method: str,
-        params: bytes | msgspec.Raw | None,
-        on_progress: Callable[[Notice], None] | None,
-    ) -> Call:
+    def _send(self, method: str, params: bytes | msgspec.Raw | None) -> Call:
         if self._closed is not None:
             raise self._closed
-        self._last_id += 1
-        token, sent = with_own_token(params, self._last_id)
-        call = Call(self._last_id, method, asyncio.Future(), on_progress, token, sent)
-        self.write(request_line(call.id, method, sent))
+        self._last_id = number = self._last_id + 1
+        token, sent = with_own_token(params, number)
+        self.write(request_line(number, method, sent))
+        call = Call(number, method, sent, time.monotonic(), self._loop.create_future())
+        call.progress_token = token
         return call
 
     def go_on(self, call: Call, params: bytes | msgspec.Raw | None) -> None:
@@ -264,7 +173,7 @@ class Link:
         """
         if self._standing.pop(call.id, None) is None and self._forget(call.id) is None:
             return
-        call.future.cancel()
+        call.cancel()
         self.notify("notifications/cancelled", encode({"requestId": call.id, "reason": reason}))
 
     def close(self, error: Exception) -> int:
@@ -278,16 +187,12 @@ class Link:
         self._standing.clear()
         self._idle.set()
         for call in (*failed, *standing):
-            call.future.set_exception(error)
-            # Who asked may have left; what is looked at is not reported as lost.
-            call.future.exception()
+            call.fail(error)
         self._requests.withdraw_all(str(error))
         return len(failed)
 
     def feed(self, line: bytes) -> None:
         """Take one line from the child."""
-        if not line.strip():
-            return
         envelope = parse_envelope(line)
         if envelope is None and ESCAPE in line:
             envelope = parse_envelope(mend(line))
@@ -302,37 +207,44 @@ class Link:
 
     def _answered(self, envelope: Envelope, line: bytes) -> None:
         call_id = own_number(envelope.id)
-        if (standing := self._standing.pop(call_id, None)) is not None:
-            if not standing.future.done():
-                standing.future.set_result(Answer(envelope.result, envelope.error))
-            return
         call, answer = self._pending.get(call_id), Answer(envelope.result, envelope.error)
-        if call is None or answer == _NOTHING:
-            self._forget(call_id)
-            self._junk(line)
+        if call is None or (answer.result is None and answer.error is None):
+            self._answered_none(call_id, answer, line)
             return
-        if self.ending is not None and _says_closed(answer.error):
+        if answer.error is not None and self.ending is not None and _says_closed(answer.error):
             self._forget(call_id)
             self.counters.errors += 1
             if not call.future.done():
-                call.future.set_exception(self.ending)
+                call.fail(self.ending)
             return
-        if call.method == "tools/list" and answer.result is not None and self.screen is not None:
+        if self.screen is not None and call.method == "tools/list" and answer.result is not None:
             answer = Answer(self.screen(answer.result))
         looked_at = answer if call.on_answer is None else call.on_answer(answer)
         if looked_at is not None:
             self.settle(call, looked_at)
+
+    def _answered_none(self, call_id: int, answer: Answer, line: bytes) -> None:
+        """Take the answer to what is no call in flight, or one that says nothing."""
+        standing = self._standing.pop(call_id, None)
+        if standing is None:
+            self._forget(call_id)
+            self._junk(line)
+        elif not standing.future.done():
+            standing.settle(answer)
 
     def settle(self, call: Call, answer: Answer) -> None:
         """End a call in flight with this answer; nothing happens when it has ended already."""
         if self._forget(call.id) is None or call.future.done():
             return
         self.counters.answered += 1
-        if answer.error is not None or _says_error(call, answer.result):
-            self.counters.errors += 1
-        if self.latencies is not None and call.method == "tools/call":
-            self.latencies.record(time.monotonic() - call.sent_at)
-        call.future.set_result(answer)
+        if call.method == "tools/call":
+            call.failed = answer.error is not None or _says_error(answer.result)
+            if self.latencies is not None:
+                self.latencies.record(time.monotonic() - call.sent_at)
+        else:
+            call.failed = answer.error is not None
+        self.counters.errors += call.failed
+        call.settle(answer)
 
     def _forget(self, call_id: int) -> Call | None:
         call = self._pending.pop(call_id, None)
@@ -352,7 +264,7 @@ class Link:
             self._streamed(stream, method, params)
         elif method == "notifications/message":
             notice = Notice(method, params)
-            owner, call = self._sure(self._logging())
+            owner, call = reasons.of_log(self.calls_in_flight(), self.resident)
             if owner is None:
                 self.on_notice(notice)
             else:
@@ -381,62 +293,29 @@ class Link:
         request = self._requests.open(request_id, method, params)
         if request is None:
             return
-        owner, call = self._reason()
+        owner, call = reasons.of_request(self.calls_in_flight(), self.resident)
         if owner is None:
-            request.refuse(self._why_nobody())
+            request.refuse(reasons.why_nobody(self.calls_in_flight()))
         elif not owner.declares(request):
             why = f"The client that is served now declared no capability for {method}."
             request.refuse(why, METHOD_NOT_FOUND)
         else:
             owner.ask(request, call)
 
-    def _reason(self) -> tuple[Owner | None, Call | None]:
-        """Return on whose behalf the child acts now, and in which of its calls if that is sure."""
-        return self._sure(self._reasons())
-
-    def _sure(self, calls: list[Call]) -> tuple[Owner | None, Call | None]:
-        owners = {call.owner for call in calls}
-        if self.resident is not None:
-            return self.resident, calls[0] if len(calls) == 1 else None
-        if len(owners) != 1:
-            return None, None
-        return owners.pop(), calls[0] if len(calls) == 1 else None
-
-    def _reasons(self) -> list[Call]:
-        calls = [call for call in self._pending.values() if call.method not in ASK_NOTHING]
-        if len({call.owner and call.owner.caller for call in calls}) == 1:
-            # Among one token's own calls, those that stand still are taken not to be the reason:
-            # a caller that never answers would leave none of its other calls sure.
-            moving = [call for call in calls if call.owner is not None and not call.owner.waiting]
-            return moving or calls
-        return calls
-
-    def _logging(self) -> list[Call]:
-        return [c for c in self._reasons() if c.owner is None or c.owner.expects_log]
-
-    def _why_nobody(self) -> str:
-        calls = self._reasons()
-        if not calls:
-            return "No call is in flight whose client could be asked; ask during a call."
-        if len(calls) == 1:
-            return "The caller that is served now cannot be asked anything."
-        return (
-            f"{len(calls)} calls are in flight, and any could be the reason; "
-            'a server that asks several clients is run with "instances": "per_session".'
-        )
-
     def _junk(self, line: bytes) -> None:
+        if not line.strip():
+            return
         self.counters.junk_lines += 1
         if not self.junk_sample:
             self.junk_sample = line[:200].decode("utf-8", "replace")
 
 
-def _says_error(call: Call, result: msgspec.Raw | None) -> bool:
+def _says_error(result: msgspec.Raw | None) -> bool:
     """Return whether a tool failed in its result, by its bytes: it is not parsed for that.
 
     Inside a JSON string the quotes would be escaped, so that no text can look like the member.
     """
-    if call.method != "tools/call" or result is None:
+    if result is None:
         return False
     text = memoryview(result)
     return _IS_ERROR.search(text if len(text) <= LOOKED_THROUGH else text[-TAIL:]) is not None

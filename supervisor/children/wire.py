@@ -92,15 +92,14 @@ class Splitter:
         Raises:
             OversizedFrame: the unfinished line is longer than the cap.
         """
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            self._keep(data[start:end])
-            line = b"".join(self._parts)
+        *lines, rest = data.split(b"\n")
+        if lines:
+            self._keep(lines[0])
+            lines[0] = b"".join(self._parts)
             self._parts.clear()
             self._size = 0
-            yield line
-            start = end + 1
-        self._keep(data[start:])
+            yield from lines
+        self._keep(rest)
 
     def _keep(self, part: bytes) -> None:
         if not part:
@@ -212,7 +211,8 @@ def notification_line(method: str, params: bytes | msgspec.Raw | None) -> bytes:
 
 def result_message(request_id: bytes | msgspec.Raw, result: bytes | msgspec.Raw) -> bytes:
     """Return a response that carries a result; no line end."""
-    return b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (bytes(request_id), bytes(result))
+    # What may be megabytes is copied once.
+    return b"".join((b'{"jsonrpc":"2.0","id":', request_id, b',"result":', result, b"}"))
 
 
 def error_message(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sandboxes.launch import Launch
 from sandboxes.network.outside import Outside
 from sandboxes.packages.build_step import Progress
+from supervisor.children.call import Notice
 from supervisor.children.child import Child, Spawn
 from supervisor.children.crash_log import CrashLog
-from supervisor.children.link import Notice
 from supervisor.children.stderr_log import StderrLog
 from supervisor.events import Event
 from supervisor.pinning.pins import Pins

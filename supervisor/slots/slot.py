@@ -15,9 +15,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sandboxes.errors import SandboxError
+from supervisor.children.call import Notice
 from supervisor.children.child import Child, Reports
 from supervisor.children.crash_log import CrashLog
-from supervisor.children.link import Notice
 from supervisor.children.lists import Tool
 from supervisor.children.stderr_log import StderrLog
 from supervisor.errors import (

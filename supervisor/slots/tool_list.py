@@ -5,8 +5,8 @@ Whoever listens to the server is told when they are not what they were. Above: `
 
 import anyio
 
+from supervisor.children.call import Notice
 from supervisor.children.child import Child
-from supervisor.children.link import Notice
 from supervisor.children.lists import Tool, compare
 from supervisor.errors import SupervisorError
 from supervisor.slots.context import SlotContext

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import anyio
 
 from sandboxes.launch import Launch
+from supervisor.children.call import Notice
 from supervisor.children.child import Child, Reports
-from supervisor.children.link import Notice
 from supervisor.slots.context import SlotContext
 from supervisor.slots.outlet import Outlet
 from supervisor.spec import ServerSpec

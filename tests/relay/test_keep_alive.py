@@ -2,10 +2,13 @@
 
 import anyio
 
-from gateway.relay.exchange import Asked, Exchange
-from gateway.relay.http import Message
+from gateway.auth.caller import Caller, CallerKind
+from gateway.relay.answering import Request
+from gateway.relay.exchange import Exchange
+from gateway.relay.http import Headers, Message
+from gateway.relay.patience import Patience
+from gateway.relay.request import read_message
 from supervisor.children.wire import encode
-from supervisor.spec import Era
 from tests.relay.conftest import Relay
 from tests.supervisor.conftest import raw_spec
 
@@ -23,9 +26,14 @@ async def test_a_silent_call_begins_its_stream_with_comments(relay: Relay) -> No
         raise AssertionError
 
     child = await relay.stage.supervisor.slot("raw").child_for_call()
-    call = child.call("tools/call", encode({"name": "wait", "arguments": {"each_s": 0.5}}))
-    asked = Asked(b"1", "tools/call", Era.MODERN, timeout_s=10.0, keep_alive_s=0.05)
-    await Exchange(asked, child, send).run(call, receive, cancel_on_disconnect=True)
+    headers = Headers({"headers": []})
+    caller = Caller(CallerKind.LOCAL, "local", frozenset())
+    request = Request("raw", caller, headers, receive, send, Patience())
+    params = {"name": "wait", "arguments": {"each_s": 0.5}}
+    body = encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    exchange = Exchange(request, read_message(body, headers), child, keep_alive_s=0.05)
+    exchange.carry(child.call("tools/call", encode(params)))
+    await exchange.run(cancel_on_disconnect=True)
     start, *bodies = sent
     assert start["status"] == 200
     assert (b"content-type", b"text/event-stream") in start["headers"]

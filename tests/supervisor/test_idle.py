@@ -5,7 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from supervisor.children.link import Notice
+from supervisor.children.call import Notice
 from supervisor.errors import ServerUnavailable
 from supervisor.events import ChildSpawned, ServerState
 from supervisor.folders.catalog import IDLE_STOP_S, read_server

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from supervisor.children.link import Call, Link, Notice
+from supervisor.children.call import Call, Notice
+from supervisor.children.link import Link
 from supervisor.errors import ChildDied
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.children.link import Notice
+from supervisor.children.call import Notice
 from supervisor.errors import NotPending, ToolWithheld
 from supervisor.events import DefinitionsPinned, ToolQuarantined
 from supervisor.pinning.pins import QuarantinedTool

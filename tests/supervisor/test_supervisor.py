@@ -11,7 +11,7 @@ import anyio
 import psutil
 import pytest
 
-from supervisor.children.link import Notice
+from supervisor.children.call import Notice
 from supervisor.errors import (
     CallTimedOut,
     ChildDied,

@@ -21,7 +21,7 @@ from gateway.calls.calls import (
     TooManyCalls,
 )
 from gateway.domain.token import Scope
-from supervisor.children.link import Notice
+from supervisor.children.call import Notice
 from tests.tools.conftest import Gateway, open_gateway, text_of
 from tests.tools.test_scopes import connected
 
