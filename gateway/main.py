@@ -29,6 +29,7 @@ from gateway.dashboard.browser import Browser
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.run import Run
 from gateway.jobs.clock import SystemClock
+from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
@@ -126,6 +127,7 @@ async def build(
                 gate=LiveServers(supervisor, relay, combined, guard),
                 run_tokens=run_tokens,
                 begin=loaded.wait,
+                limits=RunLimits(settings.run_concurrency, settings.server_concurrency),
                 retention=Retention(settings.run_folders, settings.run_folders_days),
                 redactor=redactor,
             ) as runner:

@@ -14,6 +14,8 @@ from typing import TypeVar
 from dotenv.parser import parse_stream
 
 from gateway import variables as known
+from gateway.jobs.limits import ServerLimits
+from gateway.machine_timezone import machine_timezone
 from gateway.package_index import CERTIFICATES, read_index
 from gateway.secret import Secret
 from gateway.variables import CHECKOUT, VARIABLES, HttpServer, Network, Transport, Variable
@@ -71,8 +73,10 @@ class Settings:
     quarantine_deaths: int
     sandbox: Level
     sandbox_uid_base: int
+    run_concurrency: int
     run_folders: int
     run_folders_days: int
+    server_concurrency: ServerLimits = field(default_factory=ServerLimits)
     package_hosts: tuple[Target, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
     master_key_credential: Path | None = field(default=None, compare=False)
@@ -116,13 +120,15 @@ def load(
         dynamic_servers_dir=source.read(known.DYNAMIC_SERVERS_DIR),
         master_key_file=source.optional(known.MASTER_KEY_FILE) or Path(f"{home}.key"),
         master_key=source.optional(known.MASTER_KEY),
-        default_timezone=source.read(known.DEFAULT_TIMEZONE),
+        default_timezone=source.optional(known.DEFAULT_TIMEZONE) or machine_timezone(environ),
         large_result_bytes=source.read(known.LARGE_RESULT_BYTES),
         long_call_s=source.read(known.LONG_CALL_S),
         search_first_tools=source.read(known.SEARCH_FIRST_TOOLS),
         quarantine_deaths=source.read(known.QUARANTINE_DEATHS),
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),
+        run_concurrency=source.read(known.RUN_CONCURRENCY),
+        server_concurrency=source.optional(known.SERVER_CONCURRENCY) or ServerLimits(),
         run_folders=source.read(known.RUN_FOLDERS),
         run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
         package_hosts=package_hosts,

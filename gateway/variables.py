@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.jobs.limits import DEFAULT_CONCURRENCY, ServerLimits
 from gateway.secret import Secret
 from sandboxes.errors import InvalidHost
 from sandboxes.network.hosts import HTTPS_PORT, Target, parse_target
@@ -171,6 +172,21 @@ def _networks(raw: str) -> tuple[Network, ...]:
     return networks
 
 
+def _server_limits(raw: str) -> ServerLimits:
+    every: int | None = None
+    named: dict[str, int] = {}
+    for word in raw.split(","):
+        name, equals, number = word.strip().rpartition("=")
+        limit = _whole(1, 100)(number)
+        if equals and re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name) and name not in named:
+            named[name] = limit
+        elif not equals and every is None:
+            every = limit
+        else:
+            raise ValueError
+    return ServerLimits(every, named)
+
+
 _FOLDER = "a path; a relative one counts from the checkout"
 _WORD = "text without spaces"
 
@@ -214,7 +230,7 @@ MASTER_KEY = Variable(
     "MASTER_KEY", "64 hexadecimal digits", _key, secret=True, file_is_a_setting=True
 )
 DEFAULT_TIMEZONE = Variable(
-    "DEFAULT_TIMEZONE", "an IANA time zone such as Europe/Berlin", _timezone, "UTC"
+    "DEFAULT_TIMEZONE", "an IANA time zone such as Europe/Berlin", _timezone
 )
 LARGE_RESULT_BYTES = Variable(
     "LARGE_RESULT_BYTES",
@@ -242,6 +258,14 @@ SANDBOX_UID_BASE = Variable(
     "a whole number from 1000 to 4000000000",
     _whole(1000, 4_000_000_000),
     str(UID_BASE),
+)
+RUN_CONCURRENCY = Variable(
+    "RUN_CONCURRENCY", "a whole number from 1 to 100", _whole(1, 100), str(DEFAULT_CONCURRENCY)
+)
+SERVER_CONCURRENCY = Variable(
+    "SERVER_CONCURRENCY",
+    "a whole number, server=number pairs, or both, with commas between them",
+    _server_limits,
 )
 RUN_FOLDERS = Variable("RUN_FOLDERS", "a whole number from 0 to 5000", _whole(0, 5000), "100")
 RUN_FOLDERS_DAYS = Variable(
@@ -283,6 +307,8 @@ VARIABLES: tuple[Variable[object], ...] = (
     SANDBOX,
     SANDBOX_UID_BASE,
     PACKAGE_HOSTS,
+    RUN_CONCURRENCY,
+    SERVER_CONCURRENCY,
     RUN_FOLDERS,
     RUN_FOLDERS_DAYS,
 )

@@ -28,6 +28,17 @@ class Overlap(StrEnum):
     """The earlier run is ended for it."""
 
 
+class OnInterrupt(StrEnum):
+    """What becomes of a run that the end of the gateway interrupted."""
+
+    MARK = "mark"
+    """It stays interrupted; nothing is repeated."""
+    RETRY = "retry"
+    """It begins again."""
+    RESUME = "resume"
+    """Its conversation goes on where it was; one that had not begun begins again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A stored definition from which runs are made. Times are integer milliseconds UTC."""
@@ -67,3 +78,15 @@ class Job:
     grace_s: float = 60 * 60
     """An instant that was missed for longer is not made up for."""
     overlap: Overlap = Overlap.SKIP
+    start_within_s: float | None = None
+    """A run that has waited for longer expires."""
+    retries: int = 0
+    """How often a run begins again after the model could not be reached."""
+    concurrency: int | None = None
+    """Most runs at a time; None: one, or with overlap `allow` as many as there is room for."""
+    on_interrupt: OnInterrupt = OnInterrupt.MARK
+
+    @property
+    def most_at_once(self) -> int | None:
+        """How many runs of the job may go on at a time; None: any number."""
+        return self.concurrency or (None if self.overlap is Overlap.ALLOW else 1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.domain.ids import new_id
-from gateway.domain.job import Job
+from gateway.domain.job import Job, OnInterrupt
 from gateway.domain.network import PUBLIC, RunNetwork
 
 
@@ -69,6 +69,14 @@ class Run:
     timeout_s: float = 30 * 60
     budget_micro_usd: int | None = None
     network: RunNetwork = PUBLIC
+    expires_at: int | None = None
+    """Not started by then, it expires."""
+    not_before: int | None = None
+    """It waits until then before it begins again."""
+    retries: int = 0
+    concurrency: int | None = None
+    """Most runs of its job at a time; None: any number."""
+    on_interrupt: OnInterrupt = OnInterrupt.MARK
     attempt: int = 0
     """Counts claims; a write with an older attempt is refused."""
     started_at: int | None = None
@@ -107,6 +115,10 @@ def run_of_job(job: Job, *, trigger: Trigger, now: int, scheduled_for: int | Non
         timeout_s=job.timeout_s,
         budget_micro_usd=job.budget_micro_usd,
         network=job.network,
+        expires_at=None if job.start_within_s is None else now + int(job.start_within_s * 1000),
+        retries=job.retries,
+        concurrency=job.most_at_once,
+        on_interrupt=job.on_interrupt,
     )
 
 

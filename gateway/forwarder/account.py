@@ -28,6 +28,8 @@ class Account:
         self.input_tokens = 0
         """Of prompts, cached or not."""
         self.output_tokens = 0
+        self.unreached = False
+        """The last answer to a prompt was that nobody is there or has time."""
         self._budget = budget_micro_usd
         self._unpriced = False
 

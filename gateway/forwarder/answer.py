@@ -11,6 +11,7 @@ from gateway.forwarder.prices import Usage, read_usage
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """A longer event is passed on unread; usage comes in events of a few hundred bytes."""
+OVERLOAD = frozenset({"overloaded_error", "rate_limit_error", "api_error", "timeout_error"})
 CHARACTERS_PER_TOKEN = 3
 """For answers cut before the API said how long they were; rather too few than too many."""
 
@@ -21,6 +22,8 @@ class AnswerReader:
     def __init__(self, *, streamed: bool) -> None:
         self.model = ""
         """As the API names it; empty until it has."""
+        self.overloaded = False
+        """A stream that had begun ended with the word that a later request may succeed."""
         self._streamed = streamed
         self._rest = bytearray()
         self._usage: dict[str, Any] = {}
@@ -59,6 +62,8 @@ class AnswerReader:
             case "message_delta":
                 self._add(_inner(event, "usage"))
                 self._final = True
+            case "error":
+                self.overloaded = _inner(event, "error").get("type") in OVERLOAD
             case _:
                 pass
 

@@ -36,6 +36,8 @@ MAX_REQUEST_BYTES = 32 * 1024 * 1024
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Many times the longest answer; a stream that passes it is cut."""
 CONNECT_S = 15.0
+PASSING = frozenset({408, 429, 500, 502, 503, 504, 529})
+"""Statuses by which the API says that a later request may succeed; 529 is overloaded."""
 SILENCE_S = 600.0
 """An answer that is not streamed may take ten minutes; a stream sends a ping every few seconds."""
 REQUEST_HEADERS = ("content-type", "accept", "user-agent", "x-app")
@@ -128,13 +130,17 @@ class Forwarder:
         try:
             answer = await self._client.send(request, stream=True)
         except httpx2.HTTPError as error:
+            account.unreached = True
             kind = type(error).__name__
             await _refuse(send, 502, "api_error", f"The Messages API cannot be reached ({kind}).")
             return
+        if counted:
+            account.unreached = answer.status_code in PASSING
         try:
             await _pass_on(send, answer, account if counted else None)
         except httpx2.HTTPError:
             # The answer has begun; that it has no proper end tells the CLI.
+            account.unreached = True
             return
         finally:
             with anyio.CancelScope(shield=True):
@@ -183,6 +189,7 @@ async def _pass_on(send: Send, answer: httpx2.Response, account: Account | None)
         if account is not None and reader is not None:
             usage = reader.usage()
             account.charge(reader.model, usage)
+            account.unreached = account.unreached or reader.overloaded
 
 
 def _headers_back(answer: httpx2.Response) -> list[tuple[bytes, bytes]]:

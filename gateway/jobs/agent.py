@@ -10,7 +10,7 @@ import anyio
 from gateway.auth.run_tokens import RunTokens
 from gateway.domain.run import Run
 from gateway.forwarder import Accounts
-from gateway.jobs.access import Access, Defaults, plan_access
+from gateway.jobs.access import Access, plan_access
 from gateway.jobs.attempt import Attempt
 from gateway.jobs.clock import Clock
 from gateway.jobs.confinement import assign_uid, confine, hand_over_folders
@@ -18,6 +18,7 @@ from gateway.jobs.door import Asgi, Door, door_on_loopback, door_to_sandbox, roo
 from gateway.jobs.errors import RunRefused
 from gateway.jobs.folders import (
     RunFolders,
+    keep_conversation,
     make_folders,
     remove_folders,
     write_servers,
@@ -25,6 +26,7 @@ from gateway.jobs.folders import (
 )
 from gateway.jobs.gate import ServerGate
 from gateway.jobs.options import AgentConfig, cli_environment, cli_options
+from gateway.jobs.queue import defaults_of
 from gateway.jobs.run_egress import egress_of, proxy_of
 from gateway.store import Store
 from sandboxes.launch import Launch
@@ -74,12 +76,14 @@ class Agent:
         Raises RunRefused, SandboxError, and SupervisorError for a server that cannot take calls.
         """
         self._check_config()
-        access = plan_access(run, await self._defaults())
+        access = plan_access(run, await defaults_of(self._store, self._gate))
+        first_message = await self._store.runs.count_messages(run.id) if run.attempt > 1 else 0
         level = self._config.level
         egress, traffic = egress_of(run.network, level), Traffic()
         proxy = egress and proxy_of(run, egress, self._outside, traffic)
         folders = make_folders(self._home, run, passable=level is Level.REDUCED)
-        api_token, account = self._accounts.open(run.id, run.budget_micro_usd)
+        api_token, account = self._accounts.open(run.id, _left(run))
+        attempt: Attempt | None = None
         strong = level is Level.STRONG
         door = door_to_sandbox(folders.private) if strong else door_on_loopback()
         try:
@@ -97,7 +101,7 @@ class Agent:
                 withheld=self._withheld(access),
             )
             async with door.serving(self._rooms, proxy):
-                yield Attempt(
+                attempt = Attempt(
                     run,
                     access,
                     folders,
@@ -108,13 +112,16 @@ class Agent:
                     runs=self._store.runs,
                     now_ms=self._clock.now_ms,
                     hide=self._redactor.hide_tree,
+                    first_message=first_message,
                 )
+                yield attempt
         finally:
             self._run_tokens.revoke(run.id)
             self._accounts.close(account)
             door.close()
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(remove_folders, folders)
+                leave = keep_conversation if attempt and attempt.is_resumed else remove_folders
+                await anyio.to_thread.run_sync(leave, folders)
 
     async def _confine(
         self, env: Mapping[str, str], folders: RunFolders, *, proxied: bool
@@ -143,14 +150,6 @@ class Agent:
                 f"The Claude CLI is missing at {self._config.cli}; install the requirements again."
             )
 
-    async def _defaults(self) -> Defaults:
-        rows = await self._store.settings.get_all()
-        return Defaults(
-            tools=tuple(rows["allowed_tools"]),
-            servers=tuple(rows["mcp_servers"]),
-            enabled=self._gate.enabled_servers(),
-        )
-
     async def _hand_over_servers(
         self, run: Run, access: Access, folders: RunFolders, door: Door
     ) -> None:
@@ -170,3 +169,10 @@ class Agent:
             for tool in self._gate.tool_names(server)
             if not access.allows(server, tool)
         )
+
+
+def _left(run: Run) -> int | None:
+    """Return what a run may still spend after its earlier attempts; None: any amount."""
+    if run.budget_micro_usd is None:
+        return None
+    return max(0, run.budget_micro_usd - (run.cost_micro_usd or 0))

@@ -14,13 +14,14 @@ from claude_agent_sdk import (
     SystemMessage,
 )
 
-from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.domain.run import Run, RunStatus
 from gateway.forwarder import Account
 from gateway.jobs.access import Access, ServerReport, problem_with_servers, problem_with_tools
 from gateway.jobs.appetite import until_too_much
 from gateway.jobs.folders import RunFolders
-from gateway.jobs.outcome import Stop, conclude
+from gateway.jobs.outcome import Ended, Stop, conclude
 from gateway.jobs.process import ProcessGroup, end_group, read_group
+from gateway.jobs.repeating import is_resumed
 from gateway.jobs.transcript import Transcript
 from gateway.store import RunTable
 from sandboxes.network.traffic import Traffic
@@ -35,6 +36,10 @@ INTERRUPT_S = 5.0
 SAVE_EVERY_S = 0.25
 """Messages come in bursts; one write for each burst is enough for a reader."""
 STDERR_LINES = 20
+RESUMED = (
+    "You were interrupted: the program that runs you was restarted. Go on with your task where you"
+    " stopped. What you had begun may have been done or not; look before you repeat it."
+)
 
 
 class Attempt:
@@ -53,6 +58,7 @@ class Attempt:
         runs: RunTable,
         now_ms: Callable[[], int],
         hide: Callable[[Any], Any],
+        first_message: int = 0,
     ) -> None:
         self._run = run
         self._access = access
@@ -63,13 +69,15 @@ class Attempt:
         self._runs = runs
         self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self._client = ClaudeSDKClient(options(self._stderr.append))
-        self._transcript = Transcript(run.id, now_ms, hide)
+        self._transcript = Transcript(run.id, now_ms, hide, first=first_message)
         self._arrived = anyio.Event()
         self._conversation = anyio.CancelScope()
         self._talking = False
         self._group: ProcessGroup | None = None
         self._started = anyio.Event()
         self._stop: Stop | None = None
+        self.is_resumed = False
+        """The conversation goes on in another attempt, so its folder stays."""
         self._stop_asked = anyio.Event()
 
     def stop(self, stop: Stop) -> None:
@@ -77,7 +85,7 @@ class Attempt:
         self._stop = self._stop or stop
         self._stop_asked.set()
 
-    async def execute(self) -> RunResult:
+    async def execute(self) -> Ended:
         """Run to the end and return how it went; no process is left then."""
         failure: str | None = None
         async with anyio.create_task_group() as tasks:
@@ -90,7 +98,7 @@ class Attempt:
                 failure = await self._converse()
             tasks.cancel_scope.cancel()
         await self._runs.append_messages(self._transcript.take_unsaved())
-        return conclude(
+        result = conclude(
             self._run,
             self._transcript,
             stop=self._stop,
@@ -98,6 +106,10 @@ class Attempt:
             counted_micro_usd=self._account.cost_micro_usd,
             refused_hosts=self._traffic.refused_hosts,
         )
+        self.is_resumed = is_resumed(self._run, result)
+        failed = result.status is RunStatus.FAILED and self._stop is None
+        unreached = failed and self._account.unreached and not self._transcript.called_tools
+        return Ended(result, unreached)
 
     async def _converse(self) -> str | None:
         """Return the sentence of what went wrong, or None when the CLI's result says it."""
@@ -149,7 +161,7 @@ class Attempt:
         self._talking = True
         if self._stop:
             return None
-        await self._client.query(self._run.prompt)
+        await self._client.query(RESUMED if self._run.session_id else self._run.prompt)
         started = False
         async for message in self._client.receive_response():
             self._transcript.add(message)
@@ -157,7 +169,9 @@ class Attempt:
             if not started and isinstance(message, SystemMessage) and message.subtype == "init":
                 if problem := self._check_tools(message):
                     return problem
-                started = await self._runs.mark_running(self._run.id, self._run.attempt)
+                started = await self._runs.mark_running(
+                    self._run.id, self._run.attempt, self._transcript.session_id
+                )
         return None
 
     def _check_tools(self, init: SystemMessage) -> str | None:

@@ -91,6 +91,18 @@ def remove_folders(folders: RunFolders) -> None:
         log.warning("The folder of a run cannot be removed: %s", error)
 
 
+def keep_conversation(folders: RunFolders) -> None:
+    """Remove what belongs to one attempt alone; HOME has the conversation that goes on."""
+    if not folders.private.is_dir():
+        return
+    for entry in folders.private.iterdir():
+        if entry != folders.home:
+            try:
+                tree.remove(entry)
+            except OSError as error:
+                log.warning("The folder of a run cannot be removed: %s", error)
+
+
 def write_servers(folders: RunFolders, entries: Mapping[str, McpHttpEntry]) -> None:
     """Write the MCP configuration; call before the folders are handed to the CLI's user."""
     _write_secret(folders.servers_file, json.dumps({"mcpServers": entries}))

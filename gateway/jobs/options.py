@@ -98,6 +98,7 @@ def cli_options(
         disallowed_tools=[cli_name(server, tool) for server, tool in withheld],
         model=run.model or config.model,
         system_prompt=_system_prompt(run, folders),
+        resume=run.session_id,
         max_turns=run.max_turns,
         max_budget_usd=None if budget is None else budget / MICRO,
         # Strangers write a webhook's prompt: no @file and no /command in it means anything.

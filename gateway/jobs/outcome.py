@@ -18,6 +18,15 @@ class Stop:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended, and what decides whether another one follows."""
+
+    result: RunResult
+    unreached: bool = False
+    """The model could not be reached or was overloaded, and no tool had been called."""
+
+
 def conclude(
     run: Run,
     transcript: Transcript,
@@ -46,7 +55,7 @@ def conclude(
         input_tokens=tokens[0] if tokens else None,
         output_tokens=tokens[1] if tokens else None,
         turns=message.num_turns if message else None,
-        session_id=message.session_id if message else transcript.session_id,
+        session_id=message.session_id if message else transcript.session_id or run.session_id,
         refused_hosts=refused_hosts,
     )
 

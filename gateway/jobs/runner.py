@@ -8,7 +8,6 @@ interrupted, at the end or at the next start.
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,14 +20,16 @@ from gateway.auth.run_tokens import RunTokens
 from gateway.domain.run import Run, RunResult, RunStatus
 from gateway.forwarder import DEFAULT_URL, Accounts, Forwarder, Upstream, upstream_client
 from gateway.jobs.agent import Agent
-from gateway.jobs.attempt import Attempt
-from gateway.jobs.clock import Clock
+from gateway.jobs.clock import Clock, wait_until
+from gateway.jobs.ending import STORE_PAUSE_S, Endings
 from gateway.jobs.errors import RunFinished, RunNotFound, RunRefused
 from gateway.jobs.folders import folders_of, remove_folders
 from gateway.jobs.gate import ServerGate
+from gateway.jobs.limits import RunLimits
+from gateway.jobs.live import LiveRun
 from gateway.jobs.options import AgentConfig
-from gateway.jobs.outcome import Stop
-from gateway.jobs.process import ProcessGroup, end_leftover
+from gateway.jobs.outcome import Ended, Stop
+from gateway.jobs.queue import Queue
 from gateway.jobs.work_folders import Retention, WorkFolders
 from gateway.store import Store, StoreError
 from sandboxes.errors import SandboxError
@@ -38,15 +39,12 @@ from supervisor.redaction import Redactor
 
 log = logging.getLogger(__name__)
 
-DEFAULT_CONCURRENCY = 3
 DRAIN_S = 10.0
 """How long runs may go on once the gateway is to end."""
 STOP_S = 8.0
 """After that: an interrupt (5 s at most) and the kill (2 s), with a second to write it down."""
-FINISH_S = 60.0
-"""A database that stays away longer leaves the run to be marked at the next start."""
-STORE_PAUSE_S = 2.0
 KEPT = Retention()
+DEFAULT_LIMITS = RunLimits()
 TIDY_EVERY_S = 3600.0
 """For what grows old by itself; everything else is tidied up when it happens."""
 KILLED = "Killed on request."
@@ -65,7 +63,7 @@ class Runner:
         agent: AgentConfig,
         gate: ServerGate,
         run_tokens: RunTokens,
-        concurrency: int = DEFAULT_CONCURRENCY,
+        limits: RunLimits = DEFAULT_LIMITS,
         begin: Callable[[], Awaitable[object]] = anyio.lowlevel.checkpoint,
         outside: Outside | None = None,
         retention: Retention = KEPT,
@@ -83,24 +81,24 @@ class Runner:
         self._gate = gate
         self._run_tokens = run_tokens
         self._agent: Agent
+        self._queue = Queue(store, gate, limits)
         self._stack = AsyncExitStack()
-        self._concurrency = concurrency
         self._begin = begin
         self._outside = outside or Internet()
         self._redactor = redactor or Redactor()
+        self._endings = Endings(store, home, clock, self._redactor)
         self._work_folders = WorkFolders(home, store, clock.now_ms, retention)
         self._untidy = anyio.Event()
         self._tasks: TaskGroup
         self._wake = anyio.Event()
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, LiveRun] = {}
         self._changed: dict[str, anyio.Event] = {}
         self._claiming = anyio.Lock()
         self._accepting = True
 
     async def __aenter__(self) -> Self:
         """Account for the runs of an earlier gateway, then start to claim."""
-        for run in await self._store.runs.interrupt_unfinished(self._clock.now_ms()):
-            await _clear_away(run, self._home)
+        await self._endings.account_for_earlier()
         self._agent = await self._make_agent()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
@@ -168,18 +166,22 @@ class Runner:
         if live is not None:
             live.stop(Stop(RunStatus.CANCELLED, reason))
         elif cancelled:
+            # A run that was to go on with its conversation had left it there.
+            folders = folders_of(self._home, await self._get(run_id))
+            await anyio.to_thread.run_sync(remove_folders, folders)
             self._announce(run_id)
         else:
             raise RunFinished(run_id, (await self._get(run_id)).status)
 
     async def wait(self, run_id: str) -> Run:
         """Return the run once it has ended. Raises RunNotFound."""
-        changed = self._changed.setdefault(run_id, anyio.Event())
-        run = await self._get(run_id)
-        if not run.status.final:
-            await changed.wait()
+        while True:
+            changed = self._changed.setdefault(run_id, anyio.Event())
             run = await self._get(run_id)
-        elif run_id not in self._live:
+            if run.status.final:
+                break
+            await changed.wait()
+        if run_id not in self._live:
             self._changed.pop(run_id, None)
         return run
 
@@ -207,13 +209,15 @@ class Runner:
         while True:
             self._wake = anyio.Event()
             try:
-                while self._has_room() and await self._claim_one():
+                await self._expire()
+                while self._accepting and await self._claim_one():
                     pass
+                look_at = await self._store.runs.next_change_at(self._clock.now_ms())
             except StoreError as error:
                 log.error("No run can be claimed: %s", error)
                 await anyio.sleep(STORE_PAUSE_S)
             else:
-                await self._wake.wait()
+                await wait_until(self._clock, look_at, self._wake)
 
     async def _tidy_forever(self) -> None:
         while True:
@@ -225,23 +229,28 @@ class Runner:
             with anyio.move_on_after(TIDY_EVERY_S):
                 await self._untidy.wait()
 
-    def _has_room(self) -> bool:
-        return self._accepting and len(self._live) < self._concurrency
+    async def _expire(self) -> None:
+        for run_id in await self._queue.expire(self._clock.now_ms()):
+            log.warning("Run %s expired in the queue", run_id)
+            self._announce(run_id)
 
     async def _claim_one(self) -> bool:
-        """Start the next queued run; False when there is none."""
+        """Start the next queued run; False when none may start now."""
         async with self._claiming:
-            run = await self._store.runs.claim_next(self._clock.now_ms())
-            if run is None:
+            others = [live.claimed for live in self._live.values()]
+            claimed = await self._queue.claim(others, self._clock.now_ms())
+            if claimed is None:
                 return False
-            live = self._live[run.id] = _Live(folders_of(self._home, run).work.name)
+            run = claimed.run
+            live = LiveRun(claimed, folders_of(self._home, run).work.name)
+            self._live[run.id] = live
         self._tasks.start_soon(self._carry_out, run, live)
         return True
 
-    async def _carry_out(self, run: Run, live: "_Live") -> None:
+    async def _carry_out(self, run: Run, live: LiveRun) -> None:
         try:
-            result = await self._execute(run, live)
-            await self._finish(run, result)
+            ended = await self._execute(run, live)
+            await self._endings.write(run, ended)
         finally:
             del self._live[run.id]
             live.ended.set()
@@ -250,7 +259,7 @@ class Runner:
                 self._untidy.set()
             self._wake.set()
 
-    async def _execute(self, run: Run, live: "_Live") -> RunResult:
+    async def _execute(self, run: Run, live: LiveRun) -> Ended:
         try:
             with live.preparation:
                 async with self._agent.attempt(run) as attempt:
@@ -258,29 +267,11 @@ class Runner:
                     return await attempt.execute()
             return live.stopped_early()
         except (RunRefused, SandboxError, SupervisorError) as error:
-            return RunResult(RunStatus.FAILED, error=str(error))
+            return Ended(RunResult(RunStatus.FAILED, error=str(error)))
         except Exception:
             log.exception("Run %s failed inside the gateway", run.id)
             sentence = "The run failed inside the gateway; its log has the details."
-            return RunResult(RunStatus.FAILED, error=sentence)
-
-    async def _finish(self, run: Run, result: RunResult) -> None:
-        """Store the result, again and again while the database does not answer."""
-        output, error = (
-            text and self._redactor.hide_text(text) for text in (result.output, result.error)
-        )
-        shown = replace(result, output=output, error=error)
-        with anyio.move_on_after(FINISH_S):
-            while True:
-                try:
-                    now = self._clock.now_ms()
-                    await self._store.runs.finish(run.id, run.attempt, shown, now)
-                except StoreError as error:
-                    log.error("The end of run %s is not stored yet: %s", run.id, error)
-                    await anyio.sleep(STORE_PAUSE_S)
-                else:
-                    log.info("Run %s ended as %s", run.id, result.status)
-                    return
+            return Ended(RunResult(RunStatus.FAILED, error=sentence))
 
     async def _get(self, run_id: str) -> Run:
         run = await self._store.runs.get(run_id)
@@ -293,43 +284,3 @@ class Runner:
         """Wake whoever waits for the end of this run."""
         if changed := self._changed.pop(run_id, None):
             changed.set()
-
-
-class _Live:
-    """A claimed run that this process executes, and how it is stopped at any moment."""
-
-    def __init__(self, work: str) -> None:
-        self.work = work
-        """Name of the work folder that it uses."""
-        self.ended = anyio.Event()
-        self.preparation = anyio.CancelScope()
-        """Cancelled by a stop that comes before there is an attempt."""
-        self._attempt: Attempt | None = None
-        self._stop: Stop | None = None
-
-    def begin(self, attempt: Attempt) -> None:
-        """The attempt exists now and ends itself when it is asked to."""
-        self._attempt = attempt
-
-    def stop(self, stop: Stop) -> None:
-        """End the run; the first reason given counts."""
-        self._stop = self._stop or stop
-        if self._attempt:
-            self._attempt.stop(stop)
-        else:
-            self.preparation.cancel()
-
-    def stopped_early(self) -> RunResult:
-        """Return the result of a run that was stopped before its attempt."""
-        assert self._stop is not None
-        return RunResult(self._stop.status, error=self._stop.reason)
-
-
-async def _clear_away(run: Run, home: Path) -> None:
-    """End the processes and remove the private folder that a killed gateway left."""
-    log.warning("Run %s was interrupted by the end of the last gateway", run.id)
-    await anyio.to_thread.run_sync(remove_folders, folders_of(home, run))
-    if run.process_group is None or run.process_started_at is None:
-        return
-    if await end_leftover(ProcessGroup(run.process_group, run.process_started_at)):
-        log.warning("Ended the processes that run %s had left", run.id)

@@ -11,6 +11,7 @@ from claude_agent_sdk import (
     ResultMessage,
     SystemMessage,
     TextBlock,
+    ToolUseBlock,
     UserMessage,
 )
 
@@ -29,17 +30,28 @@ _KINDS: tuple[tuple[type[object], str], ...] = (
 class Transcript:
     """Collects the messages of one attempt."""
 
-    def __init__(self, run_id: str, now_ms: Callable[[], int], hide: Callable[[Any], Any]) -> None:
-        """`hide` takes secrets out of what is stored."""
+    def __init__(
+        self,
+        run_id: str,
+        now_ms: Callable[[], int],
+        hide: Callable[[Any], Any],
+        *,
+        first: int = 0,
+    ) -> None:
+        """`hide` takes secrets out of what is stored.
+
+        `first`: number of the first message; earlier attempts may have left some.
+        """
         self._run_id = run_id
         self._now_ms = now_ms
         self._hide = hide
         self._unsaved: list[RunMessage] = []
-        self._count = 0
+        self._count = first
         self._usage: dict[str, tuple[int, int]] = {}
         self.result: ResultMessage | None = None
         self.last_text: str | None = None
         self.session_id: str | None = None
+        self.called_tools = False
 
     def add(self, message: Message) -> None:
         """Take one message from the SDK."""
@@ -78,6 +90,8 @@ class Transcript:
         )
 
     def _note_answer(self, message: AssistantMessage) -> None:
+        if any(isinstance(block, ToolUseBlock) for block in message.content):
+            self.called_tools = True
         texts = [block.text for block in message.content if isinstance(block, TextBlock)]
         if texts:
             self.last_text = "\n".join(texts)

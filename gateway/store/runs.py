@@ -4,11 +4,11 @@ A claim counts `attempt` up; every later write names the attempt it belongs to, 
 that was given up for dead changes nothing when it comes back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, case, select, update
+from sqlalchemy import ColumnElement, Select, Update, case, func, or_, select, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.exc import IntegrityError
 
@@ -25,7 +25,6 @@ CLAIMED = (RunStatus.STARTING, RunStatus.RUNNING)
 _URGENCY = case(
     {Trigger.QUICK: 0, Trigger.WEBHOOK: 1, Trigger.MANUAL: 2}, value=runs.c.trigger, else_=3
 )
-INTERRUPTED = "The gateway ended before the run did."
 
 
 class RunTable:
@@ -68,17 +67,71 @@ class RunTable:
         )
         return RUN.all(await self._db.all(statement))
 
-    async def claim_next(self, now: int) -> Run | None:
-        """Take the most urgent run, of equals the oldest, durably; None when none is queued."""
+    async def claim_next(self, now: int, *, without_jobs: Collection[str] = ()) -> Run | None:
+        """Take the most urgent run, of equals the oldest, durably; None when none may start.
+
+        `without_jobs`: jobs that have as many live runs as they may.
+        """
         oldest = (
-            select(runs.c.id)
-            .where(runs.c.status == RunStatus.QUEUED)
-            .order_by(_URGENCY, runs.c.created_at, runs.c.id)
+            _startable(select(runs.c.id), now, without_jobs)
             .limit(1)
             # On PostgreSQL two claims would otherwise meet on one row and one come back empty.
             .with_for_update(skip_locked=True)
         )
         return await self._claim(runs.c.id == oldest.scalar_subquery(), now)
+
+    async def waiting(
+        self, now: int, *, without_jobs: Collection[str] = (), limit: int
+    ) -> tuple[Run, ...]:
+        """Return the runs that `claim_next` would take, in its order."""
+        statement = _startable(select(*RUN.columns), now, without_jobs).limit(limit)
+        return RUN.all(await self._db.all(statement))
+
+    async def expire(self, now: int, reason: str) -> tuple[str, ...]:
+        """End the queued runs whose time to start is over; return their ids."""
+        statement = (
+            update(runs)
+            .where(runs.c.status == RunStatus.QUEUED, runs.c.expires_at <= now)
+            .values(status=RunStatus.EXPIRED, error=reason, finished_at=now)
+            .returning(runs.c.id)
+        )
+        return tuple(row["id"] for row in await self._db.change_returning(statement))
+
+    async def next_change_at(self, now: int) -> int | None:
+        """Return when the next queued run expires or has waited long enough, or None."""
+        later = case((runs.c.not_before > now, runs.c.not_before))
+        statement = select(
+            func.min(runs.c.expires_at).label("expires"), func.min(later).label("begins")
+        ).where(runs.c.status == RunStatus.QUEUED)
+        row = await self._db.one(statement)
+        assert row is not None, "an aggregate without groups is one row"
+        return min((at for at in (row["expires"], row["begins"]) if at is not None), default=None)
+
+    async def claimed(self) -> tuple[Run, ...]:
+        """Return the runs that somebody has claimed and not finished, oldest first."""
+        statement = (
+            select(*RUN.columns)
+            .where(runs.c.status.in_(CLAIMED))
+            .order_by(runs.c.created_at, runs.c.id)
+        )
+        return RUN.all(await self._db.all(statement))
+
+    async def requeue(
+        self, run_id: str, attempt: int, result: RunResult, *, not_before: int
+    ) -> bool:
+        """Let a claimed run wait to begin again, with what it used so far and why in `error`.
+
+        False when the attempt is no longer the run's. The time by which it had to start is over.
+        """
+        return await self._change_claimed(
+            run_id,
+            attempt,
+            **{**asdict(result), "status": RunStatus.QUEUED, "output": None},
+            not_before=not_before,
+            expires_at=None,
+            process_group=None,
+            process_started_at=None,
+        )
 
     async def set_process(
         self, run_id: str, attempt: int, process_group: int, started_at: float
@@ -88,10 +141,11 @@ class RunTable:
             run_id, attempt, process_group=process_group, process_started_at=started_at
         )
 
-    async def mark_running(self, run_id: str, attempt: int) -> bool:
+    async def mark_running(self, run_id: str, attempt: int, session_id: str | None = None) -> bool:
         """Note that the CLI reported its tools; False when the attempt is no longer the run's."""
         statement = _claimed(run_id, attempt).where(runs.c.status == RunStatus.STARTING)
-        return await self._db.change(statement.values(status=RunStatus.RUNNING)) == 1
+        values = {"status": RunStatus.RUNNING, "session_id": session_id}
+        return await self._db.change(statement.values(values)) == 1
 
     async def finish(self, run_id: str, attempt: int, result: RunResult, now: int) -> bool:
         """Store how the run ended; False when the attempt is no longer the run's."""
@@ -113,16 +167,11 @@ class RunTable:
         )
         return await self._db.change(statement) == 1
 
-    async def interrupt_unfinished(self, now: int) -> tuple[Run, ...]:
-        """Mark every claimed run interrupted; return them, oldest first, with their processes."""
-        statement = (
-            update(runs)
-            .where(runs.c.status.in_(CLAIMED))
-            .values(status=RunStatus.INTERRUPTED, error=INTERRUPTED, finished_at=now)
-            .returning(*RUN.columns)
-        )
-        interrupted = RUN.all(await self._db.change_returning(statement))
-        return tuple(sorted(interrupted, key=lambda run: (run.created_at, run.id)))
+    async def count_messages(self, run_id: str) -> int:
+        """Return how many messages the transcript has."""
+        statement = select(func.count().label("count")).where(run_messages.c.run_id == run_id)
+        row = await self._db.one(statement)
+        return row["count"] if row else 0
 
     async def append_messages(self, messages: Sequence[RunMessage]) -> None:
         """Add to a transcript; a message that is already there stays as it is."""
@@ -143,7 +192,13 @@ class RunTable:
         statement = (
             update(runs)
             .where(which, runs.c.status == RunStatus.QUEUED)
-            .values(status=RunStatus.STARTING, attempt=runs.c.attempt + 1, started_at=now)
+            .values(
+                status=RunStatus.STARTING,
+                attempt=runs.c.attempt + 1,
+                started_at=now,
+                not_before=None,
+                error=None,
+            )
             .returning(*RUN.columns)
         )
         rows = await self._db.change_durably(statement)
@@ -155,6 +210,16 @@ class RunTable:
     async def _job_is_gone(self, job_id: str) -> bool:
         statement = select(jobs.c.id).where(jobs.c.id == job_id)
         return await self._db.one(statement) is None
+
+
+def _startable(columns: Select[Any], now: int, without_jobs: Collection[str]) -> Select[Any]:
+    """Return the queued runs that may start, the most urgent first, of equals the oldest."""
+    return columns.where(
+        runs.c.status == RunStatus.QUEUED,
+        or_(runs.c.not_before.is_(None), runs.c.not_before <= now),
+        or_(runs.c.expires_at.is_(None), runs.c.expires_at > now),
+        or_(runs.c.job_id.is_(None), runs.c.job_id.not_in(sorted(without_jobs))),
+    ).order_by(_URGENCY, runs.c.created_at, runs.c.id)
 
 
 def insert_once(database: Database, run: Run) -> Insert:

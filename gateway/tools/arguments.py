@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from gateway.domain.job import CatchUp, Overlap
+from gateway.domain.job import CatchUp, OnInterrupt, Overlap
 
 JobId = Annotated[str, Field(description="The job's id, such as job_k3v7q2m5x4a6b1cd.")]
 RunId = Annotated[str, Field(description="The run's id, such as run_k3v7q2m5x4a6b1cd.")]
@@ -82,6 +82,46 @@ OverlapRule = Annotated[
         description=(
             "When a run is due and an earlier one has not ended: skip it, queue one, allow both "
             "side by side, or cancel the running one."
+        )
+    ),
+]
+StartWithinS = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=31 * 24 * 3600,
+        description="A run that waits longer than these seconds expires; 0 means it may wait.",
+    ),
+]
+Retries = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=10,
+        description=(
+            "How often a run begins again because Claude could not be reached or was overloaded; "
+            "never once it has called a tool."
+        ),
+    ),
+]
+Concurrency = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=100,
+        description=(
+            "Most runs of this job at a time; more wait. 0 means one, or with overlap 'allow' as "
+            "many as there is room for."
+        ),
+    ),
+]
+InterruptRule = Annotated[
+    OnInterrupt,
+    Field(
+        description=(
+            "What becomes of a run that a restart of the gateway interrupted: mark it and repeat "
+            "nothing, retry it from the beginning, or resume its conversation. What it did before "
+            "may be done twice."
         )
     ),
 ]

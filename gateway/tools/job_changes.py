@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from gateway.domain.job import CatchUp, Job, Overlap
+from gateway.domain.job import CatchUp, Job, OnInterrupt, Overlap
 from gateway.jobs.calendar import next_firings
 from gateway.jobs.cron import check_zone
 from gateway.tools.run_network import read_network
@@ -27,6 +27,10 @@ class Given:
     catch_up_max: int | None = None
     grace_s: float | None = None
     overlap: Overlap | None = None
+    start_within_s: float | None = None
+    retries: int | None = None
+    concurrency: int | None = None
+    on_interrupt: OnInterrupt | None = None
     model: str | None = None
     system_prompt: str | None = None
     max_turns: int | None = None
@@ -51,6 +55,10 @@ def apply(old: Job, given: Given, now: int) -> Job:
         catch_up_max=given.catch_up_max or old.catch_up_max,
         grace_s=old.grace_s if given.grace_s is None else given.grace_s,
         overlap=given.overlap or old.overlap,
+        start_within_s=changed(old.start_within_s, given.start_within_s),
+        retries=old.retries if given.retries is None else given.retries,
+        concurrency=changed(old.concurrency, given.concurrency),
+        on_interrupt=given.on_interrupt or old.on_interrupt,
         model=changed(old.model, given.model),
         system_prompt=changed(old.system_prompt, given.system_prompt),
         max_turns=changed(old.max_turns, given.max_turns),

@@ -39,6 +39,10 @@ class JobView:
     catch_up_max: int
     grace_s: float
     overlap: str
+    start_within_s: float | None
+    retries: int
+    concurrency: int | None
+    on_interrupt: str
     next_run_at: str | None
     created_at: str
     updated_at: str
@@ -83,6 +87,9 @@ class RunView:
     scheduled_until: str | None
     """A skipped row that stands for several instants: the last of them."""
     created_at: str
+    not_before: str | None
+    """When it begins again, if it waits for that."""
+    attempt: int
     started_at: str | None
     finished_at: str | None
     duration_s: float | None
@@ -213,6 +220,10 @@ def view_job(job: Job) -> JobView:
         catch_up_max=job.catch_up_max,
         grace_s=job.grace_s,
         overlap=job.overlap,
+        start_within_s=job.start_within_s,
+        retries=job.retries,
+        concurrency=job.concurrency,
+        on_interrupt=job.on_interrupt,
         next_run_at=iso_or_none(job.next_fire_at),
         created_at=iso(job.created_at),
         updated_at=iso(job.updated_at),
@@ -231,6 +242,8 @@ def view_run(run: Run) -> RunView:
         scheduled_for=iso_or_none(run.scheduled_for),
         scheduled_until=iso_or_none(run.scheduled_until),
         created_at=iso(run.created_at),
+        not_before=iso_or_none(run.not_before),
+        attempt=run.attempt,
         started_at=iso_or_none(run.started_at),
         finished_at=iso_or_none(run.finished_at),
         duration_s=((run.finished_at or 0) - (run.started_at or 0)) / 1000 if timed else None,

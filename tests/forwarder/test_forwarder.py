@@ -82,6 +82,22 @@ async def test_a_refusal_of_the_api_passes_and_costs_nothing(way: Way) -> None:
     assert account.cost_micro_usd is None
 
 
+@pytest.mark.parametrize(
+    ("status", "unreached"), [(529, True), (429, True), (503, True), (400, False), (401, False)]
+)
+async def test_what_may_pass_is_told_from_what_will_not(
+    way: Way, status: int, unreached: bool
+) -> None:
+    """Issue 7, 1: a run is repeated for transport and overload errors alone."""
+    way.api.script = lambda _: Refuse(status, "some_error", "busy")
+    token, account = way.accounts.open("run_1", None)
+    await way.ask(token)
+    assert account.unreached is unreached
+    way.api.script = lambda _: Say("here again")
+    await way.ask(token)
+    assert not account.unreached
+
+
 @pytest.mark.parametrize("path", ["/v1/files", "/v1/messages/batches", "/v1/organizations", "/x"])
 async def test_the_rest_of_the_api_is_out_of_reach(way: Way, path: str) -> None:
     """Ours: the key opens more than runs need."""
@@ -106,7 +122,7 @@ async def test_an_api_that_cannot_be_reached_is_said_so() -> None:
     """Ours: one sentence in the API's shape."""
     upstream = Upstream(Secret("key"), "http://127.0.0.1:9")
     accounts = Accounts()
-    token, _ = accounts.open("run_1", None)
+    token, account = accounts.open("run_1", None)
     async with upstream_client(upstream) as outside:
         transport = httpx2.ASGITransport(Forwarder(outside, upstream, accounts))  # pyright: ignore[reportArgumentType] - its own type of scope
         async with httpx2.AsyncClient(transport=transport, base_url="http://door") as client:
@@ -117,3 +133,4 @@ async def test_an_api_that_cannot_be_reached_is_said_so() -> None:
         502,
         "The Messages API cannot be reached (ConnectError).",
     )
+    assert account.unreached

@@ -1,4 +1,4 @@
-"""A gateway that runs one run until it is killed. Its argument is a JSON object."""
+"""A gateway that executes the queue of a home until it is killed. Its argument is a JSON object."""
 
 import json
 import sys
@@ -12,11 +12,11 @@ from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.secret import Secret
 from gateway.store import Store
-from tests.jobs.parts import Gate, a_run, tightest_level
+from tests.jobs.parts import Gate, tightest_level
 
 
-async def main(home: Path, run_id: str, api: str) -> None:
-    """Submit the run and wait for its end."""
+async def main(home: Path, api: str) -> None:
+    """Execute what is queued."""
     config = AgentConfig(
         Secret("sk-ant-of-this-test"), "claude-test-model", base_url=api, level=tightest_level()
     )
@@ -29,12 +29,11 @@ async def main(home: Path, run_id: str, api: str) -> None:
             agent=config,
             gate=Gate(),
             run_tokens=RunTokens(),
-        ) as runner,
+        ),
     ):
-        await runner.submit(a_run(id=run_id, tools=("Bash",)))
-        await runner.wait(run_id)
+        await anyio.sleep_forever()
 
 
 if __name__ == "__main__":
     order = json.loads(sys.argv[1])
-    anyio.run(main, Path(order["home"]), order["run_id"], order["api"])
+    anyio.run(main, Path(order["home"]), order["api"])

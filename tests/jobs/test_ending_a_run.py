@@ -1,29 +1,21 @@
 """Ways in which a run ends before its time; none leaves a process."""
 
-import json
-import operator
 import os
 import signal
-import sys
-from pathlib import Path
 
 import anyio
 import pytest
 
 from gateway.domain.run import RunStatus
 from gateway.jobs.errors import RunFinished, RunNotFound
+from gateway.jobs.limits import RunLimits
 from gateway.server_entries import McpHttpEntry
 from gateway.standin import Call, Hang, ModelRequest, Reply, Say
-from gateway.store import Store
 from tests.jobs.parts import CLI_GUARD_S, Parts, Seen, a_run, processes_of, until_processes
 
 pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)
 
 STUBBORN = "(trap '' TERM HUP INT; setsid sleep 313 & sleep 313)"
-CHECKOUT = Path(__file__).parents[2]
-GATEWAY = Path(__file__).with_name("doomed_gateway.py")
-GATEWAY_DEATH_S = 2.0
-"""Issue 2: no child outlives a killed gateway by more."""
 
 
 def call_then_hang(request: ModelRequest) -> Reply:
@@ -138,7 +130,7 @@ async def test_draining_marks_what_does_not_end_as_interrupted(parts: Parts):
     parts.api.script = lambda _: Hang()
     live, queued = a_run(), a_run()
     with anyio.fail_after(CLI_GUARD_S):
-        async with parts.runner(concurrency=1) as runner:
+        async with parts.runner(limits=RunLimits(1)) as runner:
             await runner.submit(live)
             await parts.api.wait_for_request()
             await runner.submit(queued)
@@ -148,41 +140,11 @@ async def test_draining_marks_what_does_not_end_as_interrupted(parts: Parts):
     assert processes_of(parts.home) == []
 
 
-async def test_killed_gateway_takes_its_runs_along_and_the_next_one_marks_them(
-    parts: Parts, tmp_path: Path
-):
-    """Issue 2: no process outlives kill -9 of the gateway by 2 s; no run is lost."""
-    parts.api.script = lambda _: Call("Bash", {"command": STUBBORN})
-    home = tmp_path / "doomed"
-    home.mkdir()
-    run = a_run(tools=("Bash",))
-    order = json.dumps({"home": str(home), "run_id": run.id, "api": parts.api.url})
-    with anyio.fail_after(CLI_GUARD_S):
-        async with await anyio.open_process(
-            [sys.executable, str(GATEWAY), order], env={"PYTHONPATH": str(CHECKOUT)}
-        ) as gateway:
-            await until_processes(home, two_sleep)
-            gateway.kill()
-        with anyio.fail_after(GATEWAY_DEATH_S):
-            await until_processes(home, operator.not_)
-        async with (
-            Store.open(None, path=home / "jobs.db") as store,
-            parts.runner(store=store, home=home),
-        ):
-            found = await store.runs.get(run.id)
-    assert found is not None
-    assert (found.status, found.error) == (
-        RunStatus.INTERRUPTED,
-        "The gateway ended before the run did.",
-    )
-    assert list((home / "runs").iterdir()) == []
-
-
 async def test_queued_run_can_be_killed(parts: Parts):
     """Issue 2, 6: kill_run takes pending runs too, and says when there is nothing to kill."""
     run = a_run()
     with anyio.fail_after(5):
-        async with parts.runner(concurrency=0) as runner:
+        async with parts.runner(limits=RunLimits(0)) as runner:
             await runner.submit(run)
             ended = await runner.kill(run.id)
             assert (ended.status, ended.error) == (RunStatus.CANCELLED, "Killed on request.")

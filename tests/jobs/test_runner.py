@@ -1,17 +1,30 @@
 """The queue: order, room, and runs of an earlier gateway. No CLI is started here."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
+import pytest
 
 from gateway.auth.run_tokens import RunTokens
+from gateway.domain.job import OnInterrupt
 from gateway.domain.run import Run, RunStatus, Trigger
+from gateway.jobs.limits import RunLimits, ServerLimits
 from gateway.jobs.options import AgentConfig
+from gateway.jobs.queue import EXPIRED
 from gateway.jobs.runner import Runner
+from gateway.secret import Secret
+from gateway.server_entries import McpHttpEntry
 from gateway.store import Store
+from sandboxes.policy import Level
+from supervisor.errors import ServerUnavailable
 from tests.jobs.parts import Gate, a_run
+from tests.store import examples
+
+WITH_KEY = AgentConfig(Secret("sk-ant-of-this-test"), "claude-test-model", level=Level.OFF)
 
 
 class CountingClock:
@@ -29,16 +42,13 @@ class CountingClock:
 
 def a_runner(store: Store, home: Path, **changes: Any) -> Runner:
     """Return a runner that refuses every run at once, for want of a key."""
-    settings: dict[str, Any] = {"concurrency": 1, **changes}
-    return Runner(
-        store=store,
-        home=home,
-        clock=CountingClock(),
-        agent=AgentConfig(None, "claude-test-model"),
-        gate=Gate(),
-        run_tokens=RunTokens(),
-        **settings,
-    )
+    settings: dict[str, Any] = {
+        "limits": RunLimits(1),
+        "agent": AgentConfig(None, "claude-test-model"),
+        "gate": Gate(),
+        **changes,
+    }
+    return Runner(store=store, home=home, clock=CountingClock(), run_tokens=RunTokens(), **settings)
 
 
 async def test_urgent_runs_come_first_and_equals_in_their_order(tmp_path: Path):
@@ -76,7 +86,7 @@ async def test_leaving_the_runner_leaves_the_queue(tmp_path: Path):
     run = a_run()
     async with Store.open(None, path=tmp_path / "jobs.db") as store:
         with anyio.fail_after(5):
-            async with a_runner(store, tmp_path, concurrency=0) as runner:
+            async with a_runner(store, tmp_path, limits=RunLimits(0)) as runner:
                 await runner.submit(run)
             assert await store.runs.get(run.id) == run
             async with a_runner(store, tmp_path) as runner:
@@ -95,6 +105,114 @@ async def test_nothing_is_claimed_before_the_servers_are_loaded(tmp_path: Path):
                 assert await store.runs.get(run.id) == run
                 loaded.set()
                 assert (await runner.wait(run.id)).status is RunStatus.FAILED
+
+
+class CountingGate(Gate):
+    """Servers that no run can use; counts the runs that ask at the same time."""
+
+    def __init__(self, together: int = 1) -> None:
+        """`together`: the first runs wait until so many are there."""
+        super().__init__()
+        self.asking = 0
+        self.most = 0
+        self._together = together
+        self._complete = anyio.Event()
+
+    async def entries(
+        self, servers: tuple[str, ...], token: str, base_url: str
+    ) -> dict[str, McpHttpEntry]:
+        self.asking += 1
+        self.most = max(self.most, self.asking)
+        if self.asking == self._together:
+            self._complete.set()
+        await self._complete.wait()
+        await anyio.lowlevel.checkpoint()
+        self.asking -= 1
+        raise ServerUnavailable(servers[0], "backoff", "it is a test")
+
+
+async def test_fifty_runs_at_once_go_in_order_and_three_at_a_time(tmp_path: Path):
+    """Issue 7: queue order and limits as configured; of one job one at a time."""
+    job, gate, ready = examples.job(), CountingGate(together=3), anyio.Event()
+    urgency = [Trigger.QUICK, Trigger.WEBHOOK, Trigger.CRON]
+    runs = [
+        a_run(trigger=urgency[2 - number % 3], created_at=number, tools=("mcp__adder__add",))
+        for number in range(50)
+    ]
+    runs = [
+        replace(run, job_id=job.id, concurrency=1) if run.trigger is Trigger.CRON else run
+        for run in runs
+    ]
+    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+        await store.jobs.add(job)
+        settings = {"limits": RunLimits(3), "gate": gate, "agent": WITH_KEY, "begin": ready.wait}
+        with anyio.fail_after(30):
+            async with a_runner(store, tmp_path, **settings) as runner:
+                for run in runs:
+                    await runner.submit(run)
+                ready.set()
+                ended = [await runner.wait(run.id) for run in runs]
+    assert gate.most == 3
+    assert {run.attempt for run in ended} == {1}
+    in_order = sorted(runs, key=lambda run: (urgency.index(run.trigger), run.created_at))
+    assert [run.id for run in sorted(ended, key=lambda run: run.started_at or 0)] == [
+        run.id for run in in_order
+    ]
+    of_job = sorted((run for run in ended if run.job_id), key=lambda run: run.started_at or 0)
+    assert all(
+        (earlier.finished_at or 0) < (later.started_at or 0)
+        for earlier, later in itertools.pairwise(of_job)
+    )
+
+
+async def test_runs_of_a_busy_server_wait_and_others_pass(tmp_path: Path):
+    """Issue 7, 1 (concurrency per server): the limit holds for runs that name it by default too."""
+    gate = CountingGate()
+    limits = RunLimits(5, ServerLimits(None, {"adder": 1}))
+    runs = [a_run(created_at=number) for number in range(6)]
+    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+        with anyio.fail_after(10):
+            async with a_runner(
+                store, tmp_path, limits=limits, gate=gate, agent=WITH_KEY
+            ) as runner:
+                for run in runs:
+                    await runner.submit(run)
+                for run in runs:
+                    await runner.wait(run.id)
+    assert gate.most == 1
+
+
+async def test_a_run_that_is_not_started_in_time_expires(tmp_path: Path):
+    """Issue 7, 1 (time to live): whoever waits for it is told."""
+    run = a_run(expires_at=1)
+    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+        with anyio.fail_after(5):
+            async with a_runner(store, tmp_path, limits=RunLimits(0)) as runner:
+                await runner.submit(run)
+                found = await runner.wait(run.id)
+    assert (found.status, found.error) == (RunStatus.EXPIRED, EXPIRED)
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [
+        (OnInterrupt.MARK, RunStatus.INTERRUPTED),
+        (OnInterrupt.RETRY, RunStatus.FAILED),
+        (OnInterrupt.RESUME, RunStatus.FAILED),
+    ],
+)
+async def test_interrupted_run_is_treated_as_its_job_says(
+    tmp_path: Path, policy: OnInterrupt, status: RunStatus
+):
+    """Issue 7, 2: mark, or another attempt, which here fails for want of a key."""
+    run = a_run(on_interrupt=policy)
+    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+        await store.runs.add(run)
+        assert await store.runs.claim(run.id, 1)
+        with anyio.fail_after(5):
+            async with a_runner(store, tmp_path) as runner:
+                found = await runner.wait(run.id)
+    assert (found.status, found.attempt) == (status, 1 if policy is OnInterrupt.MARK else 2)
 
 
 def _started(runs: list[Run], run_id: str) -> int:

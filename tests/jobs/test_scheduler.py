@@ -16,6 +16,7 @@ from gateway.domain.ids import new_id
 from gateway.domain.job import CatchUp, Job, Overlap
 from gateway.domain.run import Run, RunResult, RunStatus, Trigger, run_of_job
 from gateway.jobs.calendar import next_firings
+from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.overlap import MAX_WAITING
 from gateway.jobs.runner import Runner
@@ -116,11 +117,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         Runner(
             store=store,
             home=tmp_path,
-            clock=clock,
+            # Of its own: the runner sleeps too.
+            clock=VirtualClock(NOON),
             agent=AgentConfig(None, "claude-test-model"),
             gate=Gate(),
             run_tokens=RunTokens(),
-            concurrency=0,
+            limits=RunLimits(0),
         ) as runner,
     ):
         yield World(store, runner, clock)
@@ -156,6 +158,7 @@ async def test_due_instant_becomes_a_run_with_what_the_job_says(world: World):
         max_turns=3,
         timeout_s=9.0,
         budget_micro_usd=7,
+        concurrency=1,
     )
     assert await world.next_fire_at(job) == NOON + HOUR
 

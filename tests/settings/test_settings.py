@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.jobs.limits import ServerLimits
+from gateway.machine_timezone import machine_timezone
 from gateway.secret import Secret
 from gateway.settings import CHECKOUT, Settings, SettingsError, load
 from gateway.variables import VARIABLES, HttpServer, Transport
@@ -35,13 +37,14 @@ UNSET = Settings(
     dynamic_servers_dir=CHECKOUT / "dynamic_servers",
     master_key_file=CHECKOUT / "var.key",
     master_key=None,
-    default_timezone="UTC",
+    default_timezone=machine_timezone({}),
     large_result_bytes=60_000,
     long_call_s=50.0,
     search_first_tools=0,
     quarantine_deaths=5,
     sandbox=Level.STRONG,
     sandbox_uid_base=70_000,
+    run_concurrency=3,
     run_folders=100,
     run_folders_days=7,
 )
@@ -80,6 +83,8 @@ RIGHT: dict[str, tuple[str, object]] = {
     "SEARCH_FIRST_TOOLS": ("100", 100),
     "SANDBOX": ("off", Level.OFF),
     "SANDBOX_UID_BASE": ("70000", 70000),
+    "RUN_CONCURRENCY": ("10", 10),
+    "SERVER_CONCURRENCY": ("2, browser=1,email=5", ServerLimits(2, {"browser": 1, "email": 5})),
     "RUN_FOLDERS": ("0", 0),
     "RUN_FOLDERS_DAYS": ("30", 30),
     "PACKAGE_HOSTS": (
@@ -121,6 +126,8 @@ WRONG = {
     "LONG_CALL_S": ["0", "3601", "1e3", "1m"],
     "SANDBOX": ["none", "STRONG"],
     "SANDBOX_UID_BASE": ["0", "999", "5000000000"],
+    "RUN_CONCURRENCY": ["0", "101", "many"],
+    "SERVER_CONCURRENCY": ["0", "1,2", "browser", "browser=0", "a=1,a=2", "Browser=1", "1,"],
     "RUN_FOLDERS": ["-1", "5001", "all"],
     "RUN_FOLDERS_DAYS": ["a week", "4000"],
     "PACKAGE_HOSTS": ["10.0.0.1", "https://files.example.com", "a.example,", "*.example.com"],
@@ -309,3 +316,13 @@ def test_the_default_home_does_not_depend_on_the_current_folder(
     monkeypatch.chdir(tmp_path)
     assert load({"FIXED_SERVERS_DIR": "shipped"}, None).fixed_servers_dir == CHECKOUT / "shipped"
     assert load({}, None).home == CHECKOUT / "var"
+
+
+def test_the_zone_of_the_machine_is_that_of_tz_or_of_localtime(tmp_path: Path) -> None:
+    """Issue 7, point 1: without DEFAULT_TIMEZONE jobs are in the machine's zone."""
+    localtime = tmp_path / "localtime"
+    assert machine_timezone({"TZ": ":Asia/Tokyo"}, localtime) == "Asia/Tokyo"
+    assert machine_timezone({"TZ": "CET-1CEST"}, localtime) == "UTC"
+    localtime.symlink_to("/usr/share/zoneinfo/Europe/Berlin")
+    assert machine_timezone({}, localtime) == "Europe/Berlin"
+    assert load({"TZ": "Asia/Tokyo"}, None).default_timezone == "Asia/Tokyo"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway.domain.job import CatchUp, Overlap
+from gateway.domain.job import CatchUp, OnInterrupt, Overlap
 from gateway.store import Store
 from tests.store import examples
 
@@ -28,6 +28,10 @@ async def test_a_job_comes_back_as_it_was_stored(store: Store) -> None:
         catch_up_max=3,
         grace_s=0.5,
         overlap=Overlap.QUEUE_ONE,
+        start_within_s=2.5,
+        retries=4,
+        concurrency=2,
+        on_interrupt=OnInterrupt.RESUME,
     )
     await store.jobs.add(full)
     await store.jobs.add(plain)

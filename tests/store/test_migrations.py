@@ -102,7 +102,8 @@ async def fill_first(store: Store) -> tuple[Job, Run, Webhook]:
     run = examples.run(job_id=job.id)
     younger = {
         "network", "refused_hosts", "at", "paused_until", "jitter_s", "catch_up", "catch_up_max",
-        "grace_s", "overlap", "scheduled_until",
+        "grace_s", "overlap", "scheduled_until", "start_within_s", "retries", "concurrency",
+        "on_interrupt", "expires_at", "not_before",
     }  # fmt: skip
     key = DataKey("key_1", b"wrapped", 1)
     await store.data_keys.add(key)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import anyio
 import pytest
 
+from gateway.domain.job import OnInterrupt
 from gateway.domain.run import Run, RunResult, RunStatus, Trigger
 from gateway.store import Store, UnknownJob
-from gateway.store.runs import INTERRUPTED
 from tests.store import examples
 
 RESULT = RunResult(
@@ -42,6 +42,11 @@ async def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
         webhook_id="hook_1",
         scheduled_for=1000,
         scheduled_until=1001,
+        expires_at=1002,
+        not_before=1003,
+        retries=2,
+        concurrency=1,
+        on_interrupt=OnInterrupt.RETRY,
         model="claude-x",
         system_prompt="Be brief.",
         max_turns=3,
@@ -223,7 +228,8 @@ async def test_a_finished_run_never_changes_again(store: Store) -> None:
     assert not await store.runs.mark_running(run.id, run.attempt)
     assert not await store.runs.cancel_queued(run.id, 300, "late")
     assert await store.runs.claim(run.id, 300) is None
-    assert await store.runs.interrupt_unfinished(300) == ()
+    assert not await store.runs.requeue(run.id, run.attempt, late, not_before=0)
+    assert await store.runs.claimed() == ()
     assert await store.runs.get(run.id) == finished
 
 
@@ -246,24 +252,86 @@ async def test_a_claimed_run_is_not_cancelled_as_queued(store: Store) -> None:
     assert await store.runs.get(run.id) == run
 
 
-async def test_interrupting_names_the_runs_and_their_processes(store: Store) -> None:
-    """Ours: queued and finished runs stay; the caller ends what the claimed ones left."""
+async def test_claimed_gives_the_runs_of_an_earlier_gateway_and_their_processes(
+    store: Store,
+) -> None:
+    """Ours: queued and finished runs are not touched at a start."""
     starting = await claimed(store, created_at=1)
     running = await claimed(store, created_at=2)
     await store.runs.set_process(running.id, running.attempt, 4321, 5.25)
-    await store.runs.mark_running(running.id, running.attempt)
-    queued = examples.run(created_at=3)
-    await store.runs.add(queued)
-
-    interrupted = await store.runs.interrupt_unfinished(500)
-
-    end = {"status": RunStatus.INTERRUPTED, "error": INTERRUPTED, "finished_at": 500}
-    assert interrupted == (
-        replace(starting, **end),
-        replace(running, process_group=4321, process_started_at=5.25, **end),
+    await store.runs.mark_running(running.id, running.attempt, "s-2")
+    await store.runs.add(examples.run(created_at=3))
+    assert await store.runs.claimed() == (
+        starting,
+        replace(
+            running,
+            status=RunStatus.RUNNING,
+            process_group=4321,
+            process_started_at=5.25,
+            session_id="s-2",
+        ),
     )
-    assert await store.runs.get(queued.id) == queued
-    assert not await store.runs.finish(running.id, running.attempt, RESULT, 600)
+
+
+async def test_a_run_that_begins_again_waits_and_is_another_attempt(store: Store) -> None:
+    """Issue 7, 2: the earlier attempt can write nothing any more."""
+    run = await claimed(store, expires_at=10_000)
+    await store.runs.set_process(run.id, run.attempt, 4321, 5.25)
+    so_far = replace(RESULT, status=RunStatus.FAILED, output=None, error="Overloaded.")
+    assert await store.runs.requeue(run.id, run.attempt, so_far, not_before=500)
+    waiting = await store.runs.get(run.id)
+    assert waiting == replace(
+        run,
+        status=RunStatus.QUEUED,
+        not_before=500,
+        expires_at=None,
+        error="Overloaded.",
+        cost_micro_usd=12_345,
+        input_tokens=10,
+        output_tokens=20,
+        turns=3,
+        session_id="s-1",
+    )
+    assert await store.runs.next_change_at(400) == 500
+    assert await store.runs.claim_next(499) is None
+    again = await store.runs.claim_next(500)
+    assert again is not None
+    assert (again.attempt, again.not_before, again.error) == (2, None, None)
+    assert not await store.runs.finish(run.id, 1, RESULT, 600)
+    assert not await store.runs.requeue(run.id, 1, RESULT, not_before=0)
+
+
+async def test_a_run_that_waits_too_long_expires(store: Store) -> None:
+    """Issue 7, 1 (time to live): it is not claimed at that instant any more."""
+    late, patient = examples.run(expires_at=500), examples.run()
+    for run in (late, patient):
+        await store.runs.add(run)
+    assert await store.runs.next_change_at(100) == 500
+    assert await store.runs.expire(499, "Too late.") == ()
+    claimed_run = await store.runs.claim_next(500)
+    assert claimed_run is not None
+    assert claimed_run.id == patient.id
+    assert await store.runs.expire(500, "Too late.") == (late.id,)
+    assert await store.runs.get(late.id) == replace(
+        late, status=RunStatus.EXPIRED, error="Too late.", finished_at=500
+    )
+    assert await store.runs.next_change_at(100) is None
+
+
+async def test_runs_of_full_jobs_are_passed_over(store: Store) -> None:
+    """Issue 7, 1: a job with as many live runs as it may have keeps nobody else waiting."""
+    job = examples.job()
+    await store.jobs.add(job)
+    theirs = examples.run(job_id=job.id, created_at=1)
+    free = examples.run(created_at=2)
+    for run in (theirs, free):
+        await store.runs.add(run)
+    waiting = await store.runs.waiting(100, limit=5)
+    assert [run.id for run in waiting] == [theirs.id, free.id]
+    taken = await store.runs.claim_next(100, without_jobs=[job.id])
+    assert taken is not None
+    assert taken.id == free.id
+    assert await store.runs.claim_next(100, without_jobs=[job.id]) is None
 
 
 async def test_unfinished_gives_the_queued_and_claimed_runs_of_a_job(store: Store) -> None:
@@ -288,6 +356,7 @@ async def test_a_transcript_comes_back_in_order(store: Store) -> None:
     await store.runs.append_messages(messages[1:])
     await store.runs.append_messages(messages[:2])
     await store.runs.append_messages([])
+    assert await store.runs.count_messages(run.id) == len(messages)
     assert await store.runs.messages(run.id) == tuple(messages)
     assert await store.runs.messages("run_nothere") == ()
 

@@ -22,6 +22,7 @@ from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
 from gateway.credentials import Credentials
 from gateway.jobs.clock import SystemClock
+from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
@@ -152,7 +153,7 @@ async def open_gateway(
             agent=AgentConfig(None, "sonnet"),
             gate=NoServers(),
             run_tokens=RunTokens(),
-            concurrency=0,
+            limits=RunLimits(0),
         )
         follower, keeper = Follower(), PinKeeper(store.definition_pins)
         pins = await store.definition_pins.all()

@@ -60,6 +60,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("create_job", {**JOB, "catch_up": "some"}, "catch_up"),
     ("create_job", {**JOB, "catch_up_max": 101}, "catch_up_max"),
     ("create_job", {**JOB, "jitter_s": -1}, "jitter_s"),
+    ("create_job", {**JOB, "retries": 11}, 'the argument "retries" should be less than or equal'),
+    ("create_job", {**JOB, "on_interrupt": "ask"}, 'the argument "on_interrupt" should be'),
     ("create_job", {**JOB, "cron": "61 * * * *"}, "Cron expression '61 * * * *' cannot be used"),
     ("create_job", {**JOB, "cron": "0 0 30 2 *"}, "Cron expression '0 0 30 2 *'"),
     ("create_job", {**JOB, "timezone": "Mars/Base"}, "There is no time zone 'Mars/Base'"),

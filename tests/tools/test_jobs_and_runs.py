@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.domain.clock import utc_ms
+from gateway.domain.job import OnInterrupt
 from gateway.domain.run import RunResult, RunStatus
 from tests.tools.conftest import Gateway
 from tests.tools.servers import SEND
@@ -153,13 +154,28 @@ async def test_a_job_is_paused_until_a_time(gateway: Gateway) -> None:
 async def test_the_rules_of_a_schedule_are_kept(gateway: Gateway) -> None:
     """Issue 7: defaults are catch_up latest with an hour's grace and overlap skip."""
     job = (await gateway.call("create_job", **DAILY))["job"]
-    rules = ("jitter_s", "catch_up", "catch_up_max", "grace_s", "overlap")
-    assert [job[rule] for rule in rules] == [0, "latest", 10, 3600, "skip"]
+    rules = (
+        "jitter_s", "catch_up", "catch_up_max", "grace_s", "overlap", "start_within_s", "retries",
+        "concurrency", "on_interrupt",
+    )  # fmt: skip
+    assert [job[rule] for rule in rules] == [
+        0, "latest", 10, 3600, "skip", None, 0, None, "mark",
+    ]  # fmt: skip
     wanted = {
         "jitter_s": 30, "catch_up": "all", "catch_up_max": 3, "grace_s": 0, "overlap": "allow",
+        "start_within_s": 60, "retries": 2, "concurrency": 4, "on_interrupt": "resume",
     }  # fmt: skip
     changed = await gateway.call("update_job", job_id=job["id"], **wanted)
     assert {rule: changed["job"][rule] for rule in rules} == wanted
+    run_id = (await gateway.call("trigger_job", job_id=job["id"]))["run_id"]
+    run = await gateway.services.store.runs.get(run_id)
+    assert run is not None
+    assert (run.expires_at, run.retries, run.concurrency, run.on_interrupt) == (
+        run.created_at + 60_000,
+        2,
+        4,
+        OnInterrupt.RESUME,
+    )
 
 
 async def test_a_triggered_job_is_a_queued_run(gateway: Gateway) -> None:

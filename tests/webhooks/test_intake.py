@@ -16,6 +16,7 @@ from gateway.domain.run import Run, RunStatus, Trigger
 from gateway.domain.secret import DataKey, Sealed
 from gateway.domain.webhook import Webhook
 from gateway.jobs.clock import SystemClock
+from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.store import Store
@@ -109,7 +110,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
             agent=AgentConfig(None, "claude-test-model"),
             gate=Gate(),
             run_tokens=RunTokens(),
-            concurrency=0,
+            limits=RunLimits(0),
         ) as runner:
             yield Door(build_intake(store, runner, lambda: NOW), store)
 

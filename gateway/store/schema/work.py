@@ -10,7 +10,7 @@ from sqlalchemy import (
     text,
 )
 
-from gateway.domain.job import CatchUp, Overlap
+from gateway.domain.job import CatchUp, OnInterrupt, Overlap
 from gateway.domain.run import RunStatus, Trigger
 from gateway.store.schema.metadata import metadata
 from gateway.store.types import INTEGER, REAL_NUMBER, Flag, Member, Names, Network, Words
@@ -42,6 +42,10 @@ jobs = Table(
     Column("catch_up_max", INTEGER, nullable=False, server_default=text("10")),
     Column("grace_s", REAL_NUMBER, nullable=False, server_default=text("3600")),
     Column("overlap", Member(Overlap), nullable=False, server_default=text("'skip'")),
+    Column("start_within_s", REAL_NUMBER),
+    Column("retries", INTEGER, nullable=False, server_default=text("0")),
+    Column("concurrency", INTEGER),
+    Column("on_interrupt", Member(OnInterrupt), nullable=False, server_default=text("'mark'")),
     Index(None, "next_fire_at"),
     sqlite_strict=True,
 )
@@ -80,6 +84,11 @@ runs = Table(
     Column("network", Network, nullable=False, server_default=text("'\"public\"'")),
     Column("refused_hosts", Names, nullable=False, server_default=text("'[]'")),
     Column("scheduled_until", INTEGER),
+    Column("expires_at", INTEGER),
+    Column("not_before", INTEGER),
+    Column("retries", INTEGER, nullable=False, server_default=text("0")),
+    Column("concurrency", INTEGER),
+    Column("on_interrupt", Member(OnInterrupt), nullable=False, server_default=text("'mark'")),
     UniqueConstraint("job_id", "scheduled_for"),
     Index(None, "status", "created_at"),
     Index(None, "job_id", "created_at"),

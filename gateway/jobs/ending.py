@@ -1,0 +1,86 @@
+"""What is stored when an attempt at a run is over: its end, or that it waits for another one.
+
+Also accounts for the runs of an earlier gateway that could not do it.
+"""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.jobs.clock import Clock
+from gateway.jobs.folders import folders_of, keep_conversation, remove_folders
+from gateway.jobs.outcome import Ended
+from gateway.jobs.process import ProcessGroup, end_leftover
+from gateway.jobs.repeating import is_resumed, pause_s, with_earlier
+from gateway.store import Store, StoreError
+from supervisor.redaction import Redactor
+
+log = logging.getLogger(__name__)
+
+FINISH_S = 60.0
+"""A database that stays away longer leaves the run to be marked at the next start."""
+STORE_PAUSE_S = 2.0
+INTERRUPTED = "The gateway ended before the run did."
+
+
+class Endings:
+    """Writes down how attempts ended; what an attempt that was given up writes changes nothing."""
+
+    def __init__(self, store: Store, home: Path, clock: Clock, redactor: Redactor) -> None:
+        self._store = store
+        self._home = home
+        self._clock = clock
+        self._redactor = redactor
+
+    async def write(self, run: Run, ended: Ended) -> None:
+        """Store the end of an attempt, again and again while the database does not answer."""
+        with anyio.move_on_after(FINISH_S):
+            while True:
+                try:
+                    await self._write(run, ended)
+                except StoreError as error:
+                    log.error("The end of run %s is not stored yet: %s", run.id, error)
+                    await anyio.sleep(STORE_PAUSE_S)
+                else:
+                    return
+
+    async def account_for_earlier(self) -> None:
+        """End what runs of a killed gateway left, then mark, or have repeated, each of them."""
+        for run in await self._store.runs.claimed():
+            log.warning("Run %s was interrupted by the end of the last gateway", run.id)
+            result = RunResult(RunStatus.INTERRUPTED, error=INTERRUPTED, session_id=run.session_id)
+            await self._clear_away(run, result)
+            await self._write(run, Ended(result))
+
+    async def _write(self, run: Run, ended: Ended) -> None:
+        result = with_earlier(run, self._shown(ended.result))
+        now = self._clock.now_ms()
+        pause = pause_s(run, ended)
+        if pause is None:
+            await self._store.runs.finish(run.id, run.attempt, result, now)
+            log.info("Run %s ended as %s", run.id, result.status)
+            return
+        session_id = result.session_id if is_resumed(run, result) else None
+        waiting = replace(result, session_id=session_id)
+        not_before = now + int(pause * 1000)
+        await self._store.runs.requeue(run.id, run.attempt, waiting, not_before=not_before)
+        log.warning("Run %s begins again in %d s: %s", run.id, pause, result.error)
+
+    def _shown(self, result: RunResult) -> RunResult:
+        output, error = (
+            text and self._redactor.hide_text(text) for text in (result.output, result.error)
+        )
+        return replace(result, output=output, error=error)
+
+    async def _clear_away(self, run: Run, result: RunResult) -> None:
+        """End the processes of a killed gateway's run and remove its private folder."""
+        if run.process_group is not None and run.process_started_at is not None:
+            group = ProcessGroup(run.process_group, run.process_started_at)
+            if await end_leftover(group):
+                log.warning("Ended the processes that run %s had left", run.id)
+        leave = keep_conversation if is_resumed(run, result) else remove_folders
+        await anyio.to_thread.run_sync(leave, folders_of(self._home, run))

@@ -1,0 +1,126 @@
+"""kill -9 of a gateway while the real CLI is at work."""
+
+import json
+import operator
+import random
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio.abc import Process
+
+from gateway.domain.job import OnInterrupt
+from gateway.domain.run import Run, RunStatus
+from gateway.jobs.attempt import RESUMED
+from gateway.jobs.ending import INTERRUPTED
+from gateway.standin import Call, Hang, ModelRequest, Reply, Say
+from tests.demonstrations import Counts, Demonstrations
+from tests.jobs.parts import CLI_GUARD_S, Parts, Seen, a_run, processes_of, until_processes
+
+CHECKOUT = Path(__file__).parents[2]
+GATEWAY = Path(__file__).with_name("doomed_gateway.py")
+GATEWAY_DEATH_S = 2.0
+"""Issue 2: no child outlives a killed gateway by more."""
+STUBBORN = "(trap '' TERM HUP INT; setsid sleep 313 & sleep 313)"
+ROUND_S = 8.0
+"""A run takes no longer on an idle machine, so a kill falls anywhere in it, or after it."""
+
+
+@asynccontextmanager
+async def doomed_gateway(parts: Parts) -> AsyncIterator[Process]:
+    """Give a gateway over the home of `parts`, a process of its own; it is killed at the end."""
+    order = json.dumps({"home": str(parts.home), "api": parts.api.url})
+    async with await anyio.open_process(
+        [sys.executable, str(GATEWAY), order], env={"PYTHONPATH": str(CHECKOUT)}, stderr=None
+    ) as gateway:
+        yield gateway
+        gateway.kill()
+    with anyio.fail_after(GATEWAY_DEATH_S):
+        await until_processes(parts.home, operator.not_)
+
+
+async def after(parts: Parts, runs: Iterable[Run]) -> list[Run]:
+    """Return the runs once the next gateway has let all of them end."""
+    async with parts.runner() as runner:
+        return [await runner.wait(run.id) for run in runs]
+
+
+def two_sleep(found: list[Seen]) -> bool:
+    """Tell whether both programs of STUBBORN are there."""
+    return [process.name for process in found].count("sleep") == 2
+
+
+@pytest.mark.timeout(2 * CLI_GUARD_S)
+async def test_killed_gateway_takes_its_runs_along_and_the_next_one_marks_them(parts: Parts):
+    """Issue 2: no process outlives kill -9 of the gateway by 2 s; no run is lost."""
+    parts.api.script = lambda _: Call("Bash", {"command": STUBBORN})
+    run = a_run(tools=("Bash",))
+    await parts.store.runs.add(run)
+    with anyio.fail_after(CLI_GUARD_S):
+        async with doomed_gateway(parts):
+            await until_processes(parts.home, two_sleep)
+        (found,) = await after(parts, [run])
+    assert (found.status, found.error, found.attempt) == (RunStatus.INTERRUPTED, INTERRUPTED, 1)
+    assert list((parts.home / "runs").iterdir()) == []
+
+
+@pytest.mark.timeout(2 * CLI_GUARD_S)
+async def test_interrupted_conversation_goes_on_where_it_was(parts: Parts):
+    """Issue 7, 2 (resume): the model sees what it had done before the gateway was killed."""
+    parts.api.script = _hang_until_resumed
+    run = a_run(tools=("Bash",), on_interrupt=OnInterrupt.RESUME)
+    await parts.store.runs.add(run)
+    with anyio.fail_after(CLI_GUARD_S):
+        async with doomed_gateway(parts):
+            await parts.api.wait_for_request(2)
+        (found,) = await after(parts, [run])
+    assert (found.status, found.attempt) == (RunStatus.SUCCEEDED, 2)
+    assert found.output is not None
+    assert "first half" in found.output
+    messages = await parts.store.runs.messages(run.id)
+    assert [message.seq for message in messages] == list(range(len(messages)))
+    assert list((parts.home / "runs").iterdir()) == []
+
+
+@pytest.mark.timeout(0)
+async def test_gateways_killed_at_any_moment_lose_and_double_no_run(
+    parts: Parts, counts: Counts, demonstrations: Demonstrations
+):
+    """Issue 7: no run lost, none doubled, none left running, no process left."""
+    parts.api.script = lambda request: Say("done") if request.tool_results else _ECHO
+    dice = random.Random(7)  # noqa: S311 - a test that can be repeated
+    rounds = counts(1, 200)
+    runs = [a_run(tools=("Bash",), timeout_s=CLI_GUARD_S) for _ in range(2 * rounds)]
+    with anyio.fail_after(rounds * 4 * CLI_GUARD_S):
+        for number in range(rounds):
+            for run in runs[2 * number : 2 * number + 2]:
+                await parts.store.runs.add(run)
+            async with doomed_gateway(parts):
+                # Not a wait for something: the kill is to come at any moment.
+                await anyio.sleep(dice.uniform(1.0, ROUND_S))
+        ended = await after(parts, runs)
+    assert {run.attempt for run in ended} == {1}
+    statuses = Counter(run.status for run in ended)
+    assert set(statuses) <= {RunStatus.SUCCEEDED, RunStatus.INTERRUPTED}
+    assert len(await parts.store.runs.list(limit=3 * len(runs))) == len(runs)
+    assert processes_of(parts.home) == []
+    assert list((parts.home / "runs").iterdir()) == []
+    demonstrations.record(
+        "kill -9 of the gateway at a random moment of real runs",
+        rounds,
+        f"{len(runs)} runs: {statuses[RunStatus.SUCCEEDED]} succeeded, "
+        f"{statuses[RunStatus.INTERRUPTED]} interrupted, none lost, doubled or left running",
+    )
+
+
+_ECHO = Call("Bash", {"command": "echo first half"})
+
+
+def _hang_until_resumed(request: ModelRequest) -> Reply:
+    if RESUMED in json.dumps(request.body, ensure_ascii=False):
+        return Say(f"before: {request.tool_results}")
+    return Hang() if request.tool_results else _ECHO
