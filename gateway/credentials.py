@@ -1,21 +1,22 @@
 """Secrets of servers: set by a person, shown masked, given to a child by declared name."""
 
+import logging
 from collections.abc import Collection, Iterable
 from typing import cast
 
 from gateway.domain.clock import utc_ms
 from gateway.domain.secret import MaskedCredential, Sealed
-from gateway.store import CredentialTable, SettingTable
+from gateway.store import CredentialTable, SettingTable, StoreError
 from gateway.vault import SealBroken, Vault
 from sandboxes.environment import check_name
+
+log = logging.getLogger(__name__)
 
 MAX_VALUE_BYTES = 32 * 1024
 """The kernel takes 128 KiB for one variable; what is longer than this is no secret but a file."""
 MASK = "••••"
+"""Of every value: neither its length nor its end."""
 BROKEN = "does not open; set it again"
-SHOWN_CHARS = 4
-SHOWN_FROM_CHARS = 20
-"""The end of a shorter value would give away too much of it."""
 
 
 class CredentialRefused(Exception):
@@ -54,7 +55,7 @@ class Credentials:
 
     async def keys(self, server: str) -> frozenset[str]:
         """Return which keys of a server have a value."""
-        return frozenset(await self._table.set_times(server))
+        return frozenset(await self._table.times(server))
 
     async def masked(self, server: str) -> tuple[MaskedCredential, ...]:
         """Return what may be shown of a server's credentials, in key order.
@@ -62,30 +63,47 @@ class Credentials:
         One that does not open any more is shown as such, so that it can be set again.
         """
         sealed = await self._table.get_sealed(server)
-        times = await self._table.set_times(server)
+        times = await self._table.times(server)
         return tuple(
-            MaskedCredential(key, self._masked(server, key, sealed[key]), set_at)
-            for key, set_at in times.items()
+            MaskedCredential(
+                key,
+                self._masked(server, key, sealed[key]),
+                at.set_at,
+                sealed[key].key_id,
+                at.last_used_at,
+            )
+            for key, at in times.items()
             if key in sealed
         )
 
     def _masked(self, server: str, key: str, sealed: Sealed) -> str:
         try:
-            return _mask(self._vault.unseal(server, key, sealed))
+            self._vault.unseal(server, key, sealed)
         except SealBroken:
             return BROKEN
+        return MASK
 
     async def values(self, server: str, declared: Collection[str]) -> dict[str, str]:
-        """Return the values a child may have: those it declared and that are set.
+        """Return the values a child may have, those it declared and that are set, as used now.
 
         Raises SealBroken.
         """
         sealed = await self._table.get_sealed(server)
-        return {
+        found = {
             key: self._vault.unseal(server, key, value)
             for key, value in sealed.items()
             if key in declared
         }
+        if found:
+            await self._note_used(server, found)
+        return found
+
+    async def _note_used(self, server: str, keys: Collection[str]) -> None:
+        try:
+            await self._table.note_used(server, keys, utc_ms())
+        except StoreError as error:
+            # A full disk must not keep a server from being restarted.
+            log.warning("The use of credentials of server %s is not noted: %s", server, error)
 
     async def delete(self, server: str, key: str) -> bool:
         """Forget one value; False when there is none."""
@@ -120,10 +138,6 @@ def _check_value(server: str, key: str, value: str) -> None:
         raise CredentialRefused(server, key, "holds a NUL character")
     if size > MAX_VALUE_BYTES:
         raise CredentialRefused(server, key, f"is longer than {MAX_VALUE_BYTES} bytes")
-
-
-def _mask(value: str) -> str:
-    return MASK + (value[-SHOWN_CHARS:] if len(value) >= SHOWN_FROM_CHARS else "")
 
 
 def _env_vars(row: object) -> list[tuple[str, str, str]]:

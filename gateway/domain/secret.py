@@ -31,8 +31,20 @@ class DataKey:
 
 @dataclass(frozen=True, slots=True)
 class MaskedCredential:
-    """What may be shown of a credential. `set_at` is in integer milliseconds UTC."""
+    """What may be shown of a credential. Times are integer milliseconds UTC."""
 
     key: str
     masked: str
     set_at: int
+    key_id: str
+    """The data key that seals it."""
+    last_used_at: int | None
+    """When a child last got it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialTimes:
+    """When a credential was set, and when a child last got it."""
+
+    set_at: int
+    last_used_at: int | None

@@ -23,6 +23,8 @@ class CredentialStatus:
     masked: str | None
     """None when it is not set."""
     set_at: int | None
+    key_id: str | None
+    last_used_at: int | None
 
     @property
     def missing(self) -> bool:
@@ -92,4 +94,6 @@ def _status(
         description=want.description if want else "",
         masked=stored.masked if stored else None,
         set_at=stored.set_at if stored else None,
+        key_id=stored.key_id if stored else None,
+        last_used_at=stored.last_used_at if stored else None,
     )

@@ -1,8 +1,10 @@
 """Sealed credentials of servers. What is in them only the vault knows."""
 
-from sqlalchemy import delete, select
+from collections.abc import Collection
 
-from gateway.domain.secret import Sealed
+from sqlalchemy import and_, delete, select, update
+
+from gateway.domain.secret import CredentialTimes, Sealed
 from gateway.store.database import Database
 from gateway.store.schema import credentials
 
@@ -15,7 +17,12 @@ class CredentialTable:
 
     async def put(self, server: str, key: str, sealed: Sealed, now: int) -> None:
         """Store the value of `key`, in place of an older one."""
-        new = {"key_id": sealed.key_id, "sealed": sealed.data, "set_at": now}
+        new = {
+            "key_id": sealed.key_id,
+            "sealed": sealed.data,
+            "set_at": now,
+            "last_used_at": None,
+        }
         statement = self._db.insert(credentials).values(server=server, key=key, **new)
         await self._db.change(
             statement.on_conflict_do_update(index_elements=["server", "key"], set_=new)
@@ -29,14 +36,22 @@ class CredentialTable:
         rows = await self._db.all(statement)
         return {row["key"]: Sealed(row["key_id"], row["sealed"]) for row in rows}
 
-    async def set_times(self, server: str) -> dict[str, int]:
-        """Return when each key of one server was set, in key order."""
+    async def times(self, server: str) -> dict[str, CredentialTimes]:
+        """Return when each key of one server was set and used, in key order."""
         statement = (
-            select(credentials.c.key, credentials.c.set_at)
+            select(credentials.c.key, credentials.c.set_at, credentials.c.last_used_at)
             .where(credentials.c.server == server)
             .order_by(credentials.c.key)
         )
-        return {row["key"]: row["set_at"] for row in await self._db.all(statement)}
+        return {
+            row["key"]: CredentialTimes(row["set_at"], row["last_used_at"])
+            for row in await self._db.all(statement)
+        }
+
+    async def note_used(self, server: str, keys: Collection[str], now: int) -> None:
+        """Write down that a child of `server` got the values of `keys`."""
+        mine = and_(credentials.c.server == server, credentials.c.key.in_(keys))
+        await self._db.change(update(credentials).where(mine).values(last_used_at=now))
 
     async def delete(self, server: str, key: str) -> bool:
         """Delete one value; False when there is none."""

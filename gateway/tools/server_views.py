@@ -36,6 +36,10 @@ class CredentialView:
     masked: str | None
     description: str
     set_at: str | None
+    key_id: str | None
+    """The data key under which it is kept."""
+    last_used_at: str | None
+    """When a process of the server last got it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +233,8 @@ def view_credentials(statuses: tuple[CredentialStatus, ...]) -> list[CredentialV
             masked=status.masked,
             description=status.description,
             set_at=iso_or_none(status.set_at),
+            key_id=status.key_id,
+            last_used_at=iso_or_none(status.last_used_at),
         )
         for status in statuses
     ]

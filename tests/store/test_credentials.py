@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from gateway.credentials import BROKEN, CredentialRefused, Credentials
-from gateway.domain.secret import MaskedCredential
 from gateway.store import Store
 from gateway.store.schema import settings as settings_table
 from gateway.vault import KeySources, SealBroken, Vault
@@ -46,18 +45,30 @@ async def test_a_new_value_replaces_the_old_one(credentials: Credentials) -> Non
     assert await credentials.keys("email") == {"TOKEN"}
 
 
-async def test_masks_show_the_end_of_long_values_only(credentials: Credentials) -> None:
-    """Ours: nothing that helps to guess."""
+async def test_masks_give_nothing_away(credentials: Credentials, store: Store) -> None:
+    """Issue 6, 7: every value looks alike; told are when it was set, under which key, its use."""
     await credentials.set("email", "LONG", LONG)
-    await credentials.set("email", "NINETEEN", "x" * 15 + "tail")
     await credentials.set("email", "SHORT", "pw")
+    (key,) = await store.data_keys.all()
     shown = await credentials.masked("email")
-    assert [(one.key, one.masked) for one in shown] == [
-        ("LONG", "••••efgh"),
-        ("NINETEEN", "••••"),
-        ("SHORT", "••••"),
+    assert [(one.key, one.masked, one.key_id, one.last_used_at) for one in shown] == [
+        ("LONG", "••••", key.id, None),
+        ("SHORT", "••••", key.id, None),
     ]
-    assert all(isinstance(one, MaskedCredential) and one.set_at > 0 for one in shown)
+    assert all(one.set_at > 0 for one in shown)
+
+
+async def test_the_last_use_is_told_until_the_value_is_another(credentials: Credentials) -> None:
+    """Issue 6, 7: a child got it; what it did not declare it did not get."""
+    await credentials.set("email", "TOKEN", "t")
+    await credentials.set("email", "OTHER", "o")
+    await credentials.values("email", ("TOKEN",))
+    other, token = await credentials.masked("email")
+    assert other.last_used_at is None
+    assert token.last_used_at is not None
+    assert token.last_used_at >= token.set_at
+    await credentials.set("email", "TOKEN", "another")
+    assert (await credentials.masked("email"))[1].last_used_at is None
 
 
 async def test_a_deleted_credential_is_gone(credentials: Credentials) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import anyio
 
 from gateway.domain.ids import new_id
-from gateway.domain.secret import DataKey, Sealed
+from gateway.domain.secret import CredentialTimes, DataKey, Sealed
 from gateway.domain.server_version import VersionFile, VersionResult
 from gateway.domain.token import Scope
 from gateway.domain.view import View
@@ -99,7 +99,10 @@ async def test_credentials_are_kept_per_server(store: Store) -> None:
     await store.credentials.put("email", "TOKEN", second, 3)
     await store.credentials.put("other", "TOKEN", first, 4)
     assert await store.credentials.get_sealed("email") == {"TOKEN": second, "USER": first}
-    assert list((await store.credentials.set_times("email")).items()) == [("TOKEN", 3), ("USER", 2)]
+    assert list((await store.credentials.times("email")).items()) == [
+        ("TOKEN", CredentialTimes(3, None)),
+        ("USER", CredentialTimes(2, None)),
+    ]
     assert await store.credentials.delete("email", "USER")
     assert not await store.credentials.delete("email", "USER")
     await store.credentials.delete_server("email")

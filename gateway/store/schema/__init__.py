@@ -39,5 +39,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0008"
+HEAD = "0009"
 """Newest revision; a database that has it opens without Alembic."""

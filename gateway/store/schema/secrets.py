@@ -22,6 +22,7 @@ credentials = Table(
     Column("key_id", Words, ForeignKey("data_keys.id"), nullable=False),
     Column("sealed", BYTES, nullable=False),
     Column("set_at", INTEGER, nullable=False),
+    Column("last_used_at", INTEGER),
     PrimaryKeyConstraint("server", "key"),
     sqlite_strict=True,
 )
