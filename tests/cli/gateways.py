@@ -112,12 +112,14 @@ class Place:
         }
 
     @contextmanager
-    def gateway(self, **env: str) -> Generator[LiveGateway]:
+    def gateway(
+        self, command: Sequence[str] = (*COMMAND, "serve"), /, **env: str
+    ) -> Generator[LiveGateway]:
         """Run a gateway on this home, with these settings too, until the body ends."""
         log = self.folder / "gateway.log"
         with log.open("wb") as stderr:
             process = subprocess.Popen(
-                [*COMMAND, "serve"],
+                command,
                 env={**self.env(), **env},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,

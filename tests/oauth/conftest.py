@@ -1,6 +1,7 @@
 """A real gateway that a module shares, the owner's browser, and clients."""
 
 from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,15 @@ class House:
         return request_local(self.live, "POST", "dashboard-link")["path"]
 
 
+@asynccontextmanager
+async def owner_of(house: House) -> AsyncGenerator[Browser]:
+    """Run a browser in which the owner is logged in."""
+    async with httpx2.AsyncClient(timeout=20, trust_env=False) as client:
+        browser = Browser(house.live.url, client)
+        await browser.log_in(house.link())
+        yield browser
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
     """A running gateway with a server `adder`."""
@@ -57,9 +67,7 @@ async def http() -> AsyncGenerator[httpx2.AsyncClient]:
 @pytest.fixture
 async def browser(house: House) -> AsyncGenerator[Browser]:
     """The browser in which the owner is logged in."""
-    async with httpx2.AsyncClient(timeout=20, trust_env=False) as client:
-        browser = Browser(house.live.url, client)
-        await browser.log_in(house.link())
+    async with owner_of(house) as browser:
         yield browser
 
 
