@@ -51,7 +51,7 @@ from gateway.tools import Services, build_mcp, needed_scope
 from gateway.variables import Transport
 from gateway.vault.opening import open_unlocked
 from gateway.vault.routes import build_key_routes
-from gateway.webhooks import build_intake
+from gateway.webhooks import open_webhooks
 from sandboxes.network.outside import Internet, Outside
 from sandboxes.policy import Level
 from supervisor.folders.watcher import Watcher
@@ -119,18 +119,21 @@ async def build(
             for room in (relay, combined, calls):
                 endings.listen(room.forget)
             run_tokens.on_revoked = endings.end
-            async with Runner(
-                store=store,
-                home=settings.home,
-                clock=SystemClock(),
-                agent=_agent(settings),
-                gate=LiveServers(supervisor, relay, combined, guard),
-                run_tokens=run_tokens,
-                begin=loaded.wait,
-                limits=RunLimits(settings.run_concurrency, settings.server_concurrency),
-                retention=Retention(settings.run_folders, settings.run_folders_days),
-                redactor=redactor,
-            ) as runner:
+            async with (
+                Runner(
+                    store=store,
+                    home=settings.home,
+                    clock=SystemClock(),
+                    agent=_agent(settings),
+                    gate=LiveServers(supervisor, relay, combined, guard),
+                    run_tokens=run_tokens,
+                    begin=loaded.wait,
+                    limits=RunLimits(settings.run_concurrency, settings.server_concurrency),
+                    retention=Retention(settings.run_folders, settings.run_folders_days),
+                    redactor=redactor,
+                ) as runner,
+                open_webhooks(settings, store, vault, runner, base_url, redactor) as webhooks,
+            ):
                 servers = _servers(settings, store, credentials, supervisor)
                 services = Services(
                     store=store,
@@ -144,6 +147,7 @@ async def build(
                     ),
                     credentials=credentials,
                     vault=vault,
+                    webhooks=webhooks,
                     runner=runner,
                     scheduler=Scheduler(store, runner, SystemClock()),
                     settings=settings,
@@ -195,7 +199,7 @@ def _gateway(
         sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
         relay=relay,
         combined=combined,
-        webhooks=build_intake(store, services.runner),
+        webhooks=services.webhooks.intake,
         local=cast(
             Asgi,
             build_local(

@@ -76,6 +76,7 @@ class Settings:
     run_concurrency: int
     run_folders: int
     run_folders_days: int
+    webhook_sender_rate: int
     server_concurrency: ServerLimits = field(default_factory=ServerLimits)
     package_hosts: tuple[Target, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
@@ -131,6 +132,7 @@ def load(
         server_concurrency=source.optional(known.SERVER_CONCURRENCY) or ServerLimits(),
         run_folders=source.read(known.RUN_FOLDERS),
         run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
+        webhook_sender_rate=source.read(known.WEBHOOK_SENDER_RATE),
         package_hosts=package_hosts,
         trusted_proxies=source.optional(known.TRUSTED_PROXIES) or (),
         master_key_credential=_systemd_credential(environ),

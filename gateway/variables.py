@@ -271,6 +271,9 @@ RUN_FOLDERS = Variable("RUN_FOLDERS", "a whole number from 0 to 5000", _whole(0,
 RUN_FOLDERS_DAYS = Variable(
     "RUN_FOLDERS_DAYS", "a whole number from 0 to 3650", _whole(0, 3650), "7"
 )
+WEBHOOK_SENDER_RATE = Variable(
+    "WEBHOOK_SENDER_RATE", "a whole number from 0 to 1000000", _whole(0, 1_000_000), "600"
+)
 PACKAGE_HOSTS = Variable(
     "PACKAGE_HOSTS", "host names with commas between them, each perhaps with a :port", _targets
 )
@@ -311,4 +314,5 @@ VARIABLES: tuple[Variable[object], ...] = (
     SERVER_CONCURRENCY,
     RUN_FOLDERS,
     RUN_FOLDERS_DAYS,
+    WEBHOOK_SENDER_RATE,
 )

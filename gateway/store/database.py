@@ -107,7 +107,9 @@ class Database:
         return await self._returning(self._durable_writer, statement)
 
     async def transact(
-        self, work: Callable[[AsyncConnection], Awaitable[T]], committed: Callable[[], None]
+        self,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        committed: Callable[[], None] = lambda: None,
     ) -> T:
         """Commit all that `work` does, or nothing of it, and have it on the disk.
 

@@ -9,7 +9,7 @@ from sqlalchemy.sql import ColumnElement
 
 from gateway.domain.secret import Sealed, SealedPlace
 from gateway.store.database import Row
-from gateway.store.schema import credentials, oauth_keys, webhooks
+from gateway.store.schema import credentials, oauth_keys, webhook_secrets, webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,13 @@ SEALED_COLUMNS = (
     ),
     SealedColumn(
         webhooks, webhooks.c.id, "secret", webhooks.c.secret_key_id, webhooks.c.secret_sealed
+    ),
+    SealedColumn(
+        webhook_secrets,
+        webhook_secrets.c.webhook_id,
+        webhook_secrets.c.id,
+        webhook_secrets.c.key_id,
+        webhook_secrets.c.sealed,
     ),
     SealedColumn(oauth_keys, "oauth", oauth_keys.c.name, oauth_keys.c.key_id, oauth_keys.c.sealed),
 )

@@ -14,6 +14,7 @@ from gateway.store.credentials import CredentialTable
 from gateway.store.data_keys import DataKeyTable, find_data_keys
 from gateway.store.database import Database, unavailable_as_error
 from gateway.store.definition_pins import DefinitionPinTable
+from gateway.store.deliveries import DeliveryTable
 from gateway.store.engines import (
     create_private_file,
     postgres_engine,
@@ -24,6 +25,7 @@ from gateway.store.engines import (
     sqlite_spectator,
     sqlite_writer,
 )
+from gateway.store.fire_tokens import FireTokenTable
 from gateway.store.jobs import JobTable
 from gateway.store.migrate import SHIPPED, Migrations, is_current, migrate
 from gateway.store.oauth_clients import OAuthClientTable
@@ -47,6 +49,8 @@ class Store:
         self.jobs = JobTable(database)
         self.runs = RunTable(database)
         self.webhooks = WebhookTable(database)
+        self.deliveries = DeliveryTable(database)
+        self.fire_tokens = FireTokenTable(database)
         self.settings = SettingTable(database)
         self.tokens = TokenTable(database)
         self.oauth_clients = OAuthClientTable(database)

@@ -83,6 +83,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         webhooks.list_webhooks,
         webhooks.get_webhook,
         webhooks.update_webhook,
+        webhooks.set_webhook_scheme,
         webhooks.delete_webhook,
         dynamic.create_mcp_server,
         dynamic.list_dynamic_mcp_servers,

@@ -48,7 +48,7 @@ DOMAIN_ERRORS: tuple[type[Exception], ...] = (
 )
 """Errors whose message is one sentence for a person."""
 
-_SECRET_ARGUMENTS = frozenset({"credentials", "value"})
+_SECRET_ARGUMENTS = frozenset({"credentials", "secret", "value"})
 _SHOWN_LENGTH = 60
 _SHOWN_PROBLEMS = 3
 

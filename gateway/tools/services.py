@@ -11,6 +11,7 @@ from gateway.servers import Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.vault import Vault
+from gateway.webhooks import Webhooks
 from supervisor.supervisor import Supervisor
 
 
@@ -24,6 +25,7 @@ class Services:
     trials: Trials
     credentials: Credentials
     vault: Vault
+    webhooks: Webhooks
     runner: Runner
     scheduler: Scheduler
     settings: Settings

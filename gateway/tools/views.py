@@ -1,4 +1,4 @@
-"""What tools answer about jobs, runs and webhooks: times as ISO text in UTC, money in dollars."""
+"""What tools answer about jobs and runs: times as ISO text in UTC, money in dollars."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from gateway.domain.job import Job
 from gateway.domain.run import Run
-from gateway.domain.webhook import Webhook
 from gateway.tools.run_network import show_network
 
 T = TypeVar("T")
@@ -132,44 +131,6 @@ class Triggered:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookView:
-    """A stored webhook."""
-
-    id: str
-    name: str
-    url: str | None
-    """Where to POST; holds the secret, so lists leave it out."""
-    prompt_template: str
-    tools: list[str]
-    servers: list[str]
-    enabled: bool
-    model: str | None
-    max_turns: int | None
-    timeout_s: float
-    budget_usd: float | None
-    network: str | list[str]
-    deliveries: int
-    last_delivery_at: str | None
-    created_at: str
-    updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookList:
-    """Every webhook, oldest first."""
-
-    webhooks: list[WebhookView]
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookAnswer:
-    """A webhook and what is doubtful about its tools."""
-
-    webhook: WebhookView
-    tool_warnings: list[str]
-
-
 def iso(at: int) -> str:
     """Return integer milliseconds UTC as ISO 8601 text."""
     moment = datetime.fromtimestamp(at / 1000, UTC)
@@ -267,26 +228,4 @@ def view_run_detail(run: Run) -> RunDetail:
         network=show_network(run.network),
         refused_hosts=list(run.refused_hosts),
         session_id=run.session_id,
-    )
-
-
-def view_webhook(webhook: Webhook, url: str | None) -> WebhookView:
-    """Return a webhook as tools show it."""
-    return WebhookView(
-        id=webhook.id,
-        name=webhook.name,
-        url=url,
-        prompt_template=webhook.prompt_template,
-        tools=list(webhook.tools),
-        servers=list(webhook.servers),
-        enabled=webhook.enabled,
-        model=webhook.model,
-        max_turns=webhook.max_turns,
-        timeout_s=webhook.timeout_s,
-        budget_usd=dollars(webhook.budget_micro_usd),
-        network=show_network(webhook.network),
-        deliveries=webhook.deliveries,
-        last_delivery_at=iso_or_none(webhook.last_delivery_at),
-        created_at=iso(webhook.created_at),
-        updated_at=iso(webhook.updated_at),
     )

@@ -1,5 +1,5 @@
 """Webhooks: a POST from outside becomes the prompt of a run."""
 
-from gateway.webhooks.intake import build_intake
+from gateway.webhooks.opening import Webhooks, open_webhooks
 
-__all__ = ["build_intake"]
+__all__ = ["Webhooks", "open_webhooks"]

@@ -1,9 +1,9 @@
 """Puts a payload into a prompt template. Pure.
 
 ``{{payload}}`` stands for all of it, ``{{payload.a.b}}`` and ``{{payload.items.0}}`` or
-``{{payload.items[0]}}`` for a part; a part that is not there becomes empty text. One pass: braces
-in the payload stay text. What comes from outside stands between markers that its sender cannot
-know, and the prompt says that it is data.
+``{{payload.items[0]}}`` for a part; of a part that is not there, the webhook says whether it is
+empty text or an error. One pass: braces in the payload stay text. What comes from outside stands
+between markers that its sender cannot know, and the prompt says that it is data.
 """
 
 import json
@@ -11,29 +11,50 @@ import re
 import unicodedata
 from typing import cast
 
-MAX_VALUE_CHARS = 16 * 1024
-"""Of one placeholder's text; the rest is cut."""
+from gateway.domain.webhook import MissingPath
+
+MAX_VALUE_CHARS = 4 * 1024
+"""Of the text of one part; the rest is cut."""
 MAX_TOTAL_CHARS = 32 * 1024
-"""Of all placeholders' texts together."""
+"""Of all texts together, and of ``{{payload}}``, which is meant to be all."""
 MAX_PATH_PARTS = 20
 
 _PLACEHOLDER = re.compile(r"\{\{\s*payload((?:\.[^\s.{}\[\]]+|\[[0-9]{1,6}\])*)\s*\}\}")
 _PART = re.compile(r"\.([^.\[]+)|\[([0-9]+)\]")
-_HIDDEN = frozenset({"Cc", "Cf", "Cs"})
-"""Control, format (zero width, direction, tags) and surrogate characters: people do not see what
-a model would read."""
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Control, format (zero width, direction, tags), surrogate and separator characters: people do not
+see what a model would read."""
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+"""Letters and marks that have no shape."""
 _ABSENT = object()
 
 
-def render(template: str, payload: object, marker: str) -> str:
-    """Return the prompt of one delivery. `marker`: random text, new for every delivery."""
+class MissingPart(ValueError):
+    """The payload lacks a part that the template must have; `path` names it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def render(
+    template: str, payload: object, marker: str, missing: MissingPath = MissingPath.EMPTY
+) -> str:
+    """Return the prompt of one delivery. `marker`: random text, new for every delivery.
+
+    Raises MissingPart, if `missing` says so.
+    """
     left = MAX_TOTAL_CHARS
     inserted = False
 
     def insert(match: re.Match[str]) -> str:
         nonlocal left, inserted
         inserted = True
-        text = _cut(_visible(_text(_find(payload, match[1]))), min(left, MAX_VALUE_CHARS))
+        value = _find(payload, match[1])
+        if value is _ABSENT and missing is MissingPath.ERROR:
+            raise MissingPart(f"payload{match[1]}")
+        limit = min(left, MAX_VALUE_CHARS) if match[1] else left
+        text = _cut(_visible(_text(value)), limit)
         left -= min(left, len(text))
         return f"<{marker}>{text}</{marker}>"
 
@@ -80,10 +101,16 @@ def _text(value: object) -> str:
 
 
 def _visible(text: str) -> str:
-    return "".join(
-        character
-        for character in text
-        if character in "\n\t" or unicodedata.category(character) not in _HIDDEN
+    return "".join(character for character in text if character in "\n\t" or not _hidden(character))
+
+
+def _hidden(character: str) -> bool:
+    return (
+        unicodedata.category(character) in _HIDDEN
+        or character in _BLANK
+        # Variation selectors can carry any text; U+FE0F only makes an emoji of what is before it.
+        or "\ufe00" <= character <= "\ufe0e"
+        or "\U000e0100" <= character <= "\U000e01ef"
     )
 
 

@@ -47,6 +47,7 @@ UNSET = Settings(
     run_concurrency=3,
     run_folders=100,
     run_folders_days=7,
+    webhook_sender_rate=600,
 )
 
 RIGHT: dict[str, tuple[str, object]] = {
@@ -87,6 +88,7 @@ RIGHT: dict[str, tuple[str, object]] = {
     "SERVER_CONCURRENCY": ("2, browser=1,email=5", ServerLimits(2, {"browser": 1, "email": 5})),
     "RUN_FOLDERS": ("0", 0),
     "RUN_FOLDERS_DAYS": ("30", 30),
+    "WEBHOOK_SENDER_RATE": ("0", 0),
     "PACKAGE_HOSTS": (
         "files.example.com, cache.example.com:8443",
         (Target("files.example.com", 443), Target("cache.example.com", 8443)),
@@ -130,6 +132,7 @@ WRONG = {
     "SERVER_CONCURRENCY": ["0", "1,2", "browser", "browser=0", "a=1,a=2", "Browser=1", "1,"],
     "RUN_FOLDERS": ["-1", "5001", "all"],
     "RUN_FOLDERS_DAYS": ["a week", "4000"],
+    "WEBHOOK_SENDER_RATE": ["-1", "1000001", "many"],
     "PACKAGE_HOSTS": ["10.0.0.1", "https://files.example.com", "a.example,", "*.example.com"],
 }
 COMPANIONS = {

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from gateway.domain.delivery import Delivery, DeliveryOrigin, Outcome
 from gateway.domain.ids import new_id
 from gateway.domain.job import Job
 from gateway.domain.oauth import Client, ClientSource, Grant
@@ -55,6 +56,23 @@ def webhook(**changes: Any) -> Webhook:
         enabled=True,
         created_at=30,
         updated_at=30,
+    )
+    return replace(example, **changes)
+
+
+def delivery(**changes: Any) -> Delivery:
+    """Return an accepted delivery."""
+    example = Delivery(
+        id=new_id("delivery"),
+        webhook_id="hook_1",
+        received_at=50,
+        origin=DeliveryOrigin.SENDER,
+        outcome=Outcome.ACCEPTED,
+        status=202,
+        sender="192.0.2.1",
+        content_type="application/json",
+        size=2,
+        body=b"{}",
     )
     return replace(example, **changes)
 

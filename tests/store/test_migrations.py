@@ -104,6 +104,8 @@ async def fill_first(store: Store) -> tuple[Job, Run, Webhook]:
         "network", "refused_hosts", "at", "paused_until", "jitter_s", "catch_up", "catch_up_max",
         "grace_s", "overlap", "scheduled_until", "start_within_s", "retries", "concurrency",
         "on_interrupt", "expires_at", "not_before",
+        "scheme", "tolerance_s", "missing",
+        "rate_per_minute", "same_body_s", "may_wait", "paused_at",
     }  # fmt: skip
     key = DataKey("key_1", b"wrapped", 1)
     await store.data_keys.add(key)
@@ -312,7 +314,8 @@ async def test_the_tables_are_the_ones_that_were_promised(empty: Address) -> Non
     ours = {"run_messages", "tokens", "credentials", "data_keys", "servers", "alembic_version"}
     versions = {"server_versions", "server_files", "definition_pins"}
     oauth = {"oauth_grants", "oauth_access_tokens", "oauth_keys"}
-    assert await tables(empty) == promised | ours | versions | oauth
+    hooks = {"webhook_secrets", "webhook_keys", "webhook_deliveries", "job_fire_tokens"}
+    assert await tables(empty) == promised | ours | versions | oauth | hooks
 
 
 def test_no_domain_field_lacks_a_column() -> None:
@@ -321,6 +324,7 @@ def test_no_domain_field_lacks_a_column() -> None:
         ("jobs", examples.job()),
         ("runs", examples.run()),
         ("webhooks", examples.webhook()),
+        ("webhook_deliveries", examples.delivery()),
         ("tokens", examples.token()),
         ("server_versions", examples.server_version()),
         ("oauth_clients", examples.client()),

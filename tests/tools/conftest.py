@@ -32,9 +32,11 @@ from gateway.settings import load
 from gateway.store import Store
 from gateway.tools import Services, build_mcp
 from gateway.vault import KeySources, Vault
+from gateway.webhooks import open_webhooks
 from sandboxes.policy import Level
 from supervisor.config import SupervisorConfig
 from supervisor.events import Event
+from supervisor.redaction import Redactor
 from supervisor.slots.restart import RestartPolicy
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor
@@ -165,7 +167,14 @@ async def open_gateway(
 
         supervisor = Supervisor(config=config, credentials=values, emit=emit, pins=pins)
         kept = KeptResults(settings.home)
-        async with supervisor, runner, kept as results, Calls() as calls:
+        url = "http://127.0.0.1:8080"
+        async with (
+            supervisor,
+            runner,
+            open_webhooks(settings, store, vault, runner, url, Redactor()) as webhooks,
+            kept as results,
+            Calls() as calls,
+        ):
             servers = Servers(
                 supervisor=supervisor,
                 store=store,
@@ -189,12 +198,13 @@ async def open_gateway(
                 ),
                 credentials=credentials,
                 vault=vault,
+                webhooks=webhooks,
                 runner=runner,
                 scheduler=Scheduler(store, runner, SystemClock()),
                 settings=settings,
                 results=results,
                 calls=calls,
-                base_url="http://127.0.0.1:8080",
+                base_url=url,
             )
             mcp = build_mcp(services)
             async with anyio.create_task_group() as group:

@@ -7,7 +7,10 @@ JOB_OPTIONS = (
     "start_within_s retries concurrency on_interrupt model system_prompt max_turns timeout_s "
     "budget_usd network"
 )
-WEBHOOK_OPTIONS = "enabled model max_turns timeout_s budget_usd network"
+WEBHOOK_OPTIONS = (
+    "enabled model max_turns timeout_s budget_usd network tolerance_s missing rate_per_minute "
+    "same_body_s may_wait"
+)
 
 TOOLS = {
     "list_jobs": "",
@@ -19,10 +22,11 @@ TOOLS = {
     "list_runs": "job_id limit",
     "get_run": "run_id!",
     "kill_run": "run_id!",
-    "create_webhook": f"name! prompt_template! tools {WEBHOOK_OPTIONS}",
+    "create_webhook": f"name! prompt_template! tools scheme secret {WEBHOOK_OPTIONS}",
     "list_webhooks": "",
     "get_webhook": "webhook_id!",
     "update_webhook": f"webhook_id! name prompt_template tools {WEBHOOK_OPTIONS}",
+    "set_webhook_scheme": "webhook_id! scheme! secret overlap_s",
     "delete_webhook": "webhook_id!",
     "create_mcp_server": "name! code! description credentials network dependencies enable",
     "list_dynamic_mcp_servers": "",
@@ -61,6 +65,7 @@ TOOLS = {
 
 DESTRUCTIVE = {
     "update_job", "delete_job", "trigger_job", "kill_run", "update_webhook", "delete_webhook",
+    "set_webhook_scheme",
     "create_mcp_server", "update_mcp_server", "delete_mcp_server", "invoke_internal_mcp_tool",
     "set_server_credential", "delete_server_credential", "rollback_mcp_server",
     "restart_mcp_server", "cancel_call",

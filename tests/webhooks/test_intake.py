@@ -1,125 +1,29 @@
-"""Deliveries to a webhook's address."""
+"""From bytes on the wire to a run: what an address answers to."""
 
-import hashlib
-import json
-from collections.abc import AsyncIterator
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import anyio
 import pytest
 
-from gateway.auth.run_tokens import RunTokens
 from gateway.domain.network import NONE
-from gateway.domain.run import Run, RunStatus, Trigger
-from gateway.domain.secret import DataKey, Sealed
-from gateway.domain.webhook import Webhook
-from gateway.jobs.clock import SystemClock
-from gateway.jobs.limits import RunLimits
-from gateway.jobs.options import AgentConfig
-from gateway.jobs.runner import Runner
-from gateway.store import Store
-from gateway.webhooks import build_intake
-from gateway.webhooks.intake import MAX_BODY_BYTES, Intake
-from tests.jobs.parts import Gate
-
-NOW = 1_790_000_000_000
-SECRET = "s" * 43
-WEBHOOK = Webhook(
-    id="webhook_1",
-    name="ci",
-    prompt_template="Build of {{payload.branch}} failed.",
-    tools=("mcp__notes__add",),
-    servers=(),
-    enabled=True,
-    created_at=1,
-    updated_at=1,
-    model="claude-test-model",
-    max_turns=7,
-    timeout_s=60.0,
-    budget_micro_usd=5,
-)
-
-
-class Answer(NamedTuple):
-    """What a sender gets."""
-
-    status: int
-    body: dict[str, str]
-    headers: dict[str, str]
-
-
-class Door:
-    """Delivers to an intake as Hypercorn would."""
-
-    def __init__(self, intake: Intake, store: Store) -> None:
-        self.intake = intake
-        self.store = store
-
-    async def post(
-        self,
-        body: bytes = b"{}",
-        *,
-        path: str = f"/webhook/{SECRET}",
-        method: str = "POST",
-        headers: dict[str, str] | None = None,
-        chunk: int = 65536,
-    ) -> Answer:
-        """Send one request and return the answer."""
-        parts = [body[at : at + chunk] for at in range(0, len(body), chunk)] or [b""]
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            part = parts.pop(0)
-            return {"type": "http.request", "body": part, "more_body": bool(parts)}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        fields = {"content-type": "application/json", **(headers or {})}
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
-        }
-        with anyio.fail_after(5):
-            await self.intake(scope, receive, send)
-        start, end = sent
-        named = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Answer(start["status"], json.loads(end["body"]), named)
-
-    async def runs(self) -> tuple[Run, ...]:
-        """Return every run."""
-        return await self.store.runs.list()
-
-
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    """An intake with one webhook; its runner executes nothing."""
-    secret_hash = hashlib.sha256(SECRET.encode()).hexdigest()
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
-        key = Sealed("key_1", b"sealed")
-        await store.data_keys.add(DataKey(key.key_id, b"wrapped", 1))
-        await store.webhooks.add(WEBHOOK, secret_hash=secret_hash, sealed_secret=key)
-        async with Runner(
-            store=store,
-            home=tmp_path,
-            clock=SystemClock(),
-            agent=AgentConfig(None, "claude-test-model"),
-            gate=Gate(),
-            run_tokens=RunTokens(),
-            limits=RunLimits(0),
-        ) as runner:
-            yield Door(build_intake(store, runner, lambda: NOW), store)
+from gateway.domain.run import Run, RunResult, RunStatus, Trigger
+from gateway.domain.webhook import MissingPath, Scheme
+from gateway.webhooks.intake import MAX_BODY_BYTES, MAX_READING
+from tests.webhooks.parts import JSON, NOW, WEBHOOK, Answer, Door, open_door
 
 
 async def test_delivery_queues_a_run_and_says_which(door: Door):
-    """Issue 2: 202 with the run's id; the run has the webhook's limits and tools."""
+    """Issue 7: 202 with the run's id; the run has the webhook's limits and tools."""
     answer = await door.post(b'{"branch": "main"}')
     (run,) = await door.runs()
-    assert (answer.status, answer.body) == (202, {"run_id": run.id})
+    path = await door.path()
+    assert (answer.status, answer.body) == (
+        202,
+        {"run_id": run.id, "status_url": f"{path}/runs/{run.id}"},
+    )
     assert run == Run(
         id=run.id,
         trigger=Trigger.WEBHOOK,
@@ -140,43 +44,68 @@ async def test_delivery_queues_a_run_and_says_which(door: Door):
     assert webhook == replace(WEBHOOK, deliveries=1, last_delivery_at=NOW)
 
 
-async def test_plain_text_and_nothing_are_payloads_too(door: Door):
-    """Ours: a sender that does not claim JSON may post any text."""
-    plain = {"content-type": "text/plain"}
-    await door.store.webhooks.update(replace(WEBHOOK, prompt_template="Got {{payload}}."))
-    for body in (b"just words", b""):
-        assert (await door.post(body, headers=plain)).status == 202
-    prompts = [run.prompt for run in await door.runs()]
-    assert any(">just words</payload-" in prompt for prompt in prompts)
-    assert any("></payload-" in prompt for prompt in prompts)
+async def test_json_text_and_forms_are_payloads(door: Door):
+    """Ours: what senders send; GitHub and Slack put JSON into a form."""
+    await door.have(prompt_template="Got {{payload}}.")
+    for body, kind, inserted in (
+        (b"just words", "text/plain", "just words"),
+        (b"", "text/plain", ""),
+        (b"a=1&b=two+words&a=3", "application/x-www-form-urlencoded", '{"a":"3","b":"two words"}'),
+        (b"payload=%7B%22x%22%3A1%7D", "application/x-www-form-urlencoded", '{"x":1}'),
+        (b'{"b":1,"a":2}', "application/cloudevents+json; charset=utf-8", '{"a":2,"b":1}'),
+        (b'"text"', "", "text"),
+    ):
+        answer = await door.post(body, {"content-type": kind} if kind else {})
+        assert answer.status == 202
+        run = await door.store.runs.get(answer.run_id)
+        assert run is not None
+        assert f">{inserted}</payload-" in run.prompt
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        f"/webhook/{'x' * 43}", "/webhook/", "/webhook", "/webhook/short", f"/webhook/{SECRET}/",
-        "/webhook/../../etc/passwd" + "a" * 20, f"/webhook/{'x' * 5000}", f"/webhook/{SECRET}\n",
-    ],
-)  # fmt: skip
-async def test_unknown_address_is_not_found(door: Door, path: str):
-    """Ours: one answer for everything that is no webhook."""
-    answer = await door.post(path=path)
-    assert (answer.status, answer.body) == (404, {"error": "There is no such webhook."})
+async def test_unknown_address_is_not_found(door: Door):
+    """Security D 3: one answer for everything that is no webhook."""
+    known = await door.path()
+    for path in (
+        f"/webhook/{'x' * 43}", "/webhook/", "/webhook", "/webhook/short", f"{known}/",
+        "/webhook/../../etc/passwd" + "a" * 20, f"/webhook/{'x' * 5000}", f"{known}\n",
+        "/webhook/\udcffaaaaaaaaaaaaaaaaaaa", f"{known}/runs/", f"{known}/runs/../x",
+    ):  # fmt: skip
+        for method in ("POST", "GET"):
+            answer = await door.post(path=path, method=method)
+            assert (answer.status, answer.body) == (404, {"error": "There is no such webhook."})
     assert await door.runs() == ()
+    assert await door.log() == ()
 
 
 async def test_switched_off_webhook_is_not_found(door: Door):
     """Ours: the same answer as for an unknown one."""
-    await door.store.webhooks.update(replace(WEBHOOK, enabled=False))
-    assert (await door.post()).status == 404
+    await door.have(enabled=False)
+    answer = await door.post()
+    assert (answer.status, answer.body) == (404, {"error": "There is no such webhook."})
     assert await door.runs() == ()
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
-async def test_only_post_delivers(door: Door, method: str):
+async def test_a_guess_that_begins_right_costs_what_any_guess_costs(door: Door):
+    """Security D 6: the time of a 404 says nothing about the address."""
+    path = await door.path()
+    near, far = path[:-1] + ("A" if path[-1] != "A" else "B"), f"/webhook/{'x' * 43}"
+
+    async def fastest(guess: str) -> float:
+        best = 1.0
+        for _ in range(100):
+            began = time.perf_counter()
+            assert (await door.post(path=guess)).status == 404
+            best = min(best, time.perf_counter() - began)
+        return best
+
+    assert 0.5 < await fastest(near) / await fastest(far) < 2
+
+
+async def test_only_post_delivers(door: Door):
     """Ours: a link preview starts no run."""
-    answer = await door.post(method=method)
-    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"):
+        answer = await door.post(method=method)
+        assert (answer.status, answer.headers["allow"]) == (405, "POST")
     assert await door.runs() == ()
 
 
@@ -184,8 +113,8 @@ async def test_only_post_delivers(door: Door, method: str):
 async def test_oversize_body_is_refused(door: Door, declared: bool):
     """Issue 2: one byte over 1 MB is 413, declared or chunked."""
     body = b'"' + b"x" * (MAX_BODY_BYTES - 1) + b'"'
-    headers = {"content-length": str(len(body))} if declared else {}
-    answer = await door.post(body, headers=headers)
+    headers = {**JSON, "content-length": str(len(body))} if declared else JSON
+    answer = await door.post(body, headers)
     assert (answer.status, answer.body) == (
         413,
         {"error": "A payload has at most 1048576 bytes."},
@@ -194,18 +123,134 @@ async def test_oversize_body_is_refused(door: Door, declared: bool):
     assert len(await door.runs()) == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "sentence"),
-    [
+async def test_what_is_compressed_or_no_text_is_refused(door: Door):
+    """Security D 6: a signature is over the bytes as sent, so nothing is unpacked."""
+    for headers in (
+        {**JSON, "content-encoding": "gzip"},
+        {**JSON, "content-encoding": "br"},
+        {"content-type": "multipart/form-data; boundary=x"},
+        {"content-type": "application/octet-stream"},
+        {"content-type": "image/png"},
+    ):
+        answer = await door.post(b"\x1f\x8b", headers)
+        assert answer.status == 415
+    assert await door.runs() == ()
+
+
+async def test_bad_json_is_refused_in_one_sentence(door: Door):
+    """Ours: what is wrong with it; no run, no 500."""
+    for body, sentence in (
         (b"{", "The body is not valid JSON: Expecting property name enclosed in double quotes:"
                " line 1 column 2."),
         (b'{"a": NaN}', "The body is not valid JSON: NaN is no JSON value."),
         (b"\xff\xfe", "The body is not UTF-8 text."),
         (b"[" * 200_000, "The body is not valid JSON: it is nested too deeply."),
-    ],
-)  # fmt: skip
-async def test_bad_json_is_refused_in_one_sentence(door: Door, body: bytes, sentence: str):
-    """Ours: what is wrong with it; no run, no 500."""
-    answer = await door.post(body)
-    assert (answer.status, answer.body) == (400, {"error": sentence})
+    ):  # fmt: skip
+        answer = await door.post(body)
+        assert (answer.status, answer.body) == (400, {"error": sentence})
     assert await door.runs() == ()
+
+
+async def test_a_form_of_too_many_fields_is_refused(door: Door):
+    """Ours: bounded before it is taken apart."""
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await door.post(b"a=1&" * 1001, kind)
+    assert (answer.status, answer.body) == (400, {"error": "The form has more than 1000 fields."})
+
+
+async def test_a_missing_part_is_an_error_if_the_webhook_says_so(door: Door):
+    """Issue 7: missing-path policy; the refused delivery stays in the log with its body."""
+    await door.have(missing=MissingPath.ERROR)
+    answer = await door.post(b'{"other": 1}')
+    assert (answer.status, answer.body) == (
+        422,
+        {"error": "The delivery has no payload.branch, which this webhook needs."},
+    )
+    assert await door.runs() == ()
+    (line,) = await door.log()
+    kept = await door.store.deliveries.get(line.id)
+    assert kept is not None
+    assert (kept.outcome, kept.status, kept.body) == ("missing", 422, b'{"other": 1}')
+
+
+async def test_status_of_a_run_is_told_to_who_holds_the_address(door: Door):
+    """Issue 7: the status URL tells the status alone, and of this webhook's runs alone."""
+    started = await door.post()
+    answer = await door.post(path=started.body["status_url"], method="GET")
+    assert (answer.status, answer.body) == (200, {"run_id": started.run_id, "status": "queued"})
+    (run,) = await door.runs()
+    await door.store.runs.add(replace(run, id="run_other", webhook_id="webhook_2"))
+    path = f"{await door.path()}/runs/run_other"
+    assert (await door.post(path=path, method="GET")).status == 404
+
+
+async def test_waiting_is_off_unless_the_webhook_allows_it(door: Door):
+    """Security D 4: off for each hook by default."""
+    answer = await door.post(query="wait=5")
+    assert (answer.status, answer.body) == (
+        400,
+        {"error": "This webhook does not let senders wait for the run; leave wait out."},
+    )
+    assert await door.runs() == ()
+
+
+async def test_a_wrong_wait_is_refused(door: Door):
+    """Ours: before anything starts."""
+    await door.have(may_wait=True)
+    for query in ("wait=", "wait=-1", "wait=abc", "wait=1&wait=2", "wait=1e3"):
+        assert (await door.post(query=query)).status == 400
+    assert await door.runs() == ()
+
+
+async def test_a_sender_that_may_wait_gets_the_result(door: Door):
+    """Security D 4: 200 with the result, or 202 when the run takes longer."""
+    await door.have(may_wait=True)
+    answers: list[Answer] = []
+
+    async def wait() -> None:
+        answers.append(await door.post(b'{"n":1}', query="wait=25"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        claimed = await door.next_run()
+        await door.end(claimed, RunResult(RunStatus.SUCCEEDED, output="All is well."))
+    (waited,), (run,) = answers, await door.runs()
+    assert waited.status == 200
+    assert waited.body == {
+        "run_id": run.id,
+        "status_url": f"{await door.path()}/runs/{run.id}",
+        "status": "succeeded",
+        "output": "All is well.",
+        "error": None,
+    }
+    late = await door.post(b'{"n":2}', query="wait=0")
+    assert (late.status, "output" in late.body) == (202, False)
+
+
+async def test_only_so_many_bodies_are_read_at_once(door: Door):
+    """Ours: senders cannot take all the memory; the one too many comes again."""
+    slow = anyio.Event()
+    path = await door.path()
+    async with anyio.create_task_group() as group:
+        for _ in range(MAX_READING):
+            group.start_soon(partial(door.post, path=path, until=slow))
+        await anyio.wait_all_tasks_blocked()
+        answer = await door.post(path=path)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        slow.set()
+    assert len(await door.runs()) == 1
+
+
+async def test_webhooks_survive_a_restart_with_address_and_secret(home: Path):
+    """Issue 7: kept encrypted; the owner sees the address again, the sender notices nothing."""
+    async with open_door(home) as door:
+        await door.have(Scheme.GITHUB)
+        path, secret = await door.path(), door.secret
+        headers = door.signed(Scheme.GITHUB, b"{}")
+    for file in home.glob("jobs.db*"):
+        stored = file.read_bytes()
+        assert path.removeprefix("/webhook/").encode() not in stored
+        assert secret.encode() not in stored
+    async with open_door(home, fresh=False) as again:
+        assert await again.hooks.url(WEBHOOK.id) == f"http://gateway.test{path}"
+        assert (await again.post(b"{}", headers, path=path)).status == 202

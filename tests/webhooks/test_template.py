@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from gateway.webhooks.template import MAX_TOTAL_CHARS, MAX_VALUE_CHARS, render
+from gateway.domain.webhook import MissingPath
+from gateway.webhooks.template import MAX_TOTAL_CHARS, MAX_VALUE_CHARS, MissingPart, render
 
 MARK = "payload-0123"
 PAYLOAD = {
@@ -88,16 +89,35 @@ def test_template_without_placeholder_is_the_prompt():
 
 
 def test_long_values_are_cut_and_say_so():
-    """Ours: one value and all values together have a bound."""
+    """Security D 5: one part has 4 KB, the whole payload and all together 32."""
     value = "x" * (MAX_VALUE_CHARS + 1)
-    assert inner("{{payload}}", value) == (
+    assert inner("{{payload.a}}", {"a": value}) == (
         f"{'x' * MAX_VALUE_CHARS} [cut here; {MAX_VALUE_CHARS + 1} characters in all]"
     )
-    assert len(render("{{payload}}" * 50, value, MARK)) < MAX_TOTAL_CHARS + 50 * 120
+    assert inner("{{payload}}", value) == value
+    long = "x" * (MAX_TOTAL_CHARS + 1)
+    assert inner("{{payload}}", long) == (
+        f"{'x' * MAX_TOTAL_CHARS} [cut here; {MAX_TOTAL_CHARS + 1} characters in all]"
+    )
+    for placeholder in ("{{payload}}", "{{payload.a}}"):
+        text = render(placeholder * 50, {"a": value}, MARK)
+        assert text.count("x") <= MAX_TOTAL_CHARS + 50
+
+
+def test_a_missing_part_is_an_error_if_it_must_be_there():
+    """Issue 7: the policy for a path that is not there; null and nothing are there."""
+    with pytest.raises(MissingPart) as caught:
+        render("{{payload.user.mail}}", PAYLOAD, MARK, MissingPath.ERROR)
+    assert caught.value.path == "payload.user.mail"
+    for there in ("{{payload}}", "{{payload.nothing}}", "{{payload.user.tags[0]}}"):
+        render(there, PAYLOAD, MARK, MissingPath.ERROR)
 
 
 def test_characters_that_people_do_not_see_are_left_out():
     """Ours: tags, zero width, direction, control and surrogate characters reach no model."""
+    selectors = "".join(chr(0xE0100 + letter) for letter in b"obey") + "\ufe00"
+    blank = "\u3164\u115f\u2028\u2029\u034f\u2066"
+    assert inner("{{payload}}", f"a{selectors}b{blank}c\u2764\ufe0f") == "abc\u2764\ufe0f"
     hidden = "a\u200bb\u202ec\U000e0041d\x00e\x1b[31mf\ufeffg\ud800h\ti\nj"
     assert inner("{{payload}}", hidden) == "abcde[31mfgh\ti\nj"
 

@@ -13,7 +13,13 @@ from gateway.store.schema.metadata import metadata
 from gateway.store.schema.secrets import credentials, data_keys
 from gateway.store.schema.servers import definition_pins, server_files, server_versions, servers
 from gateway.store.schema.settings import settings
-from gateway.store.schema.webhooks import webhooks
+from gateway.store.schema.webhooks import (
+    job_fire_tokens,
+    webhook_deliveries,
+    webhook_keys,
+    webhook_secrets,
+    webhooks,
+)
 from gateway.store.schema.work import jobs, run_messages, runs
 
 __all__ = [
@@ -21,6 +27,7 @@ __all__ = [
     "credentials",
     "data_keys",
     "definition_pins",
+    "job_fire_tokens",
     "jobs",
     "metadata",
     "oauth_access_tokens",
@@ -36,8 +43,11 @@ __all__ = [
     "servers",
     "settings",
     "tokens",
+    "webhook_deliveries",
+    "webhook_keys",
+    "webhook_secrets",
     "webhooks",
 ]
 
-HEAD = "0009"
+HEAD = "0010"
 """Newest revision; a database that has it opens without Alembic."""

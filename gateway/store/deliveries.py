@@ -1,0 +1,226 @@
+"""Deliveries to webhooks: their log, the keys by which they are known again, and their runs.
+
+Many at once are one transaction, so that whoever was told that a run was accepted finds its row,
+and nobody's delivery starts two.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, case, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.delivery import Arrival, Delivery, DeliveryKey, Outcome, Verdict
+from gateway.domain.run import RunStatus, Trigger
+from gateway.store.database import Database, Row
+from gateway.store.record import Record
+from gateway.store.runs import RUN
+from gateway.store.schema import runs, webhook_deliveries, webhook_keys, webhooks
+
+DELIVERY = Record(Delivery, webhook_deliveries)
+_LISTED = tuple(column for column in DELIVERY.columns if column.name != "body")
+
+
+class DeliveryTable:
+    """Statements on `webhook_deliveries` and `webhook_keys`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def settle(
+        self,
+        arrivals: Sequence[Arrival],
+        refused: Sequence[Delivery],
+        *,
+        now: int,
+        max_queued: int,
+    ) -> list[Verdict]:
+        """Queue the runs of what arrived, and write down all of it with what was `refused`.
+
+        Returns a verdict for each arrival; of several with the same key the first one counts. No
+        more runs of webhooks than `max_queued` are queued afterwards.
+        """
+
+        async def work(connection: AsyncConnection) -> list[Verdict]:
+            settling = _Settling(self._db, connection, now)
+            await settling.look(arrivals, refused, max_queued)
+            verdicts = [settling.verdict(arrival) for arrival in arrivals]
+            await settling.write(arrivals, verdicts, refused)
+            return verdicts
+
+        return await self._db.transact(work)
+
+    async def get(self, delivery_id: str) -> Delivery | None:
+        """Return a delivery with its body, or None."""
+        statement = select(*DELIVERY.columns).where(webhook_deliveries.c.id == delivery_id)
+        return DELIVERY.maybe(await self._db.one(statement))
+
+    async def newest(self, webhook_id: str, limit: int) -> tuple[Delivery, ...]:
+        """Return the newest deliveries to a webhook, newest first, without their bodies."""
+        statement = (
+            select(*_LISTED)
+            .where(webhook_deliveries.c.webhook_id == webhook_id)
+            .order_by(webhook_deliveries.c.received_at.desc(), webhook_deliveries.c.id.desc())
+            .limit(limit)
+        )
+        return DELIVERY.all(await self._db.all(statement))
+
+    async def prune(self, now: int, *, kept: int, kept_bytes: int, kept_since: int) -> None:
+        """Forget keys that expired, and of each webhook's log all but the newest.
+
+        `kept`: lines a webhook, none from before `kept_since`; `kept_bytes`: of their bodies.
+        """
+        lines = _newest(func.row_number(), "place")
+        sizes = case((webhook_deliveries.c.body.is_(None), 0), else_=webhook_deliveries.c.size)
+        bodies = _newest(func.sum(sizes), "place")
+        own = webhook_deliveries.c
+        for statement in (
+            delete(webhook_keys).where(webhook_keys.c.expires_at <= now),
+            delete(webhook_deliveries).where(own.received_at < kept_since),
+            delete(webhook_deliveries).where(own.id.in_(_beyond(lines, kept))),
+            update(webhook_deliveries)
+            .where(own.id.in_(_beyond(bodies, kept_bytes)), own.body.is_not(None))
+            .values(body=None),
+        ):
+            await self._db.change(statement)
+
+
+class _Settling:
+    """One transaction over a batch."""
+
+    def __init__(self, database: Database, connection: AsyncConnection, now: int) -> None:
+        self._db = database
+        self._connection = connection
+        self._now = now
+        self._room = 0
+        self._there: frozenset[str] = frozenset()
+        self._known: dict[str, Row] = {}
+
+    async def look(
+        self, arrivals: Sequence[Arrival], refused: Sequence[Delivery], max_queued: int
+    ) -> None:
+        """Read what decides the verdicts. The transaction holds the writer, so it stays true."""
+        mentioned = {arrival.delivery.webhook_id for arrival in arrivals}
+        mentioned |= {delivery.webhook_id for delivery in refused}
+        found = await self._rows(select(webhooks.c.id).where(webhooks.c.id.in_(mentioned)))
+        self._there = frozenset(row["id"] for row in found)
+        if not arrivals:
+            return
+        (counted,) = await self._rows(
+            select(func.count().label("queued"))
+            .select_from(runs)
+            .where(runs.c.status == RunStatus.QUEUED, runs.c.trigger == Trigger.WEBHOOK)
+        )
+        self._room = max_queued - counted["queued"]
+        keys = [arrival.key.value for arrival in arrivals if arrival.key]
+        known = select(webhook_keys).where(
+            webhook_keys.c.value.in_(keys), webhook_keys.c.expires_at > self._now
+        )
+        self._known = {row["value"]: row for row in await self._rows(known)}
+
+    def verdict(self, arrival: Arrival) -> Verdict:
+        """Decide one arrival."""
+        if arrival.delivery.webhook_id not in self._there:
+            return Verdict(None)
+        if arrival.key is not None and (known := self._known.get(arrival.key.value)):
+            return _again(known, arrival.key)
+        if self._room <= 0:
+            return Verdict(Outcome.QUEUE_FULL)
+        self._room -= 1
+        if arrival.key is not None:
+            self._known[arrival.key.value] = _row(arrival, arrival.key)
+        return Verdict(Outcome.ACCEPTED, arrival.run.id)
+
+    async def write(
+        self, arrivals: Sequence[Arrival], verdicts: Sequence[Verdict], refused: Sequence[Delivery]
+    ) -> None:
+        """Write runs, keys, counts and log."""
+        pairs = list(zip(arrivals, verdicts, strict=True))
+        accepted = [each for each, verdict in pairs if verdict.outcome is Outcome.ACCEPTED]
+        if accepted:
+            await self._connection.execute(runs.insert(), [RUN.values(a.run) for a in accepted])
+            await self._put_keys(accepted)
+            counted = Counter(arrival.delivery.webhook_id for arrival in accepted)
+            for webhook_id, count in counted.items():
+                await self._count(webhook_id, count)
+        lines = [_line(a.delivery, verdict) for a, verdict in pairs if verdict.outcome]
+        lines += [DELIVERY.values(each) for each in refused if each.webhook_id in self._there]
+        if lines:
+            await self._connection.execute(webhook_deliveries.insert(), lines)
+
+    async def _put_keys(self, accepted: Sequence[Arrival]) -> None:
+        rows = [_row(arrival, arrival.key) for arrival in accepted if arrival.key]
+        if not rows:
+            return
+        expired = [row["value"] for row in rows]
+        await self._connection.execute(
+            delete(webhook_keys).where(
+                webhook_keys.c.value.in_(expired), webhook_keys.c.expires_at <= self._now
+            )
+        )
+        # The primary key is what makes it once: a second writer's transaction would fail here.
+        await self._connection.execute(webhook_keys.insert(), rows)
+
+    async def _count(self, webhook_id: str, count: int) -> None:
+        await self._connection.execute(
+            update(webhooks)
+            .where(webhooks.c.id == webhook_id)
+            .values(deliveries=webhooks.c.deliveries + count, last_delivery_at=self._now)
+        )
+
+    async def _rows(self, statement: Select[Any]) -> Sequence[Row]:
+        return (await self._connection.execute(statement)).mappings().all()  # pyright: ignore[reportReturnType] - keys are column names
+
+
+def _row(arrival: Arrival, key: DeliveryKey) -> dict[str, Any]:
+    return {
+        "value": key.value,
+        "webhook_id": arrival.delivery.webhook_id,
+        "digest": key.digest,
+        "run_id": arrival.run.id,
+        "expires_at": key.expires_at,
+    }
+
+
+def _again(known: Row, key: DeliveryKey) -> Verdict:
+    if known["digest"] != key.digest:
+        return Verdict(Outcome.CONFLICT)
+    return Verdict(Outcome.DUPLICATE, known["run_id"])
+
+
+def _line(delivery: Delivery, verdict: Verdict) -> dict[str, Any]:
+    values = DELIVERY.values(delivery)
+    assert verdict.outcome is not None
+    # Of a delivery that came before, the first one's line has the body.
+    body = None if verdict.outcome is Outcome.DUPLICATE else delivery.body
+    status = STATUS[verdict.outcome]
+    return {
+        **values,
+        "outcome": verdict.outcome,
+        "status": status,
+        "run_id": verdict.run_id,
+        "body": body,
+    }
+
+
+STATUS = {
+    Outcome.ACCEPTED: 202,
+    Outcome.DUPLICATE: 200,
+    Outcome.CONFLICT: 409,
+    Outcome.QUEUE_FULL: 503,
+}
+"""What an arrival is answered with."""
+
+
+def _newest(measure: Any, name: str) -> Any:
+    """Return ids with `measure` counted over the log of each webhook from its newest line on."""
+    own = webhook_deliveries.c
+    order = (own.received_at.desc(), own.id.desc())
+    return select(
+        own.id, measure.over(partition_by=own.webhook_id, order_by=order).label(name)
+    ).subquery()
+
+
+def _beyond(counted: Any, limit: int) -> Any:
+    return select(counted.c.id).where(counted.c.place > limit)

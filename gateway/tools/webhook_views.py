@@ -1,0 +1,164 @@
+"""What tools answer about webhooks: times as ISO text in UTC, money in dollars."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.domain.delivery import Delivery
+from gateway.domain.webhook import Scheme, Webhook
+from gateway.tools.run_network import show_network
+from gateway.tools.views import dollars, iso, iso_or_none
+
+UNSIGNED = (
+    "Scheme 'none': whoever learns the address can start runs; set_webhook_scheme asks senders "
+    "for a signature."
+)
+PAUSED = "Paused after too many bad signatures in a row; update_webhook with enabled=true resumes."
+NO_BUDGET = "No budget: each delivery may cost any amount; update_webhook sets budget_usd."
+_OWN_HANDS = frozenset({"Bash", "Write", "Edit", "NotebookEdit"})
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookView:
+    """A stored webhook."""
+
+    id: str
+    name: str
+    url: str | None
+    """Where to POST; holds the secret, so lists leave it out."""
+    scheme: str
+    warnings: list[str]
+    """What its owner should know: an open scheme, a pause, dangerous tools."""
+    prompt_template: str
+    tools: list[str]
+    """These and no others; empty means none."""
+    servers: list[str]
+    enabled: bool
+    paused_at: str | None
+    model: str | None
+    max_turns: int | None
+    timeout_s: float
+    budget_usd: float | None
+    network: str | list[str]
+    tolerance_s: int
+    missing: str
+    rate_per_minute: int
+    same_body_s: int
+    may_wait: bool
+    deliveries: int
+    last_delivery_at: str | None
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookList:
+    """Every webhook, oldest first."""
+
+    webhooks: list[WebhookView]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAnswer:
+    """A webhook, which tools its runs have, and what is doubtful about them."""
+
+    webhook: WebhookView
+    message: str
+    tool_warnings: list[str]
+    secret: str | None = None
+    """What senders sign with; in this answer and in no later one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """One delivery to a webhook."""
+
+    id: str
+    received_at: str
+    origin: str
+    outcome: str
+    status: int
+    sender: str
+    size: int
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryList:
+    """Deliveries, newest first."""
+
+    deliveries: list[DeliveryView]
+
+
+@dataclass(frozen=True, slots=True)
+class TestedWebhook:
+    """What a test delivery came to."""
+
+    status: int
+    """The HTTP status that a sender would get."""
+    answer: dict[str, Any]
+    prompt: str | None
+    """What the run would be asked; None when the delivery was refused or started a run."""
+    message: str
+
+
+def view_webhook(webhook: Webhook, url: str | None) -> WebhookView:
+    """Return a webhook as tools show it."""
+    return WebhookView(
+        id=webhook.id,
+        name=webhook.name,
+        url=url,
+        scheme=webhook.scheme.value,
+        warnings=_warnings(webhook),
+        prompt_template=webhook.prompt_template,
+        tools=list(webhook.tools),
+        servers=list(webhook.servers),
+        enabled=webhook.enabled,
+        paused_at=iso_or_none(webhook.paused_at),
+        model=webhook.model,
+        max_turns=webhook.max_turns,
+        timeout_s=webhook.timeout_s,
+        budget_usd=dollars(webhook.budget_micro_usd),
+        network=show_network(webhook.network),
+        tolerance_s=webhook.tolerance_s,
+        missing=webhook.missing.value,
+        rate_per_minute=webhook.rate_per_minute,
+        same_body_s=webhook.same_body_s,
+        may_wait=webhook.may_wait,
+        deliveries=webhook.deliveries,
+        last_delivery_at=iso_or_none(webhook.last_delivery_at),
+        created_at=iso(webhook.created_at),
+        updated_at=iso(webhook.updated_at),
+    )
+
+
+def view_delivery(delivery: Delivery) -> DeliveryView:
+    """Return a delivery as tools list it."""
+    return DeliveryView(
+        id=delivery.id,
+        received_at=iso(delivery.received_at),
+        origin=delivery.origin.value,
+        outcome=delivery.outcome.value,
+        status=delivery.status,
+        sender=delivery.sender,
+        size=delivery.size,
+        run_id=delivery.run_id,
+    )
+
+
+def tools_sentence(webhook: Webhook) -> str:
+    """Return which tools the runs of a webhook have."""
+    if not webhook.tools:
+        return "Its runs have no tools at all: for a webhook an empty list means none."
+    return f"Its runs have these tools and no others: {', '.join(webhook.tools)}."
+
+
+def _warnings(webhook: Webhook) -> list[str]:
+    found = [UNSIGNED] if webhook.scheme is Scheme.NONE else []
+    if webhook.paused_at is not None:
+        found.append(PAUSED)
+    if webhook.budget_micro_usd is None:
+        found.append(NO_BUDGET)
+    hands = sorted({tool.partition("(")[0] for tool in webhook.tools} & _OWN_HANDS)
+    if hands:
+        found.append(f"Strangers write part of the prompt of runs that have {', '.join(hands)}.")
+    return found

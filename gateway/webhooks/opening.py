@@ -1,0 +1,57 @@
+"""Opens the webhooks of a gateway by its settings."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+from gateway.domain.clock import utc_ms
+from gateway.jobs.runner import Runner
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.vault import Vault
+from gateway.webhooks.hooks import Hooks
+from gateway.webhooks.intake import Intake
+from gateway.webhooks.ledger import Ledger
+from gateway.webhooks.pipeline import Pipeline
+from supervisor.redaction import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """The parts of this room that others use."""
+
+    hooks: Hooks
+    pipeline: Pipeline
+    intake: Intake
+
+
+@asynccontextmanager
+async def open_webhooks(
+    settings: Settings,
+    store: Store,
+    vault: Vault,
+    runner: Runner,
+    base_url: str,
+    redactor: Redactor,
+) -> AsyncGenerator[Webhooks]:
+    """Take deliveries until the body ends. Raises StoreError.
+
+    `base_url`: where this machine reaches the gateway, for addresses when nothing else is known.
+    """
+    hooks = Hooks(store, vault, redactor, now_ms=utc_ms, own_url=settings.public_url or base_url)
+    await hooks.load()
+    ledger = Ledger(store, runner, utc_ms, time.monotonic)
+    pipeline = Pipeline(
+        hooks,
+        ledger,
+        now_ms=utc_ms,
+        monotonic=time.monotonic,
+        sender_rate=settings.webhook_sender_rate,
+    )
+    async with anyio.create_task_group() as group:
+        group.start_soon(ledger.run)
+        yield Webhooks(hooks, pipeline, Intake(hooks, pipeline, store, runner))
+        group.cancel_scope.cancel()
