@@ -5,7 +5,7 @@ Signals, start-up and end of the applications are not theirs: whoever serves tak
 
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -28,19 +28,22 @@ meets its end; no longer, for Hypercorn keeps as long what a client has closed."
 
 
 async def serve_http(
-    chosen: HttpServer, app: Asgi, sock: socket.socket, until: Callable[[], Awaitable[object]]
+    chosen: HttpServer,
+    app: Asgi,
+    socks: Sequence[socket.socket],
+    until: Callable[[], Awaitable[object]],
 ) -> None:
-    """Serve an application on a listening socket, which is used up, until `until` returns."""
+    """Serve an application on listening sockets, which are used up, until `until` returns."""
     if chosen is HttpServer.UVICORN:
-        await _serve_by_uvicorn(app, sock, until)
+        await _serve_by_uvicorn(app, socks, until)
     else:
-        config = _hypercorn_config(sock)
+        config = _hypercorn_config(socks)
         await serve(cast(ASGIFramework, app), config, shutdown_trigger=until)
 
 
-def _hypercorn_config(sock: socket.socket) -> Config:
+def _hypercorn_config(socks: Sequence[socket.socket]) -> Config:
     config = Config()
-    config.bind = [f"fd://{sock.detach()}"]
+    config.bind = [f"fd://{sock.detach()}" for sock in socks]
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
     config.graceful_timeout = CLOSE_GRACE_S
@@ -59,7 +62,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 async def _serve_by_uvicorn(
-    app: Asgi, sock: socket.socket, until: Callable[[], Awaitable[object]]
+    app: Asgi, socks: Sequence[socket.socket], until: Callable[[], Awaitable[object]]
 ) -> None:
     server = _Uvicorn(
         uvicorn.Config(
@@ -86,5 +89,5 @@ async def _serve_by_uvicorn(
 
     async with anyio.create_task_group() as group:
         group.start_soon(stop)
-        await server.serve([sock])
+        await server.serve(list(socks))
         group.cancel_scope.cancel()

@@ -176,11 +176,8 @@ class LocalRoutes:
             raise BadRequest(str(error)) from error
 
     async def make_link(self) -> Answer:
-        """The path of a one-time login, and the address of the gateway that PUBLIC_URL names."""
-        return {
-            "base": self._settings.public_url,
-            "path": f"/login?key={self._sessions.issue_link_key()}",
-        }
+        """The path of a one-time login."""
+        return {"path": f"/login?key={self._sessions.issue_link_key()}"}
 
     async def rotate_client(self) -> Answer:
         """Another pre-registered OAuth client, as lines for `.env`."""

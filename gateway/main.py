@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -17,7 +18,6 @@ from gateway.asgi import Asgi, Rooms, Router
 from gateway.auth.admission import Admission
 from gateway.auth.endings import Endings
 from gateway.auth.guard import Guard
-from gateway.auth.origins import allowed_origins
 from gateway.auth.run_tokens import RunTokens
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
@@ -38,7 +38,8 @@ from gateway.local_routes import build_local
 from gateway.oauth.opening import open_oauth
 from gateway.oauth.server import AuthorizationServer
 from gateway.reach.limits import open_limits
-from gateway.reach.proxies import TrustedProxies, entrance
+from gateway.reach.opening import Reach, open_reach
+from gateway.reach.proxies import entrance
 from gateway.redaction import know_stored
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
@@ -68,6 +69,7 @@ class Gateway:
     router: Router
     app: Asgi
     """The router, behind what looks through trusted proxies."""
+    reach: Reach
     relay: ServerEndpoint
     combined: CombinedEndpoint
     dashboard: Dashboard
@@ -87,11 +89,16 @@ class Gateway:
 
 @asynccontextmanager
 async def build(
-    settings: Settings, base_url: str, redactor: Redactor, outside: Outside | None = None
+    settings: Settings,
+    base_url: str,
+    redactor: Redactor,
+    outside: Outside | None = None,
+    tunnel_port: int | None = None,
 ) -> AsyncGenerator[Gateway]:
     """Build the gateway that is reached at `base_url`; its children end with the body.
 
     `outside`: what documents of OAuth clients are fetched from; None: the internet.
+    `tunnel_port`: where nothing but the tunnel's end connects.
 
     Raises:
         StoreError, VaultError: the database or the master key cannot be used.
@@ -108,9 +115,11 @@ async def build(
         hearers = Hearers(PinKeeper(store.definition_pins))
         pins = await store.definition_pins.all()
         loaded = anyio.Event()
+        reach = open_reach(settings, base_url, tunnel_port)
+        closed = tuple(port for port in (urlsplit(base_url).port, tunnel_port) if port is not None)
         async with (
             KeptResults(settings.home) as results,
-            supervise(settings, credentials, hearers, base_url, pins, redactor) as supervisor,
+            supervise(settings, credentials, hearers, closed, pins, redactor) as supervisor,
             Calls() as calls,
         ):
             relay = ServerEndpoint(supervisor)
@@ -132,7 +141,7 @@ async def build(
                     retention=Retention(settings.run_folders, settings.run_folders_days),
                     redactor=redactor,
                 ) as runner,
-                open_webhooks(settings, store, vault, runner, base_url, redactor) as webhooks,
+                open_webhooks(settings, store, vault, runner, reach.address, redactor) as webhooks,
             ):
                 servers = _servers(settings, store, credentials, supervisor)
                 services = Services(
@@ -155,7 +164,7 @@ async def build(
                     calls=calls,
                     base_url=base_url,
                 )
-                yield _gateway(services, guard, oauth, relay, combined, hearers, loaded)
+                yield _gateway(services, guard, oauth, relay, combined, reach, hearers, loaded)
 
 
 def _gateway(
@@ -164,14 +173,15 @@ def _gateway(
     oauth: AuthorizationServer,
     relay: ServerEndpoint,
     combined: CombinedEndpoint,
+    reach: Reach,
     hearers: Hearers,
     loaded: anyio.Event,
 ) -> Gateway:
     settings, store, supervisor = services.settings, services.store, services.supervisor
-    origins = allowed_origins(settings.host, settings.public_url)
+    origins = reach.origins
     sessions = Sessions(time.monotonic)
     browser = Browser(sessions, origins)
-    connector = open_connector(store.oauth_clients, origins, services.base_url)
+    connector = open_connector(settings, store.oauth_clients, reach, services.base_url)
     approvals = Approvals(supervisor)
 
     async def recent_runs() -> tuple[Run, ...]:
@@ -210,7 +220,11 @@ def _gateway(
                 approvals,
                 settings,
                 oauth,
-                further=(build_key_routes(services.vault), connector.local_routes()),
+                further=(
+                    build_key_routes(services.vault),
+                    connector.local_routes(),
+                    reach.local_routes(),
+                ),
             ),
         ),
         oauth=oauth.endpoints(origins),
@@ -226,7 +240,8 @@ def _gateway(
     )
     return Gateway(
         router=router,
-        app=entrance(router, TrustedProxies(settings.trusted_proxies), origins),
+        reach=reach,
+        app=entrance(router, reach.trusted, origins),
         relay=relay,
         combined=combined,
         dashboard=dashboard,

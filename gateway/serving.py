@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import socket
+from collections.abc import Sequence
 
 import anyio
 import uvloop
@@ -22,6 +23,7 @@ from gateway.local import GatewayLock, LiveGateway, publish, withdraw
 from gateway.main import Gateway, build
 from gateway.oauth.server import AuthorizationServer
 from gateway.own_memory import close_own_memory
+from gateway.reach.opening import listen_for_tunnel, port_of
 from gateway.redaction import log_to_stderr, open_redactor
 from gateway.sandbox_notice import sandbox_notice
 from gateway.settings import Settings
@@ -79,16 +81,20 @@ async def _serve(
     settings: Settings, stdio_path: str, redactor: Redactor, outside: Outside | None
 ) -> None:
     shutdown = Shutdown()
-    with listen(settings.host, settings.port) as sock, shutdown.on_signals():
-        url = url_of(sock)
-        async with build(settings, url, redactor, outside) as gateway:
+    with (
+        listen(settings.host, settings.port) as sock,
+        listen_for_tunnel(settings) as tunnel_sock,
+        shutdown.on_signals(),
+    ):
+        url, tunnel_port = url_of(sock), port_of(tunnel_sock)
+        async with build(settings, url, redactor, outside, tunnel_port) as gateway:
             live = LiveGateway(os.getpid(), url, gateway.guard.make_local_token(), read_version())
             publish(settings.home, live)
             try:
                 _announce(gateway, url, settings.http_server)
                 await _run(
                     gateway,
-                    sock,
+                    [each for each in (sock, tunnel_sock) if each is not None],
                     live,
                     settings=settings,
                     stdio_path=stdio_path,
@@ -107,7 +113,7 @@ def _announce(gateway: Gateway, url: str, chosen: HttpServer) -> None:
 
 async def _run(
     gateway: Gateway,
-    sock: socket.socket,
+    socks: Sequence[socket.socket],
     live: LiveGateway,
     *,
     settings: Settings,
@@ -125,11 +131,12 @@ async def _run(
         group.start_soon(_note_token_uses, gateway.guard)
         group.start_soon(_prune_oauth, gateway.oauth)
         group.start_soon(gateway.guard.endings.run)
+        group.start_soon(gateway.reach.run)
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
             group.start_soon(_serve_stdio, live, stdio_path, transport, shutdown)
         group.start_soon(_stop, gateway, shutdown, stop_http)
         async with gateway.router.running():
-            await serve_http(settings.http_server, gateway.app, sock, stop_http.wait)
+            await serve_http(settings.http_server, gateway.app, socks, stop_http.wait)
         group.cancel_scope.cancel()
 
 

@@ -170,6 +170,14 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError("DASHBOARD_PASSWORD", "must be set when DASHBOARD_USERNAME is.")
     if settings.dashboard_password and not settings.dashboard_username:
         raise SettingsError("DASHBOARD_USERNAME", "must be set when DASHBOARD_PASSWORD is.")
+    if settings.ngrok_authtoken and not settings.dashboard_password:
+        raise SettingsError(
+            "NGROK_AUTHTOKEN", "opens the dashboard to everybody; set DASHBOARD_PASSWORD too."
+        )
+    if settings.ngrok_authtoken and settings.sandbox is Level.OFF:
+        raise SettingsError(
+            "NGROK_AUTHTOKEN", "must not be set with SANDBOX=off; set SANDBOX to strong or reduced."
+        )
     if settings.oauth_client_secret and not settings.oauth_client_id:
         raise SettingsError("OAUTH_CLIENT_ID", "must be set when OAUTH_CLIENT_SECRET is.")
 

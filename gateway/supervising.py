@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import anyio
 
@@ -54,11 +53,14 @@ def supervise(
     settings: Settings,
     credentials: Credentials,
     hearers: Hearers,
-    base_url: str,
+    closed_ports: tuple[int, ...],
     pins: Mapping[str, bytes],
     redactor: Redactor,
 ) -> Supervisor:
-    """Return the supervisor; it looks a server's credentials up when it starts it."""
+    """Return the supervisor; it looks a server's credentials up when it starts it.
+
+    `closed_ports`: of this machine, where no server connects whatever its network.
+    """
 
     async def values(spec: ServerSpec) -> Mapping[str, str]:
         try:
@@ -76,18 +78,13 @@ def supervise(
         ),
         uid_base=settings.sandbox_uid_base,
         restart=RestartPolicy(max_deaths=settings.quarantine_deaths),
-        closed_ports=_ports(base_url),
+        closed_ports=closed_ports,
         index=settings.index,
         cgroups=None if settings.sandbox is Level.OFF else open_delegated(),
     )
     return Supervisor(
         config=config, credentials=values, emit=hearers.emit, pins=pins, redactor=redactor
     )
-
-
-def _ports(base_url: str) -> tuple[int, ...]:
-    port = urlsplit(base_url).port
-    return () if port is None else (port,)
 
 
 def watch(settings: Settings, servers: Servers, hearers: Hearers, loaded: anyio.Event) -> Watcher:

@@ -1,7 +1,6 @@
 """Which Host and Origin a request may carry, against rebound names and foreign pages."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -12,18 +11,25 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
-@dataclass(frozen=True, slots=True)
 class Origins:
     """The names this gateway answers to."""
 
-    host_names: frozenset[str]
-    """Lower case, without port and brackets."""
-    public_origin: str | None
-    """Scheme and authority of PUBLIC_URL, without a trailing slash."""
+    def __init__(self, host_names: frozenset[str], public_url: str | None) -> None:
+        """`host_names`: lower case, without port and brackets."""
+        self._own_names = host_names
+        self.public_origin: str | None = None
+        """Scheme and authority of the public address, without a trailing slash."""
+        self.publish(public_url)
+
+    def publish(self, public_url: str | None) -> None:
+        """Answer to the name of this address too, and to no other public one."""
+        public = urlsplit(public_url or "")
+        self.public_origin = f"{public.scheme}://{public.netloc}" if public_url else None
+        self._host_names = self._own_names | ({(public.hostname or "").lower()} - {""})
 
     def answers_to(self, host: str) -> bool:
         """True when the Host header names this gateway; its port does not matter (tunnels)."""
-        return _name(host) in self.host_names
+        return _name(host) in self._host_names
 
     def may_come_from(self, origin: str, host: str) -> bool:
         """True when the Origin header is the page's own origin or PUBLIC_URL."""
@@ -46,11 +52,7 @@ def allowed_origins(bind_host: str, public_url: str | None) -> Origins:
     names = set(_LOOPBACK)
     if bind_host.lower() not in _ANY_ADDRESS:
         names.add(bind_host.lower())
-    if not public_url:
-        return Origins(host_names=frozenset(names), public_origin=None)
-    public = urlsplit(public_url)
-    names.add((public.hostname or "").lower())
-    return Origins(frozenset(names), f"{public.scheme}://{public.netloc}")
+    return Origins(frozenset(names), public_url)
 
 
 @lru_cache(maxsize=SEEN_AUTHORITIES)

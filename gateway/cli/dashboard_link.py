@@ -11,6 +11,7 @@ def run(args: Namespace) -> int:
     """Print the link and nothing else."""
     live = live_gateway(args)
     link = request_local(live, "POST", "dashboard-link")
+    public = request_local(live, "GET", "reach")["public"]
     # A browser is logged in at the one address that it came by, which claude.ai sends it to.
-    print((link["base"] or live.url) + link["path"])
+    print((public or live.url) + link["path"])
     return Exit.OK

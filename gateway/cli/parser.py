@@ -9,6 +9,7 @@ from typing import cast
 
 from gateway.cli.arguments import AddParser, add_command
 from gateway.cli.key_parser import add_key
+from gateway.cli.tunnel_arguments import add_tunnel
 
 SCOPES = ("admin", "run", "read")
 CLIENTS = ("claude-code", "claude-desktop", "vscode", "cursor")
@@ -67,6 +68,7 @@ def build_parser() -> ArgumentParser:
     _add_config(commands)
     _add_client(commands)
     add_key(commands)
+    add_tunnel(commands)
     return parser
 
 

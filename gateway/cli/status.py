@@ -33,8 +33,13 @@ def run(args: Namespace) -> int:
     """Print where the gateway listens and a table of its servers."""
     live = live_gateway(args)
     status = request_local(live, "GET", "status")
+    reach = request_local(live, "GET", "reach")
     servers = status["servers"]
     print(f"Gateway {live.version} at {live.url}, process {live.pid}, {status['http_server']}")
+    if reach["public"]:
+        print(f"Others reach it at {plain(reach['public'])}")
+    if reach["tunnel"]:
+        print(plain(reach["tunnel"]))
     if status["notice"]:
         print(f"WARNING: {status['notice']}")
     rows = [

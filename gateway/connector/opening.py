@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from quart import Blueprint
 
-from gateway.auth.origins import Origins
 from gateway.connector.doctor import ConnectorDoctor
+from gateway.connector.further import further_steps
 from gateway.connector.pages import ConnectorPages, local_routes
 from gateway.connector.probe import Probe
 from gateway.dashboard.browser import Browser
+from gateway.reach.opening import Reach
+from gateway.settings import Settings
 from gateway.store.oauth_clients import OAuthClientTable
 
 
@@ -18,23 +20,27 @@ class Connector:
 
     doctor: ConnectorDoctor
     probe: Probe
+    reach: Reach
 
     def pages(self, browser: Browser) -> Blueprint:
         """Return the page for the owner."""
-        return ConnectorPages(self.doctor, browser).blueprint()
+        return ConnectorPages(self.doctor, browser, self.reach).blueprint()
 
     def local_routes(self) -> Blueprint:
         """Return the route for the command line."""
         return local_routes(self.doctor)
 
 
-def open_connector(clients: OAuthClientTable, origins: Origins, base_url: str) -> Connector:
+def open_connector(
+    settings: Settings, clients: OAuthClientTable, reach: Reach, base_url: str
+) -> Connector:
     """Return the doctor of the gateway that listens at `base_url`."""
     probe = Probe()
     doctor = ConnectorDoctor(
-        public=lambda: origins.public_origin,
+        public=lambda: reach.origins.public_origin,
         local=base_url,
         probe=probe,
         remove_client=clients.remove_unapproved,
+        further=further_steps(settings, reach),
     )
-    return Connector(doctor, probe)
+    return Connector(doctor, probe, reach)

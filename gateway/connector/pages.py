@@ -8,13 +8,15 @@ from werkzeug.exceptions import ServiceUnavailable, Unauthorized
 from gateway.connector.doctor import ConnectorDoctor
 from gateway.connector.report import Report, as_json
 from gateway.dashboard.browser import Browser
+from gateway.reach.opening import Reach
 from gateway.store import StoreError
 
 
 class ConnectorPages:
     """The handlers, with what they need."""
 
-    def __init__(self, doctor: ConnectorDoctor, browser: Browser) -> None:
+    def __init__(self, doctor: ConnectorDoctor, browser: Browser, reach: Reach) -> None:
+        self._reach = reach
         self._doctor = doctor
         self._browser = browser
 
@@ -28,12 +30,21 @@ class ConnectorPages:
 
     async def show(self) -> str:
         """The button."""
-        return await render_template("connector.html", report=None)
+        return await self._page(None)
 
     async def examine(self) -> str:
         """Walk, and show what was seen."""
         self._browser.require_same_origin()
-        return await render_template("connector.html", report=await _examine(self._doctor))
+        return await self._page(await _examine(self._doctor))
+
+    async def _page(self, report: Report | None) -> str:
+        tunnel = self._reach.tunnel
+        return await render_template(
+            "connector.html",
+            report=report,
+            public=self._reach.origins.public_origin,
+            tunnel=None if tunnel is None else tunnel.status.sentence(),
+        )
 
     async def _require_session(self) -> None:
         if not self._browser.is_logged_in():

@@ -59,9 +59,9 @@ class Hooks:
         redactor: Redactor,
         *,
         now_ms: Callable[[], int],
-        own_url: str,
+        own_url: Callable[[], str],
     ) -> None:
-        """`own_url`: the origin that senders reach when no other is set."""
+        """`own_url` returns the origin that senders reach when no other is set."""
         self._store = store
         self._vault = vault
         self._redactor = redactor
@@ -155,7 +155,7 @@ class Hooks:
     async def base_url(self) -> str:
         """Return the origin that senders reach: the changed settings row, else our own address."""
         row = await self._store.settings.get("webhook_base_url")
-        return self._own_url if row == DEFAULT_WEBHOOK_BASE_URL else str(row)
+        return self._own_url() if row == DEFAULT_WEBHOOK_BASE_URL else str(row)
 
     def _seal(self, webhook_id: str, secret: str) -> WebhookSecret:
         secret_id = new_id("whsec")

@@ -1,7 +1,7 @@
 """Opens the webhooks of a gateway by its settings."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -34,14 +34,14 @@ async def open_webhooks(
     store: Store,
     vault: Vault,
     runner: Runner,
-    base_url: str,
+    own_url: Callable[[], str],
     redactor: Redactor,
 ) -> AsyncGenerator[Webhooks]:
     """Take deliveries until the body ends. Raises StoreError.
 
-    `base_url`: where this machine reaches the gateway, for addresses when nothing else is known.
+    `own_url` returns where senders reach the gateway, when nothing else is set.
     """
-    hooks = Hooks(store, vault, redactor, now_ms=utc_ms, own_url=settings.public_url or base_url)
+    hooks = Hooks(store, vault, redactor, now_ms=utc_ms, own_url=own_url)
     await hooks.load()
     ledger = Ledger(store, runner, utc_ms, time.monotonic)
     pipeline = Pipeline(

@@ -69,7 +69,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Hous
             open_gateway(_environment(folder, port), local) as gateway,
             anyio.create_task_group() as group,
         ):
-            group.start_soon(serve_http, HttpServer.HYPERCORN, gateway.app, sock, stop.wait)
+            group.start_soon(serve_http, HttpServer.HYPERCORN, gateway.app, [sock], stop.wait)
             yield House(gateway, local, f"https://localhost:{port}", proxy, http, folder / "home")
             stop.set()
 

@@ -100,7 +100,7 @@ async def serve_relay(
     stop = asyncio.Event()
     with listen("127.0.0.1", 0) as sock:
         url = url_of(sock)
-        served = asyncio.ensure_future(serve_http(http_server, app, sock, stop.wait))
+        served = asyncio.ensure_future(serve_http(http_server, app, [sock], stop.wait))
         async with httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
             yield Relay(stage, endpoint, client, url)
         endpoint.close()

@@ -93,7 +93,7 @@ async def open_site(kind: HttpServer) -> AsyncGenerator[Site]:
     with listen("127.0.0.1", 0) as sock:
         site.port = int(url_of(sock).rpartition(":")[2])
         async with anyio.create_task_group() as group:
-            group.start_soon(serve_http, kind, site.app, sock, site.stop.wait)
+            group.start_soon(serve_http, kind, site.app, [sock], site.stop.wait)
             yield site
             site.stop.set()
 

@@ -82,7 +82,7 @@ RIGHT: dict[str, tuple[str, object]] = {
     "LARGE_RESULT_BYTES": ("5000", 5000),
     "LONG_CALL_S": ("0.25", 0.25),
     "SEARCH_FIRST_TOOLS": ("100", 100),
-    "SANDBOX": ("off", Level.OFF),
+    "SANDBOX": ("reduced", Level.REDUCED),
     "SANDBOX_UID_BASE": ("70000", 70000),
     "RUN_CONCURRENCY": ("10", 10),
     "SERVER_CONCURRENCY": ("2, browser=1,email=5", ServerLimits(2, {"browser": 1, "email": 5})),
@@ -136,6 +136,7 @@ WRONG = {
     "PACKAGE_HOSTS": ["10.0.0.1", "https://files.example.com", "a.example,", "*.example.com"],
 }
 COMPANIONS = {
+    "NGROK_AUTHTOKEN": {"DASHBOARD_USERNAME": "ann", "DASHBOARD_PASSWORD": "p"},
     "OAUTH_CLIENT_SECRET": {"OAUTH_CLIENT_ID": "claude"},
     "DASHBOARD_USERNAME": {"DASHBOARD_PASSWORD": "p"},
     "DASHBOARD_PASSWORD": {"DASHBOARD_USERNAME": "ann"},
@@ -202,6 +203,23 @@ def test_half_a_login_is_refused(name: str) -> None:
     """Ours: a user without a password would lock everyone out or let everyone in."""
     with pytest.raises(SettingsError):
         load({name: RIGHT[name][0]}, None)
+
+
+@pytest.mark.parametrize(
+    ("further", "sentence"),
+    [
+        ({}, "opens the dashboard to everybody; set DASHBOARD_PASSWORD too."),
+        (
+            {"DASHBOARD_USERNAME": "ann", "DASHBOARD_PASSWORD": "p", "SANDBOX": "off"},
+            "must not be set with SANDBOX=off; set SANDBOX to strong or reduced.",
+        ),
+    ],
+)
+def test_a_tunnel_to_an_open_door_is_refused(further: dict[str, str], sentence: str) -> None:
+    """Issue 6, What 5: not while the dashboard has no password or the sandbox is off."""
+    with pytest.raises(SettingsError) as refused:
+        load({"NGROK_AUTHTOKEN": "abc", **further}, None)
+    assert str(refused.value) == f"NGROK_AUTHTOKEN {sentence}"
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:

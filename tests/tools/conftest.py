@@ -171,7 +171,7 @@ async def open_gateway(
         async with (
             supervisor,
             runner,
-            open_webhooks(settings, store, vault, runner, url, Redactor()) as webhooks,
+            open_webhooks(settings, store, vault, runner, lambda: url, Redactor()) as webhooks,
             kept as results,
             Calls() as calls,
         ):

@@ -75,7 +75,7 @@ class Door:
             vault,
             Redactor(),
             now_ms=lambda: self.now,
-            own_url="http://gateway.test",
+            own_url=lambda: "http://gateway.test",
         )
         self.ledger = Ledger(store, runner, lambda: self.now, self.seconds, max_queued=MAX_QUEUED)
         self.intake = self.make_intake()
