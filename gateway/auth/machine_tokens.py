@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.auth.guard import new_token
+from gateway.auth.lifetimes import InvalidLifetime, read_life_s
 from gateway.auth.run_tokens import token_hash
 from gateway.domain.clock import utc_ms
 from gateway.domain.ids import new_id
@@ -27,9 +28,14 @@ class MadeToken:
 
 
 async def make_token(
-    tokens: TokenTable, *, name: str, scope: str, view: View | None = None
+    tokens: TokenTable,
+    *,
+    name: str,
+    scope: str,
+    view: View | None = None,
+    expires: str | None = None,
 ) -> MadeToken:
-    """Store a new token that does not expire, and return it. Raises InvalidToken."""
+    """Store a new token and return it; `expires` is like '90d'. Raises InvalidToken."""
     if not name.isprintable() or not 0 < len(name.strip()) <= MAX_NAME_CHARACTERS:
         raise InvalidToken(
             f"A token's name is 1 to {MAX_NAME_CHARACTERS} printable characters, not {name[:50]!r}."
@@ -38,9 +44,18 @@ async def make_token(
         raise InvalidToken(f"{scope!r} is no scope; scopes are {', '.join(Scope)}.")
     if view is not None and scope == Scope.ADMIN:
         raise InvalidToken("A token for named servers or tools has scope run or read, not admin.")
-    value = new_token()
+    try:
+        life_s = None if expires is None else read_life_s(expires)
+    except InvalidLifetime as error:
+        raise InvalidToken(str(error)) from error
+    value, now = new_token(), utc_ms()
     token = Token(
-        new_id("tok"), name.strip(), frozenset({Scope(scope)}), created_at=utc_ms(), view=view
+        new_id("tok"),
+        name.strip(),
+        frozenset({Scope(scope)}),
+        created_at=now,
+        expires_at=None if life_s is None else now + life_s * 1000,
+        view=view,
     )
     await tokens.add(token, token_hash(value))
     return MadeToken(token, value)
@@ -52,7 +67,9 @@ async def make_wished_token(tokens: TokenTable, wish: TokenWish) -> MadeToken:
         view = read_view(wish.servers, wish.tools, wish.renames)
     except InvalidView as error:
         raise InvalidToken(str(error)) from error
-    return await make_token(tokens, name=wish.name, scope=wish.scope, view=view)
+    return await make_token(
+        tokens, name=wish.name, scope=wish.scope, view=view, expires=wish.expires
+    )
 
 
 def no_such_token(token_id: str) -> str:

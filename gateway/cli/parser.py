@@ -122,6 +122,9 @@ def _add_token(add_parser: AddParser) -> None:
     _add_several(create, "--server", "NAME", "show only what is named; '*' is every server")
     _add_several(create, "--tool", "mcp__SERVER__TOOL", "show this tool")
     _add_several(create, "--rename", "mcp__SERVER__TOOL=NAME", "name of a shown tool at /mcp/all")
+    create.add_argument(
+        "--expires", metavar="TIME", help="after 30m, 12h or 90d; never unless given"
+    )
     add_command(actions, "list", "list tokens, never their values", "token_list")
     revoke = add_command(actions, "revoke", "end a token at once", "token_revoke")
     revoke.add_argument("id", metavar="ID")

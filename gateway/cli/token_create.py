@@ -15,6 +15,7 @@ def run(args: Namespace) -> int:
         tuple(args.server),
         tuple(args.tool),
         tuple(map(_rename, args.rename)),
+        args.expires,
     )
     print(open_desk(args).create(wish))
     return Exit.OK

@@ -7,7 +7,7 @@ from gateway.cli.exits import Exit
 from gateway.cli.table import format_table
 from gateway.cli.tokens import open_desk
 
-HEADINGS = ("ID", "NAME", "SCOPES", "SHOWS", "CREATED", "LAST USED", "REVOKED")
+HEADINGS = ("ID", "NAME", "SCOPES", "SHOWS", "CREATED", "EXPIRES", "LAST USED", "REVOKED")
 SHOWN = 3
 """Servers and tools of a token, in a table."""
 
@@ -21,6 +21,7 @@ def run(args: Namespace) -> int:
             " ".join(token["scopes"]),
             _shows(token["shows"]),
             _instant(token["created_at"]),
+            _instant(token["expires_at"]),
             _instant(token["last_used_at"]),
             _instant(token["revoked_at"]),
         )

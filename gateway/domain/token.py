@@ -44,3 +44,5 @@ class TokenWish:
     """It shows these too, ``mcp__server__tool``; nothing named at all: it shows everything."""
     renames: tuple[tuple[str, str], ...] = ()
     """Full names of tools, and what `/mcp/all` calls them instead."""
+    expires: str | None = None
+    """After what time, like '90d'; None: never."""

@@ -26,6 +26,8 @@ ACCESS_LIFE_S = 24 * 3600
 """Long, because clients have been seen not to refresh; a grant that ends does so at once."""
 REFRESH_LIFE_S = 90 * 24 * 3600
 GRACE_S = 60
+MAX_CODES = 30
+"""Waiting or used; each is a click of the owner's, of which clients may cause many."""
 MAX_TOKENS = 200
 """Of each kind and grant; one refresh an hour for a week."""
 KEPT_S = 24 * 3600
@@ -65,6 +67,7 @@ class Grants:
         code = Code(grant.id, asker.redirect_uri, asked.challenge, now, now + CODE_LIFE_S * 1000)
         await self._table.add(grant)
         await self._table.add_code(code, self._fingerprints.of(value))
+        await self._table.keep_newest_codes(MAX_CODES)
         return value
 
     async def exchange(

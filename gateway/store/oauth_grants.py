@@ -76,6 +76,13 @@ class OAuthGrantTable:
         statement = update(codes).where(codes.c.hash == code_hash, codes.c.used_at.is_(None))
         return await self._db.change(statement.values(used_at=now)) == 1
 
+    async def keep_newest_codes(self, limit: int) -> None:
+        """Forget the oldest codes beyond `limit`, and what was never exchanged with its grant."""
+        older = select(codes.c.grant_id).order_by(codes.c.created_at.desc()).offset(limit)
+        unused = [~_stands_for(table) for table in (access_tokens, refresh_tokens)]
+        await self._db.change(delete(grants).where(grants.c.id.in_(older), *unused))
+        await self._db.change(delete(codes).where(codes.c.grant_id.in_(older)))
+
     async def add_access(self, token: AccessToken, token_hash: str) -> None:
         """Store a new access token."""
         values = ACCESS.values(token)

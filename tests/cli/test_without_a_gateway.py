@@ -1,8 +1,10 @@
 """Commands when no gateway runs: what they can do alone, and how they refuse."""
 
 import json
+import re
 import sqlite3
 import sys
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,6 +13,7 @@ from gateway.local import GatewayLock
 from gateway.version import read_version
 from tests.cli.gateways import Place
 
+SHOWN = "%Y-%m-%d %H:%M UTC"
 HEAVY = ("mcp", "fastmcp", "quart", "hypercorn", "sqlalchemy", "claude_agent_sdk", "pydantic")
 
 
@@ -84,6 +87,19 @@ def test_token_is_not_made_while_another_process_holds_the_home(place: Place) ->
         done = place.run("token", "create", "--name", "x", "--scope", "read")
     assert (done.returncode, done.stdout) == (1, "")
     assert "is starting or ending" in done.stderr
+
+
+def test_token_is_listed_with_its_end_and_refused_without_a_usable_one(place: Place) -> None:
+    """Issue 6, What 4: expiry; a refused token is not made."""
+    create = ("token", "create", "--scope", "read", "--name")
+    assert place.run(*create, "guest", "--expires", "90d").returncode == 0
+    done = place.run(*create, "wrong", "--expires", "90")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    (row,) = place.run("token", "list").stdout.splitlines()[1:]
+    _, name, scopes, _, created, expires, last_used, revoked = re.split(r"  +", row.strip())
+    assert (name, scopes, last_used, revoked) == ("guest", "read", "-", "-")
+    between = datetime.strptime(expires, SHOWN) - datetime.strptime(created, SHOWN)  # noqa: DTZ007 - both end in UTC
+    assert between == timedelta(days=90)
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\nb"])

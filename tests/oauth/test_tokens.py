@@ -1,12 +1,25 @@
 """Codes and tokens: used once, rotated, ended, and never stored as they are."""
 
+import base64
+import hashlib
 from pathlib import Path
 
 import pytest
 
+from gateway.auth.access_tokens import Fingerprints
 from gateway.auth.run_tokens import token_hash
+from gateway.domain.token import Scope
+from gateway.oauth.authorization import Asked, Asker
 from gateway.oauth.clients import Configured
-from gateway.oauth.grants import ACCESS_LIFE_S, CODE_LIFE_S, GRACE_S, KEPT_S, REFRESH_LIFE_S
+from gateway.oauth.grants import (
+    ACCESS_LIFE_S,
+    CODE_LIFE_S,
+    GRACE_S,
+    KEPT_S,
+    MAX_CODES,
+    REFRESH_LIFE_S,
+    Grants,
+)
 from gateway.secret import Secret
 from tests.oauth.parts import Program, signed_in
 from tests.oauth.stage import BASE, Stage, open_stage
@@ -130,6 +143,29 @@ async def test_a_client_can_end_its_tokens(stage: Stage, kind: str) -> None:
         answer = await stage.http.post(f"{BASE}/revoke", data=form)
         assert (answer.status_code, answer.json()) == (200, {})
         assert await is_valid(stage, tokens["access_token"]) is remains
+
+
+async def test_codes_are_bounded(stage: Stage) -> None:
+    """Issue 6, Shows: a client that sends the owner here for ever fills nothing."""
+    program, first = await approved(stage)
+    tokens = (await program.exchange(first)).json()
+    client = await stage.store.oauth_clients.get(program.id)
+    assert client is not None
+    table = stage.store.oauth_grants
+    grants = Grants(table, Fingerprints(b"key"), stage.server.access_tokens, stage.clock)
+    asker = Asker(client, program.redirect, None, BASE)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(program.verifier.encode()).digest())
+    scopes = frozenset({Scope.READ})
+    asked = Asked(challenge.decode().rstrip("="), f"{BASE}/mcp", scopes, scopes)
+    made: list[str] = []
+    for _ in range(MAX_CODES + 1):
+        stage.clock.pass_s(0.01)
+        made.append(await grants.approve(asker, asked, scopes))
+    # The one that was exchanged, and as many as are waiting.
+    assert len(await table.of_client(client.id)) == 1 + MAX_CODES
+    assert (await program.exchange(made[0])).json()["error"] == "invalid_grant"
+    assert (await program.exchange(made[-1])).status_code == 200
+    assert await is_valid(stage, tokens["access_token"])
 
 
 async def test_a_copied_database_holds_none_of_it(stage: Stage) -> None:
