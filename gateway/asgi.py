@@ -147,7 +147,7 @@ class Router:
                 await self._relayed(segments, scope, receive, send)
             case _ if self._rooms.oauth.owns(segments):
                 await self._rooms.oauth(scope, receive, send)
-            case ("webhook", *_):
+            case ("webhook", *_) | ("jobs", _, "fire"):
                 await self._rooms.webhooks(scope, receive, send)
             case ("connector-probe", _):
                 await self._rooms.probe(scope, receive, send)

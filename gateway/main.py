@@ -209,7 +209,7 @@ def _gateway(
         sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
         relay=relay,
         combined=combined,
-        webhooks=services.webhooks.intake,
+        webhooks=services.webhooks,
         local=cast(
             Asgi,
             build_local(

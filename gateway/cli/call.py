@@ -12,6 +12,7 @@ from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import live_gateway
 
 TAKES_SECRET = frozenset({"set_server_credential"})
+MAY_TAKE_SECRET = frozenset({"create_webhook", "set_webhook_scheme"})
 NOTHING = "{}"
 """What the parser puts where no arguments are given."""
 TOOL_OF_SERVER = re.compile(r"[a-z0-9-]+:\w+|mcp__\w+")
@@ -49,10 +50,11 @@ def value_of(result: Json) -> Any:
 
 
 def _check(tool: str, arguments: str) -> None:
-    if tool in TAKES_SECRET and arguments not in ("-", NOTHING):
+    takes = tool in TAKES_SECRET or (tool in MAY_TAKE_SECRET and '"secret"' in arguments)
+    if takes and arguments not in ("-", NOTHING):
         raise Failure(
             Exit.WRONG_USE,
-            f"A credential does not belong on a command line, which every user of this machine can "
+            f"A secret does not belong on a command line, which every user of this machine can "
             f"read; give the JSON on standard input: call {tool} - < FILE.",
         )
     if TOOL_OF_SERVER.fullmatch(tool):

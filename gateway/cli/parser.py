@@ -10,6 +10,7 @@ from typing import cast
 from gateway.cli.arguments import AddParser, add_command
 from gateway.cli.key_parser import add_key
 from gateway.cli.tunnel_arguments import add_tunnel
+from gateway.cli.webhooks_parser import add_webhooks
 
 SCOPES = ("admin", "run", "read")
 CLIENTS = ("claude-code", "claude-desktop", "vscode", "cursor")
@@ -69,6 +70,7 @@ def build_parser() -> ArgumentParser:
     _add_client(commands)
     add_key(commands)
     add_tunnel(commands)
+    add_webhooks(commands)
     return parser
 
 

@@ -14,8 +14,10 @@ from gateway.sandbox_notice import sandbox_notice
 from gateway.tools.approvals import ApprovalTools
 from gateway.tools.crashes import CrashTools
 from gateway.tools.credentials import CredentialTools
+from gateway.tools.deliveries import DeliveryTools
 from gateway.tools.discovery import DiscoveryTools
 from gateway.tools.dynamic_servers import DynamicServerTools
+from gateway.tools.fire_tokens import FireTokenTools
 from gateway.tools.fixed_servers import FixedServerTools
 from gateway.tools.invoke import InvokeTools
 from gateway.tools.jobs import JobTools
@@ -68,6 +70,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
     dynamic, fixed = DynamicServerTools(services), FixedServerTools(services)
     credentials, versions = CredentialTools(services), VersionTools(services)
     operations = OperationTools(services)
+    deliveries, fire_tokens = DeliveryTools(services), FireTokenTools(services)
     discovery, long_calls = DiscoveryTools(services), LongCallTools(services)
     return (
         jobs.list_jobs,
@@ -85,6 +88,11 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         webhooks.update_webhook,
         webhooks.set_webhook_scheme,
         webhooks.delete_webhook,
+        deliveries.test_webhook,
+        deliveries.list_webhook_deliveries,
+        deliveries.replay_webhook_delivery,
+        fire_tokens.create_job_fire_token,
+        fire_tokens.delete_job_fire_token,
         dynamic.create_mcp_server,
         dynamic.list_dynamic_mcp_servers,
         dynamic.get_dynamic_mcp_server,

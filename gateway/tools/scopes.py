@@ -24,6 +24,8 @@ RUN_TOOLS = frozenset(
         "invoke_internal_mcp_tool",
         "kill_run",
         "read_result",
+        "replay_webhook_delivery",
+        "test_webhook",
         "trigger_job",
     }
 )

@@ -67,3 +67,4 @@ DeliveryId = Annotated[
 ]
 Limit = Annotated[int, Field(ge=1, le=200, description="How many, newest first.")]
 Payload = Annotated[Any, Field(description="What to post, as JSON; a text is posted as it is.")]
+StartRun = Annotated[bool, Field(description="Start the run, which costs money.")]

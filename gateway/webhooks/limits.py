@@ -1,7 +1,11 @@
 """Token buckets: how often something may happen, by key. Bounded in keys."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from gateway.reach.address import address_block, client_address
+from gateway.relay.http import Scope
 
 MAX_KEYS = 10_000
 """The longest unused key is forgotten, which gives it a full bucket."""
@@ -47,3 +51,20 @@ class Buckets:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
         return bucket
+
+
+class Senders:
+    """Counts deliveries by the address that they come from."""
+
+    def __init__(self, per_minute: int, monotonic: Callable[[], float]) -> None:
+        self.monotonic = monotonic
+        self._per_minute = per_minute
+        self._buckets = Buckets()
+
+    def take(self, scope: Scope) -> float:
+        """Take one for a request; return 0.0, or the seconds until there is one."""
+        return self.take_of(address_block(client_address(scope)))
+
+    def take_of(self, block: str) -> float:
+        """Take one for an address; return 0.0, or the seconds until there is one."""
+        return self._buckets.take(block, self._per_minute, self.monotonic())

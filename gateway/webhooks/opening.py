@@ -9,12 +9,15 @@ import anyio
 
 from gateway.domain.clock import utc_ms
 from gateway.jobs.runner import Runner
+from gateway.relay.http import Receive, Scope, Send
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.vault import Vault
+from gateway.webhooks.fire import Fire
 from gateway.webhooks.hooks import Hooks
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.ledger import Ledger
+from gateway.webhooks.limits import Senders
 from gateway.webhooks.pipeline import Pipeline
 from supervisor.redaction import Redactor
 
@@ -26,6 +29,12 @@ class Webhooks:
     hooks: Hooks
     pipeline: Pipeline
     intake: Intake
+    fire: Fire
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what comes to ``/webhook/...`` and ``/jobs/<id>/fire``; an ASGI application."""
+        room = self.intake if scope["path"].startswith("/webhook") else self.fire
+        await room(scope, receive, send)
 
 
 @asynccontextmanager
@@ -44,14 +53,15 @@ async def open_webhooks(
     hooks = Hooks(store, vault, redactor, now_ms=utc_ms, own_url=own_url)
     await hooks.load()
     ledger = Ledger(store, runner, utc_ms, time.monotonic)
+    senders = Senders(settings.webhook_sender_rate, time.monotonic)
     pipeline = Pipeline(
         hooks,
         ledger,
         now_ms=utc_ms,
-        monotonic=time.monotonic,
-        sender_rate=settings.webhook_sender_rate,
+        senders=senders,
     )
+    fire = Fire(store, runner, senders, now_ms=utc_ms, own_url=own_url)
     async with anyio.create_task_group() as group:
         group.start_soon(ledger.run)
-        yield Webhooks(hooks, pipeline, Intake(hooks, pipeline, store, runner))
+        yield Webhooks(hooks, pipeline, Intake(hooks, pipeline, store, runner), fire)
         group.cancel_scope.cancel()

@@ -20,7 +20,7 @@ from gateway.webhooks.greeting import greet
 from gateway.webhooks.hooks import Hook, Hooks
 from gateway.webhooks.identity import key_of
 from gateway.webhooks.ledger import Ledger, Overfull
-from gateway.webhooks.limits import Buckets
+from gateway.webhooks.limits import Buckets, Senders
 from gateway.webhooks.payload import read_payload
 from gateway.webhooks.refusal import Refused
 from gateway.webhooks.runs import prompt_of, run_of
@@ -98,16 +98,12 @@ class Pipeline:
         ledger: Ledger,
         *,
         now_ms: Callable[[], int],
-        monotonic: Callable[[], float],
-        sender_rate: int,
+        senders: Senders,
     ) -> None:
-        """`sender_rate`: deliveries a minute from one address, whatever they are for; 0: any."""
         self._hooks = hooks
         self._ledger = ledger
         self._now_ms = now_ms
-        self._monotonic = monotonic
-        self._sender_rate = sender_rate
-        self._senders = Buckets()
+        self._senders = senders
         self._rates = Buckets()
         self._bad: Counter[str] = Counter()
 
@@ -125,6 +121,11 @@ class Pipeline:
         run = run_of(webhook, prompt_of(webhook, payload), now)
         delivery = posted.line(Outcome.ACCEPTED, HTTPStatus.ACCEPTED, now, posted.body)
         return await self._store(Arrival(delivery, run, key))
+
+    async def rehearse(self, posted: Posted) -> str:
+        """Return the prompt that a delivery would make, and start nothing. Raises Refused."""
+        await self.check_sender(posted)
+        return prompt_of(posted.hook.webhook, read_payload(posted.body, posted.content_type))
 
     async def replay(self, webhook: Webhook, kept: Delivery, sender: str) -> Settled:
         """Start a run from the body of an earlier delivery, as the webhook is now."""
@@ -177,8 +178,8 @@ class Pipeline:
         self._ledger.note(posted.line(outcome, status, self._now_ms(), body))
 
     def _check_rate(self, posted: Posted) -> None:
-        now, webhook = self._monotonic(), posted.hook.webhook
-        wait_s = self._senders.take(posted.sender_block, self._sender_rate, now)
+        now, webhook = self._senders.monotonic(), posted.hook.webhook
+        wait_s = self._senders.take_of(posted.sender_block)
         whose = "of this address"
         if not wait_s:
             wait_s = self._rates.take(webhook.id, webhook.rate_per_minute, now)

@@ -28,6 +28,11 @@ TOOLS = {
     "update_webhook": f"webhook_id! name prompt_template tools {WEBHOOK_OPTIONS}",
     "set_webhook_scheme": "webhook_id! scheme! secret overlap_s",
     "delete_webhook": "webhook_id!",
+    "test_webhook": "webhook_id! payload start_run",
+    "list_webhook_deliveries": "webhook_id! limit",
+    "replay_webhook_delivery": "delivery_id!",
+    "create_job_fire_token": "job_id!",
+    "delete_job_fire_token": "job_id!",
     "create_mcp_server": "name! code! description credentials network dependencies enable",
     "list_dynamic_mcp_servers": "",
     "get_dynamic_mcp_server": "name!",
@@ -65,7 +70,7 @@ TOOLS = {
 
 DESTRUCTIVE = {
     "update_job", "delete_job", "trigger_job", "kill_run", "update_webhook", "delete_webhook",
-    "set_webhook_scheme",
+    "set_webhook_scheme", "create_job_fire_token", "delete_job_fire_token",
     "create_mcp_server", "update_mcp_server", "delete_mcp_server", "invoke_internal_mcp_tool",
     "set_server_credential", "delete_server_credential", "rollback_mcp_server",
     "restart_mcp_server", "cancel_call",

@@ -22,6 +22,7 @@ from gateway.vault import KeySources, Vault
 from gateway.webhooks.hooks import Hooks
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.ledger import Ledger
+from gateway.webhooks.limits import Senders
 from gateway.webhooks.pipeline import Pipeline
 from gateway.webhooks.schemes import new_secret, signing_headers
 from supervisor.redaction import Redactor
@@ -87,8 +88,7 @@ class Door:
             self.hooks,
             self.ledger,
             now_ms=lambda: self.now,
-            monotonic=self.seconds,
-            sender_rate=sender_rate,
+            senders=Senders(sender_rate, self.seconds),
         )
         return Intake(self.hooks, pipeline, self.store, self.runner)
 
