@@ -36,6 +36,14 @@ class House:
         return request_local(self.live, "POST", "dashboard-link")["path"]
 
 
+def add_adder(place: Place) -> None:
+    """Write the server `adder`."""
+    folder = place.folder / "fixed" / "adder"
+    folder.mkdir()
+    code = "@mcp.tool\ndef add(a: int, b: int) -> int:\n    return a + b\n"
+    (folder / "server.py").write_text(code, "utf-8")
+
+
 @asynccontextmanager
 async def owner_of(house: House) -> AsyncGenerator[Browser]:
     """Run a browser in which the owner is logged in."""
@@ -49,10 +57,7 @@ async def owner_of(house: House) -> AsyncGenerator[Browser]:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
     """A running gateway with a server `adder`."""
     place = make_place(tmp_path_factory.mktemp("oauth"))
-    folder = place.folder / "fixed" / "adder"
-    folder.mkdir()
-    code = "@mcp.tool\ndef add(a: int, b: int) -> int:\n    return a + b\n"
-    (folder / "server.py").write_text(code, "utf-8")
+    add_adder(place)
     with place.gateway() as live:
         yield House(place, live)
 

@@ -1,84 +1,20 @@
-"""Real clients, and a scripted copy of claude.ai's steps, from the first 401 to a call."""
+"""A scripted copy of claude.ai's steps, and what other clients do, from the first 401 to a call."""
 
-import stat
+import base64
+import json
 from contextlib import suppress
 from typing import Any
 
 import anyio
 import httpx2
 import pytest
-from fastmcp import Client
-from fastmcp.client.auth import OAuth
-from mcp.client.auth import AuthorizationCodeResult
 
 from tests.oauth.conftest import House
 from tests.oauth.parts import CLAUDE_CALLBACK, INITIALIZE, JSON_RPC, Browser, Program, signed_in
 
-pytestmark = [
-    pytest.mark.timeout(120),
-    # Each test's client lives as long as the test.
-    pytest.mark.filterwarnings("ignore:Using in-memory token storage"),
-]
+pytestmark = pytest.mark.timeout(120)
 
 KEYS = {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
-
-
-class ScriptedOAuth(OAuth):
-    """fastmcp's own client, with the owner's browser in place of one on this screen."""
-
-    def __init__(self, browser: Browser, **options: Any) -> None:
-        super().__init__(**options)
-        self.browser = browser
-        self.told: dict[str, str] = {}
-        self.consents = 0
-
-    async def redirect_handler(self, authorization_url: str) -> None:
-        """Have the owner approve everything."""
-        self.consents += 1
-        ticks = ["read", "run", "admin"]
-        self.told = await self.browser.consent(authorization_url, ticks=ticks)
-
-    async def callback_handler(self) -> AuthorizationCodeResult:
-        """Return what the owner's browser was redirected with."""
-        return AuthorizationCodeResult(**self.told)
-
-
-@pytest.mark.parametrize("path", ["/mcp", "/servers/adder/mcp", "/mcp/all"])
-async def test_fastmcp_registers_signs_in_calls_and_refreshes(
-    house: House, browser: Browser, path: str
-) -> None:
-    """Issue 6, Shows: DCR and refresh, at every kind of endpoint; one consent is enough."""
-    auth = ScriptedOAuth(browser)
-    address = house.live.url + path
-    async with Client(address, auth=auth) as client:
-        assert await client.list_tools()
-    first = auth.context.current_tokens
-    assert first is not None
-    auth.context.token_expiry_time = 1.0
-    async with Client(address, auth=auth) as client:
-        assert await client.list_tools()
-    second = auth.context.current_tokens
-    assert second is not None
-    assert (second.access_token != first.access_token, auth.consents) == (True, 1)
-
-
-async def test_fastmcp_signs_in_as_the_client_that_the_first_start_made(
-    house: House, browser: Browser
-) -> None:
-    """Issue 6, What 1: id and secret from the private file of the home."""
-    path = house.place.home / "oauth-client.env"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert str(path) in house.log()
-    made = house.made_client()
-    auth = ScriptedOAuth(
-        browser,
-        client_id=made["OAUTH_CLIENT_ID"],
-        client_secret=made["OAUTH_CLIENT_SECRET"],
-        callback_port=49152,
-    )
-    async with Client(f"{house.live.url}/mcp", auth=auth) as client:
-        assert await client.list_tools()
-    assert made["OAUTH_CLIENT_SECRET"] not in house.log()
 
 
 async def test_the_steps_of_claude_ai(house: House, browser: Browser, program: Program) -> None:
@@ -89,8 +25,11 @@ async def test_the_steps_of_claude_ai(house: House, browser: Browser, program: P
         assert probe.status_code == 401
         named = f'resource_metadata="{base}/.well-known/oauth-protected-resource/mcp"'
         assert named in probe.headers["WWW-Authenticate"]
-    resource = (await http.get(f"{base}/.well-known/oauth-protected-resource/mcp")).json()
-    server = (await http.get(f"{base}/.well-known/oauth-authorization-server")).json()
+    known = f"{base}/.well-known"
+    for document in ("oauth-protected-resource/mcp", "oauth-authorization-server"):
+        assert (await http.head(f"{known}/{document}")).status_code == 200
+    resource = (await http.get(f"{known}/oauth-protected-resource/mcp")).json()
+    server = (await http.get(f"{known}/oauth-authorization-server")).json()
     assert resource["resource"] == f"{base}/mcp"
     assert resource["authorization_servers"] == [server["issuer"]] == [base]
 
@@ -107,9 +46,22 @@ async def test_the_steps_of_claude_ai(house: House, browser: Browser, program: P
     first = await program.refresh(tokens["refresh_token"])
     again = await program.refresh(tokens["refresh_token"])
     assert (first.status_code, again.status_code) == (200, 200)
-    for answer in (first, again):
+    both: list[httpx2.Response] = []
+
+    async def refresh() -> None:
+        both.append(await program.refresh(again.json()["refresh_token"]))
+
+    # Its backends do not wait for each other.
+    async with anyio.create_task_group() as backends:
+        backends.start_soon(refresh)
+        backends.start_soon(refresh)
+    for answer in (first, again, *both):
+        assert (answer.status_code, answer.json()["scope"]) == (200, "read run")
         assert (await program.post(answer.json()["access_token"])).status_code == 200
     assert (await program.post(tokens["access_token"])).status_code == 200
+    stale = await program.post("cra_of_another_day")
+    assert stale.status_code == 401
+    assert 'error="invalid_token"' in stale.headers["WWW-Authenticate"]
 
 
 async def test_claude_ai_with_the_clients_id_and_secret_typed_in(
@@ -175,6 +127,32 @@ async def test_a_token_is_good_at_its_own_endpoint_alone(
         f"{program.base}/mcp?access_token={token}", json=INITIALIZE, headers=JSON_RPC
     )
     assert in_query.status_code == 401
+
+
+def forged(algorithm: str) -> str:
+    """Return a JWT that claims to be the owner's, with no or with a guessed signature."""
+    parts = ({"alg": algorithm, "typ": "JWT"}, {"sub": "owner", "scope": "admin", "exp": 1 << 40})
+    texts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts]
+    return ".".join([*(text.rstrip("=") for text in texts), "" if algorithm == "none" else "c2ln"])
+
+
+async def test_what_is_no_access_token_of_ours_is_refused(
+    house: House, browser: Browser, program: Program
+) -> None:
+    """Security E 5: other kinds of our own secrets, and tokens that say what they may."""
+    await program.register(token_endpoint_auth_method="client_secret_post")
+    told = await browser.consent(program.authorize_url())
+    assert (await program.post(told["code"])).status_code == 401
+    tokens = (await program.exchange(told["code"])).json()
+    assert program.secret is not None
+    wrong = [told["code"], tokens["refresh_token"], program.secret, program.id]
+    wrong += [tokens["access_token"].removeprefix("cra_"), tokens["access_token"] + "x"]
+    wrong += [forged(algorithm) for algorithm in ("none", "HS256", "RS256")]
+    for token in wrong:
+        refused = await program.post(token)
+        assert refused.status_code == 401
+        challenge = refused.headers["WWW-Authenticate"]
+        assert f'resource_metadata="{house.live.url}/.well-known/' in challenge
 
 
 def call(tool: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:

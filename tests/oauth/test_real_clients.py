@@ -1,6 +1,7 @@
 """Programs that nobody here wrote sign in: registered, by a document, as the first client."""
 
 import json
+import stat
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -14,10 +15,10 @@ from fastmcp import Client
 from gateway.variables import CHECKOUT
 from tests.cli.gateways import make_place
 from tests.oauth.claude_cli import ClaudeCli
-from tests.oauth.conftest import House, owner_of
+from tests.oauth.conftest import House, add_adder, owner_of
 from tests.oauth.document_host import DOCUMENT_ID, document, open_host, raw
+from tests.oauth.fastmcp_client import ScriptedOAuth
 from tests.oauth.parts import Browser
-from tests.oauth.test_connectors import ScriptedOAuth
 from tests.origin import HOST, certify
 from tests.toolchain import LOCKS, NPM_STAMP, Toolchain
 
@@ -56,16 +57,55 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Hous
 
         host.answer = answer
         place = make_place(tmp_path_factory.mktemp("real_clients"))
+        add_adder(place)
         order = json.dumps([[HOST, host.port], ["claude.ai", host.port]])
         env = {"PYTHONPATH": str(CHECKOUT), "SSL_CERT_FILE": str(certificate[0])}
         with place.gateway([sys.executable, str(GATEWAY), order], **env) as live:
             yield House(place, live)
 
 
+@pytest.mark.parametrize("path", ["/mcp", "/servers/adder/mcp", "/mcp/all"])
+async def test_fastmcp_registers_signs_in_calls_and_refreshes(
+    house: House, browser: Browser, path: str
+) -> None:
+    """Issue 6, Shows: DCR and refresh, at every kind of endpoint; one consent is enough."""
+    auth = ScriptedOAuth(browser)
+    address = house.live.url + path
+    async with Client(address, auth=auth) as client:
+        assert await client.list_tools()
+    first = auth.context.current_tokens
+    assert first is not None
+    auth.context.token_expiry_time = 1.0
+    async with Client(address, auth=auth) as client:
+        assert await client.list_tools()
+    second = auth.context.current_tokens
+    assert second is not None
+    assert (second.access_token != first.access_token, auth.consents) == (True, 1)
+
+
+async def test_fastmcp_signs_in_as_the_client_that_the_first_start_made(
+    house: House, browser: Browser
+) -> None:
+    """Issue 6, What 1: id and secret from the private file of the home."""
+    path = house.place.home / "oauth-client.env"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert str(path) in house.log()
+    made = house.made_client()
+    auth = ScriptedOAuth(
+        browser,
+        client_id=made["OAUTH_CLIENT_ID"],
+        client_secret=made["OAUTH_CLIENT_SECRET"],
+        callback_port=49152,
+    )
+    async with Client(f"{house.live.url}/mcp", auth=auth) as client:
+        assert await client.list_tools()
+    assert made["OAUTH_CLIENT_SECRET"] not in house.log()
+
+
 async def test_fastmcp_signs_in_by_its_document_and_refreshes(
     house: House, browser: Browser
 ) -> None:
-    """Issue 6, Shows 1; the other two ways are in test_connectors."""
+    """Issue 6, Shows 1."""
     auth = ScriptedOAuth(browser, client_metadata_url=DOCUMENT_ID, callback_port=49152)
     address = f"{house.live.url}/mcp"
     async with Client(address, auth=auth) as client:
