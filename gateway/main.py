@@ -181,7 +181,9 @@ def _gateway(
     origins = reach.origins
     sessions = Sessions(time.monotonic)
     browser = Browser(sessions, origins)
-    connector = open_connector(settings, store.oauth_clients, reach, services.base_url)
+    connector = open_connector(
+        settings, store.oauth_clients, reach, oauth.journal, services.base_url
+    )
     approvals = Approvals(supervisor)
 
     async def recent_runs() -> tuple[Run, ...]:

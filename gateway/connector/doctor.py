@@ -14,7 +14,7 @@ import httpx2
 from gateway.connector import signing_in, way
 from gateway.connector.probe import PATH, Probe, Visit
 from gateway.connector.report import Grade, Report, Step, fine, problem
-from gateway.connector.web import CALLING, NoAnswer, Web
+from gateway.connector.web import CALLING, DOCTOR, NoAnswer, Web
 from gateway.oauth.clients import REDIRECT_URIS
 from gateway.oauth.metadata import AUTHORIZATION_SERVER, PROTECTED_RESOURCE
 
@@ -24,7 +24,7 @@ WALK_S = 90.0
 BODY_BYTES = 2 * 1024 * 1024
 """More than the million bytes that proxies take unless they are told otherwise."""
 FOREIGN = "https://foreign.invalid/callback"
-NOBODY = "claude-runner-doctor"
+NOBODY = DOCTOR
 """A client that does not exist."""
 RPC = {"Accept": "application/json, text/event-stream"}
 INITIALIZE = {

@@ -9,6 +9,7 @@ from gateway.connector.further import further_steps
 from gateway.connector.pages import ConnectorPages, local_routes
 from gateway.connector.probe import Probe
 from gateway.dashboard.browser import Browser
+from gateway.oauth.journal import Journal
 from gateway.reach.opening import Reach
 from gateway.settings import Settings
 from gateway.store.oauth_clients import OAuthClientTable
@@ -32,7 +33,7 @@ class Connector:
 
 
 def open_connector(
-    settings: Settings, clients: OAuthClientTable, reach: Reach, base_url: str
+    settings: Settings, clients: OAuthClientTable, reach: Reach, journal: Journal, base_url: str
 ) -> Connector:
     """Return the doctor of the gateway that listens at `base_url`."""
     probe = Probe()
@@ -41,6 +42,6 @@ def open_connector(
         local=base_url,
         probe=probe,
         remove_client=clients.remove_unapproved,
-        further=further_steps(settings, reach),
+        further=further_steps(settings, reach, journal.failures),
     )
     return Connector(doctor, probe, reach)

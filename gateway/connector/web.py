@@ -10,8 +10,9 @@ import httpx2
 
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 256 * 1024
-SIGNING_IN = "python-httpx/0.28.1"
-CALLING = "Claude-User"
+DOCTOR = "claude-runner-doctor"
+SIGNING_IN = f"python-httpx/0.28.1 {DOCTOR}"
+CALLING = f"Claude-User {DOCTOR}"
 """What claude.ai calls itself while it signs in, and then: firewalls treat both differently."""
 SHOWN_CHARACTERS = 120
 

@@ -34,7 +34,7 @@ from gateway.oauth.clients import Clients
 from gateway.oauth.documents.rules import host_of, is_document_id
 from gateway.oauth.errors import OAuthError
 from gateway.oauth.grants import Grants
-from gateway.oauth.journal import HEADER, Entry
+from gateway.oauth.journal import HEADER, Entry, Journal
 from gateway.oauth.redirects import form_target, shown_host
 from gateway.store import StoreError
 
@@ -53,8 +53,14 @@ class Consent:
     """The handlers, with what they need."""
 
     def __init__(
-        self, browser: Browser, clients: Clients, grants: Grants, now_ms: Callable[[], int]
+        self,
+        browser: Browser,
+        clients: Clients,
+        grants: Grants,
+        journal: Journal,
+        now_ms: Callable[[], int],
     ) -> None:
+        self._journal = journal
         self._browser = browser
         self._clients = clients
         self._grants = grants
@@ -162,7 +168,7 @@ class Consent:
         return hmac.compare_digest(ticket.encode(), wanted.encode()) and self._now_ms() < ends_at
 
     async def _logged(self, answer: Callable[[Entry], Awaitable[Response]]) -> Response:
-        entry = Entry(request.method, request.path)
+        entry = self._journal.entry(request.method, request.path)
         entry.note(agent=request.headers.get("User-Agent"), base=self._browser.base())
         status = 500
         try:

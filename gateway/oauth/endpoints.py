@@ -13,7 +13,7 @@ from gateway.oauth.authorization import read_scopes
 from gateway.oauth.clients import Clients
 from gateway.oauth.errors import OAuthError, invalid_target
 from gateway.oauth.grants import ACCESS_LIFE_S, Grants, Issued
-from gateway.oauth.journal import HEADER, Entry
+from gateway.oauth.journal import HEADER, Journal
 from gateway.oauth.metadata import find_document
 from gateway.oauth.registration import Registrations
 from gateway.oauth.requests import Form, read_credentials, read_form, read_json
@@ -37,11 +37,11 @@ WELL_KNOWN = ".well-known"
 class Call:
     """One request: where it came to, what it holds, what is noted of it."""
 
-    def __init__(self, scope: Scope, receive: Receive, base: str) -> None:
+    def __init__(self, scope: Scope, receive: Receive, base: str, journal: Journal) -> None:
         self.headers = Headers.of(scope)
         self.receive = receive
         self.base = base
-        self.entry = Entry(scope["method"], scope["path"])
+        self.entry = journal.entry(scope["method"], scope["path"])
         self.entry.note(agent=self.headers.get(b"user-agent"), base=base)
 
 
@@ -52,8 +52,14 @@ class Endpoints:
     """The ASGI application behind these routes."""
 
     def __init__(
-        self, clients: Clients, registrations: Registrations, grants: Grants, origins: Origins
+        self,
+        clients: Clients,
+        registrations: Registrations,
+        grants: Grants,
+        origins: Origins,
+        journal: Journal,
     ) -> None:
+        self._journal = journal
         self._clients = clients
         self._registrations = registrations
         self._grants = grants
@@ -71,7 +77,7 @@ class Endpoints:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         base = self._origins.base_of(scope["scheme"], Headers.of(scope).get(b"host") or "")
-        call = Call(scope, receive, base)
+        call = Call(scope, receive, base, self._journal)
         status, body, headers = 500, None, {**CORS, HEADER.lower().encode(): call.entry.id.encode()}
         try:
             status, body = await self._answer(call)

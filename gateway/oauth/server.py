@@ -14,6 +14,7 @@ from gateway.oauth.documents.clients import DocumentClients
 from gateway.oauth.documents.fetch import Fetcher
 from gateway.oauth.endpoints import Endpoints
 from gateway.oauth.grants import Grants
+from gateway.oauth.journal import Journal
 from gateway.oauth.newcomers import Newcomers
 from gateway.oauth.registration import Registrations
 from gateway.store import Store
@@ -43,6 +44,7 @@ class AuthorizationServer:
     ) -> None:
         """`fetcher`: of documents that describe clients; None: there are no such clients."""
         self.access_tokens = AccessTokens(store.oauth_grants, fingerprints, now_ms, endings)
+        self.journal = Journal(now_ms)
         self._store = store
         self._configured = configured
         self._now_ms = now_ms
@@ -73,8 +75,8 @@ class AuthorizationServer:
     def endpoints(self, origins: Origins) -> Endpoints:
         """Return the routes for programs."""
         registrations = Registrations(self._newcomers)
-        return Endpoints(self._clients, registrations, self._grants, origins)
+        return Endpoints(self._clients, registrations, self._grants, origins, self.journal)
 
     def pages(self, browser: Browser) -> Blueprint:
         """Return the routes for the owner."""
-        return Consent(browser, self._clients, self._grants, self._now_ms).blueprint()
+        return Consent(browser, self._clients, self._grants, self.journal, self._now_ms).blueprint()

@@ -65,6 +65,7 @@ async def test_behind_a_right_proxy_nothing_is_wrong(house: House) -> None:
         "callback address",
         "a wrong code",
         "an unknown client",
+        "recent sign-ins",
     }
 
 
@@ -237,3 +238,22 @@ async def test_the_owner_asks_on_a_page(house: House) -> None:
     shown = (await http.post(asked, headers={"Origin": house.local})).text
     assert f"claude.ai can connect: {house.public}" in shown
     assert "the first event of a stream arrives before the second is sent" in shown
+
+
+async def test_sign_ins_that_failed_lately_are_told(house: House) -> None:
+    """Issue 6, What 3: those of clients, and not the doctor's own; with their id."""
+    before = {step["step"]: step for step in (await house.examine())["steps"]}
+    assert before["recent sign-ins"]["grade"] == "ok"
+    failed = await house.http.post(
+        f"{house.local}/token",
+        data={"grant_type": "refresh_token", "client_id": "gone"},
+        headers={"User-Agent": "python-httpx/0.28.1"},
+    )
+    after = {step["step"]: step for step in (await house.examine())["steps"]}
+    told = after["recent sign-ins"]
+    assert told["grade"] == "warning"
+    assert told["seen"] == (
+        "POST /token: 401 invalid_client by python-httpx/0.28.1, "
+        f"id {failed.headers['x-request-id']}"
+    )
+    assert told["wrong"].startswith("Requests to sign in that failed within the last hour: 1;")

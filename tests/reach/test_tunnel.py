@@ -231,8 +231,8 @@ def test_the_doctor_shows_the_tunnel(tmp_path: Path) -> None:
     """Issue 6, What 5."""
     asked = environment(tmp_path) | LOGIN | {"NGROK_AUTHTOKEN": TOKEN.reveal()}
     settings = load(asked, None)
-    look = further_steps(settings, open_reach(settings, BASE, tunnel_port=9000))
-    (step,) = look()
+    look = further_steps(settings, open_reach(settings, BASE, tunnel_port=9000), lambda: ())
+    step = look()[0]
     assert (step.name, step.seen) == ("tunnel", "The tunnel is being opened.")
     assert step.wrong == "Nobody comes in by the tunnel."
 
@@ -240,5 +240,5 @@ def test_the_doctor_shows_the_tunnel(tmp_path: Path) -> None:
 def test_the_doctor_misses_a_password_where_others_reach_the_gateway(tmp_path: Path) -> None:
     """Ours: consent through PUBLIC_URL then needs a one-time link."""
     settings = load(environment(tmp_path), None)
-    (step,) = further_steps(settings, open_reach(settings, BASE, tunnel_port=None))()
+    step = further_steps(settings, open_reach(settings, BASE, tunnel_port=None), lambda: ())()[0]
     assert (step.name, step.grade) == ("login", Grade.WARNING)
