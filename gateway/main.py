@@ -15,6 +15,8 @@ import anyio
 
 from gateway.approvals import Approvals, PinKeeper
 from gateway.asgi import Asgi, Rooms, Router
+from gateway.audit import Trail
+from gateway.audit.opening import Audit, open_audit
 from gateway.auth.admission import Admission
 from gateway.auth.endings import Endings
 from gateway.auth.guard import Guard
@@ -82,6 +84,7 @@ class Gateway:
     servers: Servers
     follower: Follower
     pin_keeper: PinKeeper
+    trail: Trail
     watcher: Watcher
     loaded: anyio.Event
     """Set once every server on disk has started or said why not."""
@@ -114,6 +117,7 @@ async def build(
         guard = Guard(store, run_tokens, oauth.access_tokens, endings)
         hearers = Hearers(PinKeeper(store.definition_pins))
         pins = await store.definition_pins.all()
+        audit = open_audit(settings, store, redactor)
         loaded = anyio.Event()
         reach = open_reach(settings, base_url, tunnel_port)
         closed = tuple(port for port in (urlsplit(base_url).port, tunnel_port) if port is not None)
@@ -122,8 +126,11 @@ async def build(
             supervise(settings, credentials, hearers, closed, pins, redactor) as supervisor,
             Calls() as calls,
         ):
-            relay = ServerEndpoint(supervisor)
-            combined = CombinedEndpoint(supervisor, search_first=settings.search_first_tools)
+            report = audit.report(supervisor)
+            relay = ServerEndpoint(supervisor, report)
+            combined = CombinedEndpoint(
+                supervisor, report, search_first=settings.search_first_tools
+            )
             hearers.combined = combined
             for room in (relay, combined, calls):
                 endings.listen(room.forget)
@@ -162,9 +169,13 @@ async def build(
                     settings=settings,
                     results=results,
                     calls=calls,
+                    trail=audit.trail,
+                    audit_log=audit.log,
                     base_url=base_url,
                 )
-                yield _gateway(services, guard, oauth, relay, combined, reach, hearers, loaded)
+                yield _gateway(
+                    services, guard, oauth, relay, combined, reach, hearers, loaded, audit
+                )
 
 
 def _gateway(
@@ -176,6 +187,7 @@ def _gateway(
     reach: Reach,
     hearers: Hearers,
     loaded: anyio.Event,
+    audit: Audit,
 ) -> Gateway:
     settings, store, supervisor = services.settings, services.store, services.supervisor
     origins = reach.origins
@@ -200,11 +212,28 @@ def _gateway(
         ),
         sessions=sessions,
         origins=origins,
-        further=(oauth.pages(browser), connector.pages(browser)),
+        further=(oauth.pages(browser), connector.pages(browser), audit.pages(browser)),
     )
     hearers.dashboard = dashboard
+    audit.watch_pages(dashboard.app, browser)
     mcp = build_mcp(services)
     sse = settings.mcp_transport in (Transport.SSE, Transport.BOTH)
+    local = build_local(
+        store,
+        guard,
+        sessions,
+        supervisor,
+        approvals,
+        settings,
+        oauth,
+        further=(
+            build_key_routes(services.vault),
+            connector.local_routes(),
+            reach.local_routes(),
+            audit.routes(),
+        ),
+    )
+    audit.watch_command_line(local)
     rooms = Rooms(
         pages=dashboard.app,
         mcp=mcp.http_app(path="/mcp"),
@@ -212,23 +241,7 @@ def _gateway(
         relay=relay,
         combined=combined,
         webhooks=services.webhooks,
-        local=cast(
-            Asgi,
-            build_local(
-                store,
-                guard,
-                sessions,
-                supervisor,
-                approvals,
-                settings,
-                oauth,
-                further=(
-                    build_key_routes(services.vault),
-                    connector.local_routes(),
-                    reach.local_routes(),
-                ),
-            ),
-        ),
+        local=cast(Asgi, local),
         oauth=oauth.endpoints(origins),
         probe=connector.probe,
     )
@@ -256,6 +269,7 @@ def _gateway(
         servers=services.servers,
         follower=hearers.follower,
         pin_keeper=hearers.pin_keeper,
+        trail=audit.trail,
         watcher=watch(settings, services.servers, hearers, loaded),
         loaded=loaded,
     )

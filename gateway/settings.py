@@ -74,6 +74,8 @@ class Settings:
     sandbox: Level
     sandbox_uid_base: int
     run_concurrency: int
+    audit_entries: int
+    audit_days: int
     run_folders: int
     run_folders_days: int
     webhook_sender_rate: int
@@ -130,6 +132,8 @@ def load(
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),
         run_concurrency=source.read(known.RUN_CONCURRENCY),
         server_concurrency=source.optional(known.SERVER_CONCURRENCY) or ServerLimits(),
+        audit_entries=source.read(known.AUDIT_ENTRIES),
+        audit_days=source.read(known.AUDIT_DAYS),
         run_folders=source.read(known.RUN_FOLDERS),
         run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
         webhook_sender_rate=source.read(known.WEBHOOK_SENDER_RATE),

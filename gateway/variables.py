@@ -267,6 +267,14 @@ SERVER_CONCURRENCY = Variable(
     "a whole number, server=number pairs, or both, with commas between them",
     _server_limits,
 )
+AUDIT_ENTRIES = Variable(
+    "AUDIT_ENTRIES",
+    "a whole number from 0 to 10000000",
+    _whole(0, 10_000_000),
+    # About 80 MB of database.
+    "200000",
+)
+AUDIT_DAYS = Variable("AUDIT_DAYS", "a whole number from 1 to 3650", _whole(1, 3650), "90")
 RUN_FOLDERS = Variable("RUN_FOLDERS", "a whole number from 0 to 5000", _whole(0, 5000), "100")
 RUN_FOLDERS_DAYS = Variable(
     "RUN_FOLDERS_DAYS", "a whole number from 0 to 3650", _whole(0, 3650), "7"
@@ -312,6 +320,8 @@ VARIABLES: tuple[Variable[object], ...] = (
     PACKAGE_HOSTS,
     RUN_CONCURRENCY,
     SERVER_CONCURRENCY,
+    AUDIT_ENTRIES,
+    AUDIT_DAYS,
     RUN_FOLDERS,
     RUN_FOLDERS_DAYS,
     WEBHOOK_SENDER_RATE,

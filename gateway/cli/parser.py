@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from gateway.cli.arguments import AddParser, add_command
+from gateway.cli.audit_parser import add_audit
 from gateway.cli.key_parser import add_key
 from gateway.cli.tunnel_arguments import add_tunnel
 from gateway.cli.webhooks_parser import add_webhooks
@@ -71,6 +72,7 @@ def build_parser() -> ArgumentParser:
     add_key(commands)
     add_tunnel(commands)
     add_webhooks(commands)
+    add_audit(commands)
     return parser
 
 

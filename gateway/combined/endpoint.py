@@ -14,6 +14,7 @@ from gateway.combined.changes import Changes
 from gateway.combined.routing import Router
 from gateway.combined.updates import Updates
 from gateway.relay.answering import ALL_SERVERS, McpEndpoint, Request
+from gateway.relay.ended import Report, nobody
 from gateway.relay.handshake_caller import (
     SESSION_HEADER,
     find_session,
@@ -45,9 +46,11 @@ from supervisor.supervisor import Supervisor
 class CombinedEndpoint(McpEndpoint):
     """All servers behind one address. The caller has been authenticated before it gets here."""
 
-    def __init__(self, supervisor: Supervisor, *, search_first: int = 0) -> None:
+    def __init__(
+        self, supervisor: Supervisor, report: Report = nobody, *, search_first: int = 0
+    ) -> None:
         """With more tools than `search_first` only `search_tools` and its like are listed."""
-        super().__init__()
+        super().__init__(report)
         catalogue = Catalogue(supervisor)
         self._answers = Answers(catalogue, search_first=search_first)
         self._router = Router(catalogue)

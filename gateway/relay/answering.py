@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 import msgspec
 
 from gateway.auth.caller import Caller
+from gateway.relay.ended import Report, nobody, refused
 from gateway.relay.http import (
     BodyTooLarge,
     ClientGone,
@@ -41,13 +42,17 @@ class Request(msgspec.Struct, frozen=True):
     receive: Receive
     send: Send
     patience: Patience
+    report: Report = nobody
+    """Told how each request ended."""
 
 
 class McpEndpoint(ABC):
     """An address where MCP is spoken, in both eras."""
 
-    def __init__(self) -> None:
+    def __init__(self, report: Report = nobody) -> None:
+        """`report` is told how each request ended."""
         self._patience = Patience()
+        self._report = report
 
     @abstractmethod
     def ask(self, request: Request, posted: Posted) -> Awaitable[None]:
@@ -79,7 +84,9 @@ class McpEndpoint(ABC):
         server: str = ALL_SERVERS,
     ) -> None:
         """Answer one request."""
-        request = Request(server, caller, Headers.of(scope), receive, send, self._patience)
+        request = Request(
+            server, caller, Headers.of(scope), receive, send, self._patience, self._report
+        )
         try:
             if scope["method"] == "POST":
                 await self._post(request)
@@ -103,9 +110,13 @@ class McpEndpoint(ABC):
         try:
             await self.ask(request, posted)
         except SupervisorError as error:
-            await refuse(request.send, posted, from_supervisor(error))
+            await self._refuse(request, posted, from_supervisor(error))
         except Refusal as refusal:
-            await refuse(request.send, posted, refusal)
+            await self._refuse(request, posted, refusal)
+
+    async def _refuse(self, request: Request, posted: Posted, refusal: Refusal) -> None:
+        self._report(refused(request.caller, request.headers, posted, request.server))
+        await refuse(request.send, posted, refusal)
 
     async def _attend(self, method: str, request: Request) -> None:
         """Do what belongs to a session; modern callers have none."""

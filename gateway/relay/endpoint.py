@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from gateway.auth.caller import CallerKind
 from gateway.relay.answering import McpEndpoint, Request
+from gateway.relay.ended import Report, nobody
 from gateway.relay.handshake_caller import HandshakeCallers
 from gateway.relay.modern_caller import ModernCallers
 from gateway.relay.refusal import INVALID_PARAMS, INVALID_REQUEST, Refusal
@@ -22,8 +23,8 @@ from supervisor.tenant import caller_tenant
 class ServerEndpoint(McpEndpoint):
     """The relay's HTTP side. The caller has been authenticated before it gets here."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        super().__init__()
+    def __init__(self, supervisor: Supervisor, report: Report = nobody) -> None:
+        super().__init__(report)
         self._supervisor = supervisor
         self._handshake = HandshakeCallers(self._session_ended)
         self._modern = ModernCallers()

@@ -1,12 +1,15 @@
 """One call over HTTP: plain JSON when nothing came before the answer, else a stream of events."""
 
 import asyncio
+import time
 from collections import deque
 
 import anyio
 import msgspec
 
+from gateway.domain.audit import Outcome
 from gateway.relay.answering import Request
+from gateway.relay.ended import ended
 from gateway.relay.http import (
     end_stream,
     send_body,
@@ -60,6 +63,7 @@ class Exchange:
         self._moved = False
         self._held = 0
         self._early: Answer | None = None
+        self._timed_out = False
 
     @property
     def call(self) -> Call:
@@ -118,6 +122,21 @@ class Exchange:
                 self._watcher.cancel()
             if self._early is None and not call.future.done():
                 self.child.link.cancel(call, "the caller went away")
+            self._report(call)
+
+    def _report(self, call: Call) -> None:
+        request, size = self._request, 0
+        outcome = Outcome.CANCELLED
+        if self._early is not None:
+            outcome = Outcome.ASKED
+        elif self._timed_out:
+            outcome = Outcome.TIMED_OUT
+        elif not call.future.cancelled():
+            outcome, size = _outcome_of(call)
+        took_s = time.monotonic() - call.sent_at
+        request.report(
+            ended(request.caller, request.headers, self._posted, self.child, outcome, size, took_s)
+        )
 
     async def _outcome(self, call: Call, *, ends_when_gone: bool) -> Answer | None:
         """Return the answer, streaming what comes before it; None when the client is gone.
@@ -140,6 +159,7 @@ class Exchange:
             if self._moved or self._held:
                 self._moved, deadline = False, clock() + limit_s
             if not call.future.done() and clock() >= deadline:
+                self._timed_out = True
                 raise CallTimedOut(self.child.spec.name, self._posted.method, limit_s)
         while self._messages:
             await self._stream(self._messages.popleft())
@@ -216,6 +236,17 @@ class Exchange:
             await end_stream(self._request.send)
         else:
             await send_body(self._request.send, 202)
+
+
+def _outcome_of(call: Call) -> tuple[Outcome, int]:
+    """Return how a call ended that was not cancelled, and the bytes of its answer."""
+    if call.future.exception() is not None:
+        return Outcome.DIED, 0
+    answer = call.future.result()
+    if answer.error is not None:
+        return Outcome.ERROR, len(memoryview(answer.error))
+    size = 0 if answer.result is None else len(memoryview(answer.result))
+    return Outcome.TOOL_ERROR if call.failed else Outcome.OK, size
 
 
 def _settle(woken: "asyncio.Future[bool]") -> None:

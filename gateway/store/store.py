@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.secret import DataKey
+from gateway.store.audit import AuditTable
 from gateway.store.credentials import CredentialTable
 from gateway.store.data_keys import DataKeyTable, find_data_keys
 from gateway.store.database import Database, unavailable_as_error
@@ -56,6 +57,7 @@ class Store:
         self.oauth_clients = OAuthClientTable(database)
         self.oauth_grants = OAuthGrantTable(database)
         self.oauth_keys = OAuthKeyTable(database)
+        self.audit = AuditTable(database)
         self.credentials = CredentialTable(database)
         self.data_keys = DataKeyTable(database)
         self.servers = ServerTable(database)

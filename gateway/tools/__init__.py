@@ -12,6 +12,8 @@ from fastmcp.tools.function_tool import FunctionTool, ToolMeta
 
 from gateway.sandbox_notice import sandbox_notice
 from gateway.tools.approvals import ApprovalTools
+from gateway.tools.audit import AuditTools
+from gateway.tools.audited import Audited
 from gateway.tools.crashes import CrashTools
 from gateway.tools.credentials import CredentialTools
 from gateway.tools.deliveries import DeliveryTools
@@ -53,7 +55,11 @@ def build_mcp(services: Services) -> FastMCP[Any]:
         NAME,
         " ".join(filter(None, (INSTRUCTIONS, sandbox_notice(services.settings.sandbox)))),
         version=read_version(),
-        middleware=[OneSentence(services.supervisor.redactor.hide_text), ScopeGate()],
+        middleware=[
+            Audited(services.trail),
+            OneSentence(services.supervisor.redactor.hide_text),
+            ScopeGate(),
+        ],
         mask_error_details=True,
         strict_input_validation=True,
         on_duplicate="error",
@@ -111,6 +117,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         operations.get_server_health,
         operations.get_server_logs,
         ApprovalTools(services).list_pending_approvals,
+        AuditTools(services).list_audit_entries,
         discovery.search_tools,
         discovery.describe_tool,
         CrashTools(services).get_crash_report,

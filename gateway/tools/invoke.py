@@ -1,6 +1,7 @@
 """The tool that calls the tools of servers, so that a new one can be used in the same chat."""
 
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Annotated, Any
 
 import anyio
@@ -9,8 +10,12 @@ from fastmcp.tools import ToolResult, tool
 from mcp_types import CallToolResult
 from pydantic import Field, ValidationError
 
+from gateway.audit.outcomes import outcome_of
 from gateway.calls.calls import Ask, LongCall
 from gateway.calls.cutting import Cutter
+from gateway.domain.audit import Outcome
+from gateway.domain.clock import utc_ms
+from gateway.tools.audited import Invoked, pass_on
 from gateway.tools.finding import Finder, ToolText
 from gateway.tools.hints import OPEN
 from gateway.tools.long_calls import still_running
@@ -23,7 +28,7 @@ from gateway.tools.payload import (
     checker_of,
     read_payload,
 )
-from gateway.tools.scopes import caller_id
+from gateway.tools.scopes import caller_id, calling
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 from supervisor.children.call import Notice
@@ -65,9 +70,10 @@ class InvokeTools:
         name, definition = await self._finder.find(tool)
         self._finder.check_enabled(name.server)
         arguments = check_payload(name, payload, definition.get("inputSchema"))
-        call = self._services.calls.start(
-            caller_id(), name.canonical, self._ask(caller_id(), name, arguments)
-        )
+        ask = self._ask(caller_id(), name, arguments)
+        told = self._told(name, definition, arguments, ask)
+        call = self._services.calls.start(caller_id(), name.canonical, told)
+        pass_on()
         try:
             ended = await self._answered(call)
         except anyio.get_cancelled_exc_class():
@@ -89,6 +95,31 @@ class InvokeTools:
             return await self._cutter.fitted(owner, read_result(name, result))
 
         return ask
+
+    def _told(
+        self, name: ToolName, tool: Mapping[str, Any], arguments: dict[str, Any], ask: Ask
+    ) -> Ask:
+        """Return a call that leaves an entry in the audit log at its end."""
+        caller, trail = calling(), self._services.trail
+
+        async def told(note: Callable[[Notice], None]) -> ToolResult:
+            began, outcome, answer = perf_counter(), Outcome.FAILED, None
+            try:
+                answer = await ask(note)
+                outcome = Outcome.TOOL_ERROR if answer.is_error else Outcome.OK
+                return answer
+            except Exception as error:
+                outcome = outcome_of(error)
+                raise
+            except anyio.get_cancelled_exc_class():
+                outcome = Outcome.CANCELLED
+                raise
+            finally:
+                took_s = perf_counter() - began
+                end = Invoked(utc_ms(), caller, name, tool, arguments, answer, outcome, took_s)
+                trail.note(end.entry)
+
+        return told
 
     async def _answered(self, call: LongCall) -> bool:
         """Return True when the call has ended in time, passing on its progress until then."""

@@ -31,6 +31,8 @@ RUN_TOOLS = frozenset(
 )
 """Tools for scope `run`; get_webhook among them, for its answer is a way to start runs."""
 
+ADMIN_TOOLS = frozenset({"list_audit_entries"})
+"""Tools for scope `admin` that change nothing: it tells of all other callers."""
 
 NOBODY = Caller(CallerKind.TOKEN, "", frozenset())
 
@@ -64,6 +66,8 @@ def scope_of(tool: Tool) -> Scope:
     """Return the scope that a tool needs."""
     if tool.name in RUN_TOOLS:
         return Scope.RUN
+    if tool.name in ADMIN_TOOLS:
+        return Scope.ADMIN
     read_only = tool.annotations is not None and tool.annotations.read_only_hint
     return Scope.READ if read_only else Scope.ADMIN
 
@@ -76,19 +80,19 @@ async def needed_scope(mcp: FastMCP[Any], name: str) -> Scope | None:
 
 def caller_id() -> str:
     """Return whose request this is: what is kept for one caller is there for no other."""
-    caller = _caller()
+    caller = calling()
     return f"{CallerKind.LOCAL}:" if caller is None else f"{caller.kind}:{caller.id}"
 
 
 def _scopes() -> frozenset[Scope]:
     """Return what the caller may do; `admin` holds the others."""
-    caller = _caller()
+    caller = calling()
     if caller is None or Scope.ADMIN in caller.scopes:
         return frozenset(Scope)
     return caller.scopes
 
 
-def _caller() -> Caller | None:
+def calling() -> Caller | None:
     """Return who calls over HTTP, somebody without scopes if nobody said; None over stdio."""
     try:
         request = get_http_request()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gateway.audit import Trail
+from gateway.audit.reading import AuditLog
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
 from gateway.credentials import Credentials
@@ -31,5 +33,7 @@ class Services:
     settings: Settings
     results: KeptResults
     calls: Calls
+    trail: Trail
+    audit_log: AuditLog
     base_url: str
     """Where this machine reaches the gateway, without a path."""

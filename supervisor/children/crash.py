@@ -88,7 +88,7 @@ def call_shape(
     names = (
         frozenset(cast("dict[str, Any]", known)) if isinstance(known, dict) else frozenset[str]()
     )
-    shown = _arguments(cast("dict[str, Any]", arguments), names) if arguments else "{}"
+    shown = arguments_shape(cast("dict[str, Any]", arguments), names) if arguments else "{}"
     return CallShape(tool, shown, running_s)
 
 
@@ -121,7 +121,8 @@ def _object(params: bytes | msgspec.Raw | None) -> dict[str, Any]:
     return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
 
 
-def _arguments(arguments: object, known: frozenset[str]) -> str:
+def arguments_shape(arguments: object, known: frozenset[str]) -> str:
+    """Return names and kinds, such as `{to: string of 8}`; `known` are the names a schema has."""
     if not isinstance(arguments, dict):
         return _kind(arguments)
     # A name that the schema does not give may be a value in the wrong place.

@@ -17,6 +17,7 @@ from fastmcp import Client, FastMCP
 from mcp_types import CallToolResult, TextContent
 
 from gateway.approvals import PinKeeper
+from gateway.audit.opening import open_audit
 from gateway.auth.run_tokens import RunTokens
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
@@ -166,6 +167,7 @@ async def open_gateway(
             keeper.hear(event)
 
         supervisor = Supervisor(config=config, credentials=values, emit=emit, pins=pins)
+        audit = open_audit(settings, store, supervisor.redactor)
         kept = KeptResults(settings.home)
         url = "http://127.0.0.1:8080"
         async with (
@@ -205,6 +207,8 @@ async def open_gateway(
                 results=results,
                 calls=calls,
                 base_url=url,
+                trail=audit.trail,
+                audit_log=audit.log,
             )
             mcp = build_mcp(services)
             async with anyio.create_task_group() as group:

@@ -48,6 +48,7 @@ TOOLS = {
     "rollback_mcp_server": "name! version",
     "list_fixed_mcp_servers": "",
     "list_pending_approvals": "",
+    "list_audit_entries": "since who server tool outcome before limit",
     "enable_fixed_server": "name!",
     "disable_fixed_server": "name!",
     "search_tools": "query! limit",

@@ -11,11 +11,11 @@ from starlette.applications import Starlette
 
 from gateway.auth.caller import CALLER, Caller, CallerKind
 from gateway.domain.token import Scope
-from gateway.tools.scopes import RUN_TOOLS
+from gateway.tools.scopes import ADMIN_TOOLS, RUN_TOOLS
 from tests.tools.conftest import Gateway
 from tests.tools.test_every_tool import READING, TOOLS
 
-READ_TOOLS = {name for name in TOOLS if name.startswith(READING)} - RUN_TOOLS
+READ_TOOLS = {name for name in TOOLS if name.startswith(READING)} - RUN_TOOLS - ADMIN_TOOLS
 MODERN = "2026-07-28"
 ERAS = ["2025-11-25", MODERN]
 META = {

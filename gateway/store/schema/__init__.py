@@ -9,6 +9,7 @@ from gateway.store.schema.access import (
     oauth_refresh_tokens,
     tokens,
 )
+from gateway.store.schema.audit import audit
 from gateway.store.schema.metadata import metadata
 from gateway.store.schema.secrets import credentials, data_keys
 from gateway.store.schema.servers import definition_pins, server_files, server_versions, servers
@@ -24,6 +25,7 @@ from gateway.store.schema.work import jobs, run_messages, runs
 
 __all__ = [
     "HEAD",
+    "audit",
     "credentials",
     "data_keys",
     "definition_pins",
@@ -49,5 +51,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0010"
+HEAD = "0011"
 """Newest revision; a database that has it opens without Alembic."""

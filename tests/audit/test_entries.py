@@ -1,0 +1,212 @@
+"""Whatever way a call takes, it leaves one entry, and no value."""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from gateway.cli.client import Refused, request_local
+from gateway.mcp_headers import VERSION_KEY, stateless_headers
+from tests.audit.conftest import VALUE, Stage
+
+WAIT_S = 20.0
+SHAPE = "{to: string of 26}"
+
+Act = Callable[[Stage], object]
+
+
+def made(stage: Stage, before: int) -> list[dict[str, Any]]:
+    """Return the entries since a number."""
+    return stage.entries(after=str(before))
+
+
+def fields(entry: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an entry that somebody has expectations of."""
+    return {name: entry[name] for name in names}
+
+
+def at(path: str, tool: str, /, **arguments: object) -> Act:
+    """Return the act of calling a tool at an endpoint, whatever it answers."""
+
+    def act(stage: Stage) -> None:
+        with suppress(Refused):
+            stage.call(path, tool, **arguments)
+
+    return act
+
+
+def invoke(tool: str, **payload: object) -> Act:
+    """Return the act of calling a server's tool through the management tool."""
+    return at("/mcp", "invoke_internal_mcp_tool", tool=tool, payload=payload)
+
+
+OWN, ALL, MANAGE = "/servers/x/mcp", "/mcp/all", "/mcp"
+CALL = {"actor": "cli", "actor_id": "", "action": "tools/call", "server": "x"}
+INVOKE = {**CALL, "action": "invoke_internal_mcp_tool"}
+NOTHING = {"server": "", "target": ""}
+
+
+@pytest.mark.parametrize(
+    ("act", "entry"),
+    [
+        (at(OWN, "send", to=VALUE), {**CALL, "tool": "send", "arguments": SHAPE, "outcome": "ok"}),
+        (at(ALL, "mcp__x__send", to=VALUE), {**CALL, "tool": "send", "outcome": "ok"}),
+        (invoke("x.send", to=VALUE), {**INVOKE, "tool": "send", "arguments": SHAPE}),
+        (at(OWN, "fail"), {**CALL, "tool": "fail", "outcome": "tool_error"}),
+        (invoke("x.fail"), {**INVOKE, "tool": "fail", "outcome": "tool_error"}),
+        (
+            at(OWN, VALUE, x=VALUE),
+            {**CALL, "tool": "an unknown tool", "arguments": "{?: string of 26}"},
+        ),
+        (at(f"/servers/{VALUE}/mcp", "send"), {**NOTHING, "outcome": "refused"}),
+        (at(ALL, VALUE), {**NOTHING, "tool": "an unknown tool", "outcome": "refused"}),
+        (invoke("x.send", to=4711), {"action": "invoke_internal_mcp_tool", "outcome": "refused"}),
+        (at(MANAGE, "list_jobs"), {"action": "list_jobs", "arguments": "{}", "outcome": "ok"}),
+        (
+            at(MANAGE, "get_job", job_id=VALUE),
+            {**NOTHING, "action": "get_job", "outcome": "refused"},
+        ),
+        (at(MANAGE, VALUE), {"action": "an unknown tool", "outcome": "refused"}),
+        (at(MANAGE, "restart_mcp_server", name="x"), {"server": "x", "outcome": "ok"}),
+        (
+            at(MANAGE, "delete_server_credential", server="x", key="API_KEY_2"),
+            {"action": "delete_server_credential", "server": "", "outcome": "refused"},
+        ),
+        (at(OWN, "die"), {**CALL, "tool": "die", "outcome": "died", "answered_bytes": 0}),
+        (invoke("x.die"), {**INVOKE, "tool": "die", "outcome": "died"}),
+    ],
+)
+def test_every_way_leaves_exactly_one_entry(stage: Stage, act: Act, entry: dict[str, Any]) -> None:
+    """Issue 6, point 9: who did what, argument shape, outcome."""
+    before = stage.last()
+    act(stage)
+    (found,) = made(stage, before)
+    assert fields(found, entry) == entry
+    assert VALUE not in json.dumps(found)
+    assert found["took_ms"] >= 0
+
+
+def test_a_call_whose_caller_goes_away_is_cancelled(stage: Stage) -> None:
+    """Issue 6, point 9; a modern caller cancels by closing its connection."""
+    stage.call(MANAGE, "restart_mcp_server", name="x")
+    before = stage.last()
+    with posted(stage, stage.live.token, "hang", traceparent=f"00-{'ab' * 16}-{'cd' * 8}-01"):
+        until(lambda: in_flight(stage) == 1)
+    until(lambda: len(made(stage, before)) == 1)
+    (found,) = made(stage, before)
+    expected = {**CALL, "tool": "hang", "outcome": "cancelled", "correlation": "ab" * 16}
+    assert fields(found, expected) == expected
+    stage.call(MANAGE, "restart_mcp_server", name="x")
+
+
+def test_a_long_call_leaves_its_entry_at_its_real_end(stage: Stage) -> None:
+    """Ours: it went on under a handle, and was cancelled by another call, which has its own."""
+    before = stage.last()
+    answer = stage.call(MANAGE, "invoke_internal_mcp_tool", tool="x.hang", payload={})
+    assert made(stage, before) == []
+    stage.call(MANAGE, "cancel_call", handle=answer["structuredContent"]["handle"])
+    until(lambda: len(made(stage, before)) == 2)
+    found = {entry["action"]: entry for entry in made(stage, before)}
+    assert found["invoke_internal_mcp_tool"]["outcome"] == "cancelled"
+    assert found["cancel_call"]["outcome"] == "ok"
+    stage.call(MANAGE, "restart_mcp_server", name="x")
+
+
+def test_a_token_is_named_by_its_id_and_what_it_may_not_is_refused(stage: Stage) -> None:
+    """Issue 6, point 9: which token; and the making of one is in the log, not its value."""
+    before = stage.last()
+    wish = {"name": "t", "scope": "run", "servers": [], "tools": ["mcp__x__send"]}
+    token = request_local(stage.live, "POST", "tokens", wish)
+    for tool in ("send", "fail"):
+        answered(stage, token["token"], tool)
+    answered(stage, "crt_of-nobody", "send")
+    made_one, *calls = made(stage, before)
+    assert fields(made_one, {"actor": 0, "action": 0}) == {
+        "actor": "cli",
+        "action": "create a token",
+    }
+    who = {"actor": "token", "actor_id": token["id"], "server": "x"}
+    expected = [
+        {**who, "tool": "send", "outcome": "ok"},
+        {**who, "tool": "fail", "outcome": "refused"},
+    ]
+    assert [fields(call, expected[0]) for call in calls] == expected
+
+
+def test_filters_the_command_and_the_tool_agree(stage: Stage) -> None:
+    """Issue 6, point 9: queryable and exportable."""
+    stage.call(OWN, "send", to=VALUE)
+    by_route = stage.entries(server="x", tool="send", outcome="ok", since="1h", limit="1000")
+    assert by_route and {entry["tool"] for entry in by_route} == {"send"}
+    options = ("--server", "x", "--tool", "send", "--outcome", "ok", "--since", "1h")
+    done = stage.place.run("audit", *options, "--all", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line) for line in done.stdout.splitlines()] == by_route[::-1]
+    answer = stage.call(
+        MANAGE, "list_audit_entries", server="x", tool="send", outcome="ok", since="1h", limit=1000
+    )
+    assert answer["structuredContent"] == {"entries": by_route, "older_before": None}
+    table = stage.place.run("audit", "--server", "x", "--limit", "3").stdout
+    assert table.startswith("TIME") and len(table.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"outcome": "fine"}, "The outcome must be one of ok, "),
+        ({"since": "yesterday"}, "'since' must be an age such as 30m"),
+        ({"after": "x"}, "'after' must be a whole number."),
+    ],
+)
+def test_a_wrong_wish_is_refused_in_one_sentence(
+    stage: Stage, asked: dict[str, str], sentence: str
+) -> None:
+    """Ours: what, which one, what to do."""
+    with pytest.raises(Refused) as refused:
+        stage.entries(**asked)
+    assert str(refused.value).startswith(sentence)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold"
+
+
+def in_flight(stage: Stage) -> int:
+    """Return the calls that the server is carrying out."""
+    (server,) = request_local(stage.live, "GET", "status")["servers"]
+    return int(server["in_flight"])
+
+
+def answered(stage: Stage, token: str, tool: str) -> None:
+    """Call a tool of the server with a token of one's own."""
+    with posted(stage, token, tool) as connection:
+        connection.getresponse().read()
+
+
+@contextmanager
+def posted(
+    stage: Stage, token: str, tool: str, **more: str
+) -> Iterator[http.client.HTTPConnection]:
+    """Give the connection on which a tool of the server is called; close it afterwards."""
+    params: dict[str, Any] = {"name": tool, "arguments": {}, "_meta": {VERSION_KEY: "2026-07-28"}}
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = {}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    connection = http.client.HTTPConnection(urlsplit(stage.live.url).netloc, timeout=WAIT_S)
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        **stateless_headers(message, "2026-07-28"),
+        **more,
+    }
+    with closing(connection):
+        connection.request("POST", OWN, json.dumps(message), headers)
+        yield connection

@@ -1,0 +1,138 @@
+"""What waits is bounded, what is lost is said, and what is too much is removed."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from gateway.audit.trail import MAX_WAITING, PRUNE_AFTER, STRANGERS_PER_MINUTE, Keeping, Trail
+from gateway.domain.audit import Actor, AuditEntry, AuditWish, Outcome
+from gateway.store import Store
+from supervisor.redaction import Redactor
+
+DAY_MS = 24 * 3600 * 1000
+NOW = 1_790_000_000_000
+GUARD_S = 20.0
+
+
+def entry(**changes: Any) -> AuditEntry:
+    """Return the entry of a call."""
+    facts = {"at": NOW, "actor": Actor.TOKEN, "actor_id": "tok_1", "action": "tools/call"}
+    return AuditEntry(**{**facts, "outcome": Outcome.OK, **changes})
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store."""
+    async with Store.open(None, path=tmp_path / "jobs.db") as opened:
+        yield opened
+
+
+def trail_of(store: Store, *, entries: int = 1000, days: int = 90) -> Trail:
+    """Return a trail at a fixed instant."""
+    redactor = Redactor()
+    redactor.know("KEY", "a-secret-in-the-wrong-place")
+    return Trail(store.audit, redactor, Keeping(entries, days), lambda: NOW)
+
+
+async def actions(store: Store, **wish: Any) -> list[str]:
+    """Return what was done, newest first."""
+    return [kept.entry.action for kept in await store.audit.find(AuditWish(**wish))]
+
+
+async def test_what_was_noted_is_written_down_also_at_the_end(store: Store) -> None:
+    """Ours: nobody waits for the database, and the last entries are not lost."""
+    trail = trail_of(store)
+    with anyio.fail_after(GUARD_S):
+        async with anyio.create_task_group() as group:
+            group.start_soon(trail.run)
+            trail.note(lambda: entry(action="first"))
+            while not await actions(store):
+                await anyio.lowlevel.checkpoint()
+            trail.note(lambda: entry(action="last"))
+            group.cancel_scope.cancel()
+    assert await actions(store) == ["last", "first"]
+
+
+async def test_what_does_not_fit_is_counted_and_said(store: Store) -> None:
+    """Ours: a full queue loses entries and never holds a call up."""
+    trail = trail_of(store, entries=MAX_WAITING * 2)
+    one = entry()
+    for _ in range(MAX_WAITING + 7):
+        trail.note(lambda: one)
+    await trail.flush()
+    (newest,) = await store.audit.find(AuditWish(limit=1))
+    assert (newest.entry.outcome, newest.entry.arguments) == (Outcome.LOST, "7 entries")
+    assert newest.number == MAX_WAITING + 1
+
+
+async def test_strangers_cannot_wash_the_log_out(store: Store) -> None:
+    """Ours: more than so many in a minute are only counted."""
+    trail = trail_of(store)
+    for _ in range(STRANGERS_PER_MINUTE * 3):
+        trail.stranger_did(entry(actor=Actor.STRANGER))
+    await trail.flush()
+    assert len(await actions(store, who="stranger")) <= 2 * STRANGERS_PER_MINUTE
+    assert await actions(store, outcome=Outcome.LOST) == ["audit"]
+
+
+async def test_old_entries_and_too_many_are_removed(store: Store) -> None:
+    """Issue 6, point 9: retained by setting, in days and in entries."""
+    await store.audit.add([entry(at=NOW - 91 * DAY_MS)] * 10)
+    await store.audit.add([entry(at=NOW - n) for n in range(PRUNE_AFTER)])
+    trail = trail_of(store, entries=100)
+    with anyio.fail_after(GUARD_S):
+        async with anyio.create_task_group() as group:
+            group.start_soon(trail.run)
+            trail.note(lambda: entry(action="newest"))
+            while len(await actions(store, limit=PRUNE_AFTER)) != 100:
+                await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+    assert (await actions(store, limit=1)) == ["newest"]
+
+
+async def test_no_entries_at_all_if_the_owner_wants_none(store: Store) -> None:
+    """Ours: AUDIT_ENTRIES=0."""
+    trail = trail_of(store, entries=0)
+    trail.note(entry)
+    await trail.flush()
+    assert await actions(store) == []
+
+
+async def test_a_secret_in_a_name_is_left_out_with_it(store: Store) -> None:
+    """Ours: somebody may paste a key where a name belongs."""
+    trail = trail_of(store)
+    trail.note(lambda: entry(server="x", target="a-secret-in-the-wrong-place"))
+    await trail.flush()
+    (kept,) = await store.audit.find(AuditWish())
+    assert (kept.entry.server, kept.entry.target, kept.entry.action) == ("", "", "tools/call")
+
+
+async def test_entries_are_found_by_each_filter(store: Store) -> None:
+    """Issue 6, point 9: queryable."""
+    await store.audit.add(
+        [
+            entry(action="a", server="x", tool="t"),
+            entry(action="b", actor=Actor.RUN, actor_id="run_1", at=NOW + 5),
+            entry(action="c", outcome=Outcome.DIED, server="y"),
+        ]
+    )
+    assert await actions(store) == ["c", "b", "a"]
+    assert await actions(store, who="run") == await actions(store, who="run_1") == ["b"]
+    assert await actions(store, server="x") == await actions(store, tool="t") == ["a"]
+    assert await actions(store, tool="c") == await actions(store, outcome=Outcome.DIED) == ["c"]
+    assert await actions(store, since=NOW + 1) == ["b"]
+    assert await actions(store, before=3) == ["b", "a"]
+    assert await actions(store, after=1, limit=1) == ["b"]
+
+
+def test_to_note_a_call_takes_some_microseconds() -> None:
+    """Ours: nothing but a list is on the way of a call. Processor time."""
+    trail = Trail(None, Redactor(), Keeping(1, 1), lambda: NOW)  # pyright: ignore[reportArgumentType] - never written down
+    begun = time.process_time()
+    for _ in range(10_000):
+        trail.note(entry)
+    assert (time.process_time() - begun) / 10_000 < 20e-6
