@@ -40,6 +40,8 @@ CASES: dict[str, tuple[str, ...]] = {
     ),
     "5 A token is good at its own endpoint, in its own place, and goes no further": (
         "oauth/test_connectors.py::test_a_token_is_good_at_its_own_endpoint_alone",
+        "oauth/test_connectors.py::test_what_is_no_access_token_of_ours_is_refused",
+        "oauth/test_connectors.py::test_what_a_revoked_client_has_open_ends_with_its_grant",
         "auth/test_gateway_cases.py::test_a_token_anywhere_but_in_its_header_is_none",
         "auth/test_guard.py::test_a_token_that_expires_while_it_is_known_is_nobodys",
     ),
@@ -48,16 +50,25 @@ CASES: dict[str, tuple[str, ...]] = {
         "oauth/test_consent.py::test_a_wrong_client_or_address_is_shown_and_never_redirected",
         "oauth/test_tokens.py::test_a_code_that_is_used_twice_ends_what_it_gave",
         "oauth/test_tokens.py::test_a_code_is_exchanged_with_everything_it_was_given_for",
+        "oauth/test_tokens.py::test_a_code_is_good_for_a_minute_and_for_its_client",
+        "oauth/test_consent.py::test_other_mistakes_are_told_to_the_client",
     ),
     "7 Registrations are bounded, and what they say is text": (
         "oauth/test_registration.py::test_ten_thousand_registrations_do_not_fill_the_database",
         "oauth/test_registration.py::test_registrations_have_a_rate",
+        "oauth/test_documents.py::test_documents_do_not_fill_the_database",
+        "oauth/test_tokens.py::test_codes_are_bounded",
         "oauth/test_consent.py::test_the_page_shows_who_gets_the_answer_and_hostile_names_as_text",
     ),
     "8 What is fetched for others leads outside, is small, and is checked where it is dialled": (
         "oauth/test_document_fetch.py::test_a_name_that_leads_inside_is_not_dialled",
         "oauth/test_document_fetch.py::test_a_name_that_changes_after_the_check_changes_nothing",
         "oauth/test_document_fetch.py::test_an_answer_without_an_end_is_cut_off",
+        "oauth/test_document_fetch.py::test_what_is_no_small_document_is_refused",
+        "oauth/test_document_fetch.py::test_a_slow_host_has_five_seconds_in_all",
+        "oauth/test_document_fetch.py::test_who_cannot_prove_the_name_is_not_asked",
+        "oauth/test_documents.py::test_anything_else_is_none",
+        "oauth/test_documents.py::test_only_the_owners_browser_has_the_gateway_fetch",
     ),
     "9 A session belongs to its token": (
         "relay/test_endpoint.py::test_a_session_is_bound_to_server_and_token_and_can_be_ended",
@@ -82,6 +93,8 @@ CASES: dict[str, tuple[str, ...]] = {
     ),
     "13 A run, or a token for servers, has no power over the gateway": (
         "auth/test_gateway_cases.py::test_a_token_for_servers_reaches_no_management_tool",
+        "auth/test_management_is_closed.py::test_management_is_closed_to_them",
+        "auth/test_management_is_closed.py::test_no_management_tool_is_among_all_servers_tools",
         "auth/test_guard.py::test_the_local_token_may_do_everything_and_a_runs_token_its_grant",
         "tools/test_scopes.py::test_a_token_cannot_call_beyond_its_scopes",
     ),
