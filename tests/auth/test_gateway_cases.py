@@ -104,10 +104,10 @@ CASES: dict[str, tuple[str, ...]] = {
         "relay/test_child_requests.py::test_a_request_without_a_call_is_refused",
     ),
     "16 Every call leaves one entry of who did what, and no value of it": (
-        "audit/test_trail.py::test_every_way_leaves_exactly_one_entry",
-        "audit/test_trail.py::test_a_token_is_named_by_its_id_and_what_it_may_not_is_refused",
+        "audit/test_entries.py::test_every_way_leaves_exactly_one_entry",
+        "audit/test_entries.py::test_a_token_is_named_by_its_id_and_what_it_may_not_is_refused",
         "audit/test_hidden.py::test_no_value_of_an_argument_is_kept",
-        "audit/test_entries.py::test_strangers_cannot_wash_the_log_out",
+        "audit/test_trail.py::test_strangers_cannot_wash_the_log_out",
     ),
 }
 OPEN = {14}
