@@ -240,7 +240,7 @@ def _gateway(
         sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
         relay=relay,
         combined=combined,
-        webhooks=services.webhooks,
+        webhooks=audit.watch_webhooks(services.webhooks),
         local=cast(Asgi, local),
         oauth=oauth.endpoints(origins),
         probe=connector.probe,

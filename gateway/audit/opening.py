@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from quart import Blueprint, Quart, request
 
+from gateway.audit.deliveries import App, watch_deliveries
 from gateway.audit.pages import AuditPages
 from gateway.audit.reading import AuditLog
 from gateway.audit.relayed import reporting
@@ -19,6 +20,7 @@ from gateway.reach.address import client_address
 from gateway.relay.ended import Report
 from gateway.settings import Settings
 from gateway.store import Store
+from gateway.webhooks.opening import Webhooks
 from supervisor.children.lists import Tool
 from supervisor.errors import UnknownServer
 from supervisor.redaction import Redactor
@@ -57,6 +59,15 @@ class Audit:
     def watch_pages(self, app: Quart, browser: Browser) -> None:
         """Have what browsers change leave entries."""
         audit_requests(app, self.trail, _who(browser))
+
+    def watch_webhooks(self, webhooks: Webhooks) -> App:
+        """Return the webhooks' application so that deliveries leave entries."""
+
+        def webhook_at(secret: str) -> str | None:
+            hook = webhooks.hooks.find(secret)
+            return None if hook is None else hook.webhook.id
+
+        return watch_deliveries(webhooks, self.trail, webhook_at)
 
     def watch_command_line(self, app: Quart) -> None:
         """Have what the command line changes leave entries."""

@@ -138,6 +138,24 @@ def test_a_token_is_named_by_its_id_and_what_it_may_not_is_refused(stage: Stage)
     assert [fields(call, expected[0]) for call in calls] == expected
 
 
+def test_a_delivery_is_its_webhooks_and_leads_to_its_run(stage: Stage) -> None:
+    """Issue 6, point 9: webhook intake; an address that nobody has leaves nothing."""
+    made_hook = stage.call(MANAGE, "create_webhook", name="h", prompt_template="{{payload}}")
+    webhook = made_hook["structuredContent"]["webhook"]
+    before = stage.last()
+    path = urlsplit(webhook["url"]).path
+    for address in (path, f"{path[:-4]}nope"):
+        connection = http.client.HTTPConnection(urlsplit(stage.live.url).netloc, timeout=WAIT_S)
+        with closing(connection):
+            connection.request("POST", address, VALUE, {"Content-Type": "text/plain"})
+            connection.getresponse().read()
+    (found,) = made(stage, before)
+    expected = {"actor": "webhook", "actor_id": webhook["id"], "action": "delivery"}
+    expected |= {"outcome": "ok", "asked_bytes": len(VALUE)}
+    assert fields(found, expected) == expected
+    assert found["correlation"].startswith("run_")
+
+
 def test_filters_the_command_and_the_tool_agree(stage: Stage) -> None:
     """Issue 6, point 9: queryable and exportable."""
     stage.call(OWN, "send", to=VALUE)
