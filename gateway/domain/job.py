@@ -85,6 +85,10 @@ class Job:
     concurrency: int | None = None
     """Most runs at a time; None: one, or with overlap `allow` as many as there is room for."""
     on_interrupt: OnInterrupt = OnInterrupt.MARK
+    on_success: str | None = None
+    """Id of the job that runs after a run of this one has succeeded."""
+    on_failure: str | None = None
+    """The same after a run that did not: failed, timed out, over its budget or interrupted."""
 
     @property
     def most_at_once(self) -> int | None:

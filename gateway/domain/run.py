@@ -77,6 +77,10 @@ class Run:
     concurrency: int | None = None
     """Most runs of its job at a time; None: any number."""
     on_interrupt: OnInterrupt = OnInterrupt.MARK
+    chained_from: str | None = None
+    """Id of the run whose end started this one."""
+    chain_depth: int = 0
+    """How many runs led to this one, each by the end of the one before."""
     attempt: int = 0
     """Counts claims; a write with an older attempt is refused."""
     started_at: int | None = None

@@ -11,12 +11,13 @@ import anyio
 import anyio.to_thread
 
 from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.jobs.chain import chained_run, follower_id
 from gateway.jobs.clock import Clock
 from gateway.jobs.folders import folders_of, keep_conversation, remove_folders
 from gateway.jobs.outcome import Ended
 from gateway.jobs.process import ProcessGroup, end_leftover
 from gateway.jobs.repeating import is_resumed, pause_s, with_earlier
-from gateway.store import Store, StoreError
+from gateway.store import Store, StoreError, UnknownJob
 from supervisor.redaction import Redactor
 
 log = logging.getLogger(__name__)
@@ -61,14 +62,29 @@ class Endings:
         now = self._clock.now_ms()
         pause = pause_s(run, ended)
         if pause is None:
-            await self._store.runs.finish(run.id, run.attempt, result, now)
-            log.info("Run %s ended as %s", run.id, result.status)
+            await self._finish(run, result, now)
             return
         session_id = result.session_id if is_resumed(run, result) else None
         waiting = replace(result, session_id=session_id)
         not_before = now + int(pause * 1000)
         await self._store.runs.requeue(run.id, run.attempt, waiting, not_before=not_before)
         log.warning("Run %s begins again in %d s: %s", run.id, pause, result.error)
+
+    async def _finish(self, run: Run, result: RunResult, now: int) -> None:
+        then = await self._following(run, result, now)
+        try:
+            await self._store.runs.finish(run.id, run.attempt, result, now, then=then)
+        except UnknownJob:
+            # Deleted this moment; nothing leads to it any more.
+            await self._store.runs.finish(run.id, run.attempt, result, now)
+        log.info("Run %s ended as %s", run.id, result.status)
+
+    async def _following(self, run: Run, result: RunResult, now: int) -> Run | None:
+        """Return the run that this one's end starts, if it starts one."""
+        job = await self._store.jobs.get(run.job_id) if run.job_id else None
+        next_id = follower_id(job, run, result.status) if job else None
+        follower = await self._store.jobs.get(next_id) if next_id else None
+        return chained_run(follower, job, run, result, now) if follower and job else None
 
     def _shown(self, result: RunResult) -> RunResult:
         output, error = (

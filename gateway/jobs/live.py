@@ -16,6 +16,8 @@ class LiveRun:
         self.work = work
         """Name of the work folder that it uses."""
         self.ended = anyio.Event()
+        self.over = False
+        """Its attempt is over; it may yet begin again."""
         self.preparation = anyio.CancelScope()
         """Cancelled by a stop that comes before there is an attempt."""
         self._attempt: Attempt | None = None
@@ -25,13 +27,16 @@ class LiveRun:
         """The attempt exists now and ends itself when it is asked to."""
         self._attempt = attempt
 
-    def stop(self, stop: Stop) -> None:
-        """End the run; the first reason given counts."""
+    def stop(self, stop: Stop) -> bool:
+        """End the run; the first reason given counts. False: how it ended is being stored."""
+        if self.over:
+            return False
         self._stop = self._stop or stop
         if self._attempt:
             self._attempt.stop(stop)
         else:
             self.preparation.cancel()
+        return True
 
     def stopped_early(self) -> Ended:
         """Return the end of a run that was stopped before its attempt."""

@@ -164,7 +164,9 @@ class Runner:
                 run_id, self._clock.now_ms(), reason
             )
         if live is not None:
-            live.stop(Stop(RunStatus.CANCELLED, reason))
+            if not live.stop(Stop(RunStatus.CANCELLED, reason)):
+                await live.ended.wait()
+                await self.stop(run_id, reason)
         elif cancelled:
             # A run that was to go on with its conversation had left it there.
             folders = folders_of(self._home, await self._get(run_id))
@@ -250,6 +252,7 @@ class Runner:
     async def _carry_out(self, run: Run, live: LiveRun) -> None:
         try:
             ended = await self._execute(run, live)
+            live.over = True
             await self._endings.write(run, ended)
         finally:
             del self._live[run.id]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from gateway.domain.job import Job
 from gateway.domain.run import Run
@@ -45,8 +45,16 @@ class JobTable:
         return await self._replace(job, "id", "created_at")
 
     async def delete(self, job_id: str) -> bool:
-        """Delete the job, its runs and their messages; False when there is no such job."""
-        return await self._db.change(delete(jobs).where(jobs.c.id == job_id)) == 1
+        """Delete the job, its runs and their messages, and let no other job lead to it.
+
+        False when there is no such job.
+        """
+        unchained = update(jobs).values(
+            on_success=func.nullif(jobs.c.on_success, job_id),
+            on_failure=func.nullif(jobs.c.on_failure, job_id),
+        )
+        leading = unchained.where(or_(jobs.c.on_success == job_id, jobs.c.on_failure == job_id))
+        return await self._db.change_together(delete(jobs).where(jobs.c.id == job_id), [leading])
 
     async def due(self, now_ms: int) -> tuple[Job, ...]:
         """Return enabled jobs whose next instant has come, the longest due first."""

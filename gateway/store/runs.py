@@ -147,16 +147,24 @@ class RunTable:
         values = {"status": RunStatus.RUNNING, "session_id": session_id}
         return await self._db.change(statement.values(values)) == 1
 
-    async def finish(self, run_id: str, attempt: int, result: RunResult, now: int) -> bool:
-        """Store how the run ended; False when the attempt is no longer the run's."""
-        return await self._change_claimed(
-            run_id,
-            attempt,
-            **asdict(result),
-            finished_at=now,
-            process_group=None,
-            process_started_at=None,
+    async def finish(
+        self, run_id: str, attempt: int, result: RunResult, now: int, *, then: Run | None = None
+    ) -> bool:
+        """Store how the run ended and with it the run that follows, `then`.
+
+        False when the attempt is no longer the run's: nothing is stored. Raises UnknownJob when
+        that of `then` was deleted.
+        """
+        ended = _claimed(run_id, attempt).values(
+            **asdict(result), finished_at=now, process_group=None, process_started_at=None
         )
+        following = () if then is None else (insert_once(self._db, then),)
+        try:
+            return await self._db.change_together(ended, following)
+        except IntegrityError:
+            if then is not None and then.job_id and await self._job_is_gone(then.job_id):
+                raise UnknownJob(then.job_id) from None
+            raise
 
     async def cancel_queued(self, run_id: str, now: int, reason: str) -> bool:
         """Cancel a run that nobody has claimed; False when it is not queued any more."""

@@ -125,6 +125,26 @@ InterruptRule = Annotated[
         )
     ),
 ]
+OnSuccess = Annotated[
+    str,
+    Field(
+        max_length=64,
+        description=(
+            "Id of a job that runs after each run of this one that succeeded, with its output; '' "
+            "means none. It may be disabled: that is about its own schedule."
+        ),
+    ),
+]
+OnFailure = Annotated[
+    str,
+    Field(
+        max_length=64,
+        description=(
+            "The same after each run that failed, was timed out, over its budget or interrupted, "
+            "with its error."
+        ),
+    ),
+]
 Timezone = Annotated[
     str, Field(min_length=1, max_length=64, description="IANA time zone, such as Europe/Berlin.")
 ]

@@ -1,12 +1,13 @@
 """What a caller gives for a job, and the job that comes of it. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from gateway.domain.job import CatchUp, Job, OnInterrupt, Overlap
 from gateway.jobs.calendar import next_firings
 from gateway.jobs.cron import check_zone
 from gateway.tools.run_network import read_network
-from gateway.tools.sentences import Refused
+from gateway.tools.sentences import Refused, shown
 from gateway.tools.times import read_instant
 from gateway.tools.views import changed, iso, micro_dollars
 
@@ -31,6 +32,8 @@ class Given:
     retries: int | None = None
     concurrency: int | None = None
     on_interrupt: OnInterrupt | None = None
+    on_success: str | None = None
+    on_failure: str | None = None
     model: str | None = None
     system_prompt: str | None = None
     max_turns: int | None = None
@@ -59,6 +62,8 @@ def apply(old: Job, given: Given, now: int) -> Job:
         retries=old.retries if given.retries is None else given.retries,
         concurrency=changed(old.concurrency, given.concurrency),
         on_interrupt=given.on_interrupt or old.on_interrupt,
+        on_success=changed(old.on_success, given.on_success),
+        on_failure=changed(old.on_failure, given.on_failure),
         model=changed(old.model, given.model),
         system_prompt=changed(old.system_prompt, given.system_prompt),
         max_turns=changed(old.max_turns, given.max_turns),
@@ -79,6 +84,28 @@ def is_rescheduled(old: Job, new: Job) -> bool:
         getattr(old, name) != getattr(new, name)
         for name in ("cron", "at", "timezone", "enabled", "paused_until", "jitter_s")
     )
+
+
+def check_chain(job: Job, others: Iterable[Job]) -> None:
+    """Accept the jobs that run after `job`. Raises Refused for unknown ones and for circles."""
+    known = {other.id: other for other in others} | {job.id: job}
+    reached, ahead = set[str](), [*_followers(job)]
+    while ahead:
+        job_id = ahead.pop()
+        if job_id not in known:
+            raise Refused(f"There is no job {shown(job_id)}; list_jobs shows the ids.")
+        if job_id == job.id:
+            raise Refused(
+                "The job would run after itself, on and on; choose another on_success or"
+                " on_failure."
+            )
+        if job_id not in reached:
+            reached.add(job_id)
+            ahead += _followers(known[job_id])
+
+
+def _followers(job: Job) -> list[str]:
+    return [job_id for job_id in (job.on_success, job.on_failure) if job_id]
 
 
 def scheduled(job: Job) -> Job:

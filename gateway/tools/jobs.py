@@ -26,6 +26,8 @@ from gateway.tools.arguments import (
     MaxTurns,
     Model,
     Name,
+    OnFailure,
+    OnSuccess,
     OverlapRule,
     PausedUntil,
     Prompt,
@@ -38,14 +40,15 @@ from gateway.tools.arguments import (
     ToolNames,
 )
 from gateway.tools.hints import ADD, CHANGE, OPEN, READ
-from gateway.tools.job_changes import Given, apply, is_rescheduled, scheduled
+from gateway.tools.job_changes import Given, apply, check_chain, is_rescheduled, scheduled
+from gateway.tools.job_views import JobAnswer, JobList, view_job
 from gateway.tools.names import Normalised, check_tools
 from gateway.tools.run_network import JobNetwork, doubts
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.server_views import live_tools
 from gateway.tools.services import Services
 from gateway.tools.times import local_times, zone_note
-from gateway.tools.views import Deleted, JobAnswer, JobList, Triggered, view_job
+from gateway.tools.views import Deleted, Triggered
 
 SHOWN_TIMES = 5
 KILLED_WITH_JOB = "Killed because its job was deleted."
@@ -92,6 +95,8 @@ class JobTools:
         retries: Retries | None = None,
         concurrency: Concurrency | None = None,
         on_interrupt: InterruptRule | None = None,
+        on_success: OnSuccess | None = None,
+        on_failure: OnFailure | None = None,
         model: Model | None = None,
         system_prompt: SystemPrompt | None = None,
         max_turns: MaxTurns | None = None,
@@ -127,6 +132,8 @@ class JobTools:
             retries=retries,
             concurrency=concurrency,
             on_interrupt=on_interrupt,
+            on_success=on_success,
+            on_failure=on_failure,
             model=model,
             system_prompt=system_prompt,
             max_turns=max_turns,
@@ -149,6 +156,7 @@ class JobTools:
             updated_at=now,
         )
         job = scheduled(apply(blank, given, now))
+        check_chain(job, await self._services.store.jobs.all())
         await self._services.store.jobs.add(job)
         self._services.scheduler.wake()
         return self._answer(job, checked)
@@ -176,6 +184,8 @@ class JobTools:
         retries: Retries | None = None,
         concurrency: Concurrency | None = None,
         on_interrupt: InterruptRule | None = None,
+        on_success: OnSuccess | None = None,
+        on_failure: OnFailure | None = None,
         model: Model | None = None,
         system_prompt: SystemPrompt | None = None,
         max_turns: MaxTurns | None = None,
@@ -204,6 +214,8 @@ class JobTools:
             retries=retries,
             concurrency=concurrency,
             on_interrupt=on_interrupt,
+            on_success=on_success,
+            on_failure=on_failure,
             model=model,
             system_prompt=system_prompt,
             max_turns=max_turns,
@@ -220,6 +232,7 @@ class JobTools:
             tools=checked.names,
             servers=old.servers if servers is None else tuple(servers),
         )
+        check_chain(job, await self._services.store.jobs.all())
         if not await self._store_change(old, job):
             raise _no_job(job_id)
         self._services.scheduler.wake()

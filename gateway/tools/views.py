@@ -1,68 +1,15 @@
-"""What tools answer about jobs and runs: times as ISO text in UTC, money in dollars."""
+"""What tools answer about runs: times as ISO text in UTC, money in dollars."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from gateway.domain.job import Job
 from gateway.domain.run import Run
 from gateway.tools.run_network import show_network
 
 T = TypeVar("T")
 
 MICRO = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """A stored job."""
-
-    id: str
-    name: str
-    cron: str | None
-    at: str | None
-    timezone: str
-    prompt: str
-    tools: list[str]
-    servers: list[str]
-    enabled: bool
-    model: str | None
-    system_prompt: str | None
-    max_turns: int | None
-    timeout_s: float
-    budget_usd: float | None
-    network: str | list[str]
-    paused_until: str | None
-    jitter_s: float
-    catch_up: str
-    catch_up_max: int
-    grace_s: float
-    overlap: str
-    start_within_s: float | None
-    retries: int
-    concurrency: int | None
-    on_interrupt: str
-    next_run_at: str | None
-    created_at: str
-    updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobList:
-    """Every job, oldest first."""
-
-    jobs: list[JobView]
-
-
-@dataclass(frozen=True, slots=True)
-class JobAnswer:
-    """A job, the next times at which it runs, and what is doubtful about its tools."""
-
-    job: JobView
-    next_runs: list[str]
-    """In the job's zone, with its offset from UTC."""
-    timezone_note: str
-    tool_warnings: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +29,8 @@ class RunView:
     trigger: str
     job_id: str | None
     webhook_id: str | None
+    chained_from: str | None
+    """The run whose end started this one."""
     scheduled_for: str | None
     scheduled_until: str | None
     """A skipped row that stands for several instants: the last of them."""
@@ -157,40 +106,6 @@ def changed(old: T | None, new: T | None) -> T | None:
     return old if new is None else new or None
 
 
-def view_job(job: Job) -> JobView:
-    """Return a job as tools show it."""
-    return JobView(
-        id=job.id,
-        name=job.name,
-        cron=job.cron,
-        at=iso_or_none(job.at),
-        timezone=job.timezone,
-        prompt=job.prompt,
-        tools=list(job.tools),
-        servers=list(job.servers),
-        enabled=job.enabled,
-        model=job.model,
-        system_prompt=job.system_prompt,
-        max_turns=job.max_turns,
-        timeout_s=job.timeout_s,
-        budget_usd=dollars(job.budget_micro_usd),
-        network=show_network(job.network),
-        paused_until=iso_or_none(job.paused_until),
-        jitter_s=job.jitter_s,
-        catch_up=job.catch_up,
-        catch_up_max=job.catch_up_max,
-        grace_s=job.grace_s,
-        overlap=job.overlap,
-        start_within_s=job.start_within_s,
-        retries=job.retries,
-        concurrency=job.concurrency,
-        on_interrupt=job.on_interrupt,
-        next_run_at=iso_or_none(job.next_fire_at),
-        created_at=iso(job.created_at),
-        updated_at=iso(job.updated_at),
-    )
-
-
 def view_run(run: Run) -> RunView:
     """Return a run as tools list it."""
     timed = run.started_at is not None and run.finished_at is not None
@@ -200,6 +115,7 @@ def view_run(run: Run) -> RunView:
         trigger=run.trigger,
         job_id=run.job_id,
         webhook_id=run.webhook_id,
+        chained_from=run.chained_from,
         scheduled_for=iso_or_none(run.scheduled_for),
         scheduled_until=iso_or_none(run.scheduled_until),
         created_at=iso(run.created_at),

@@ -32,6 +32,8 @@ async def test_a_job_comes_back_as_it_was_stored(store: Store) -> None:
         retries=4,
         concurrency=2,
         on_interrupt=OnInterrupt.RESUME,
+        on_success="job_a",
+        on_failure="job_b",
     )
     await store.jobs.add(full)
     await store.jobs.add(plain)
@@ -76,6 +78,16 @@ async def test_deleting_a_job_deletes_its_runs_and_their_messages(store: Store) 
     assert await store.runs.messages(runs[0].id) == ()
     assert len(await store.runs.messages(runs[1].id)) == 1
     assert not await store.jobs.delete(mine.id)
+
+
+async def test_no_job_leads_to_a_deleted_one(store: Store) -> None:
+    """Ours: in the same transaction; other chains stay."""
+    gone, other = examples.job(), examples.job()
+    leading = examples.job(on_success=gone.id, on_failure=other.id)
+    for job in (gone, other, leading):
+        await store.jobs.add(job)
+    assert await store.jobs.delete(gone.id)
+    assert await store.jobs.get(leading.id) == replace(leading, on_success=None)
 
 
 async def test_due_gives_enabled_jobs_whose_instant_has_come(store: Store) -> None:

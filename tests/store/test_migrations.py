@@ -103,9 +103,9 @@ async def fill_first(store: Store) -> tuple[Job, Run, Webhook]:
     younger = {
         "network", "refused_hosts", "at", "paused_until", "jitter_s", "catch_up", "catch_up_max",
         "grace_s", "overlap", "scheduled_until", "start_within_s", "retries", "concurrency",
-        "on_interrupt", "expires_at", "not_before",
-        "scheme", "tolerance_s", "missing",
-        "rate_per_minute", "same_body_s", "may_wait", "paused_at",
+        "on_interrupt", "expires_at", "not_before", "on_success", "on_failure", "chained_from",
+        "chain_depth", "scheme", "tolerance_s", "missing", "rate_per_minute", "same_body_s",
+        "may_wait", "paused_at",
     }  # fmt: skip
     key = DataKey("key_1", b"wrapped", 1)
     await store.data_keys.add(key)

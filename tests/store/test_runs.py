@@ -47,6 +47,8 @@ async def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
         retries=2,
         concurrency=1,
         on_interrupt=OnInterrupt.RETRY,
+        chained_from="run_1",
+        chain_depth=2,
         model="claude-x",
         system_prompt="Be brief.",
         max_turns=3,
@@ -206,6 +208,22 @@ async def test_finish_stores_the_result_and_forgets_the_process(store: Store) ->
         turns=3,
         session_id="s-1",
     )
+
+
+async def test_the_run_that_follows_is_stored_with_the_end_or_not_at_all(store: Store) -> None:
+    """Issue 7, 1 (chaining): a crash between the two would lose or double it."""
+    job = examples.job()
+    await store.jobs.add(job)
+    run = await claimed(store)
+    then = examples.run(job_id=job.id, chained_from=run.id, chain_depth=1)
+    assert not await store.runs.finish(run.id, run.attempt + 1, RESULT, 200, then=then)
+    assert await store.runs.get(then.id) is None
+    with pytest.raises(UnknownJob):
+        gone = replace(then, job_id="job_gone")
+        await store.runs.finish(run.id, run.attempt, RESULT, 200, then=gone)
+    assert await store.runs.get(run.id) == run
+    assert await store.runs.finish(run.id, run.attempt, RESULT, 200, then=then)
+    assert await store.runs.get(then.id) == then
 
 
 async def test_a_write_with_another_attempt_changes_nothing(store: Store) -> None:

@@ -151,6 +151,19 @@ async def test_a_job_is_paused_until_a_time(gateway: Gateway) -> None:
     assert back["job"]["next_run_at"] == job["next_run_at"]
 
 
+async def test_a_job_may_lead_to_another_but_not_to_itself(gateway: Gateway) -> None:
+    """Issue 7, 1 (chaining): circles and unknown jobs are refused, '' ends a chain."""
+    send = (await gateway.call("create_job", **DAILY, enabled=False))["job"]["id"]
+    news = (await gateway.call("create_job", **DAILY, on_success=send))["job"]
+    assert (news["on_success"], news["on_failure"]) == (send, None)
+    circle = await gateway.refusal("update_job", job_id=send, on_failure=news["id"])
+    assert circle.startswith("The job would run after itself, on and on;")
+    unknown = await gateway.refusal("update_job", job_id=send, on_failure="job_x")
+    assert unknown == 'There is no job "job_x"; list_jobs shows the ids.'
+    ended = await gateway.call("update_job", job_id=news["id"], on_success="")
+    assert ended["job"]["on_success"] is None
+
+
 async def test_the_rules_of_a_schedule_are_kept(gateway: Gateway) -> None:
     """Issue 7: defaults are catch_up latest with an hour's grace and overlap skip."""
     job = (await gateway.call("create_job", **DAILY))["job"]

@@ -51,5 +51,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0011"
+HEAD = "0012"
 """Newest revision; a database that has it opens without Alembic."""

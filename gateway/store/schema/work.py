@@ -46,6 +46,9 @@ jobs = Table(
     Column("retries", INTEGER, nullable=False, server_default=text("0")),
     Column("concurrency", INTEGER),
     Column("on_interrupt", Member(OnInterrupt), nullable=False, server_default=text("'mark'")),
+    # No foreign keys: deleting a job clears them in the same transaction.
+    Column("on_success", Words),
+    Column("on_failure", Words),
     Index(None, "next_fire_at"),
     sqlite_strict=True,
 )
@@ -89,6 +92,9 @@ runs = Table(
     Column("retries", INTEGER, nullable=False, server_default=text("0")),
     Column("concurrency", INTEGER),
     Column("on_interrupt", Member(OnInterrupt), nullable=False, server_default=text("'mark'")),
+    # No foreign key: retention may remove the earlier run.
+    Column("chained_from", Words),
+    Column("chain_depth", INTEGER, nullable=False, server_default=text("0")),
     UniqueConstraint("job_id", "scheduled_for"),
     Index(None, "status", "created_at"),
     Index(None, "job_id", "created_at"),
