@@ -78,6 +78,22 @@ async def test_kill_during_the_start_ends_the_run(parts: Parts):
     assert processes_of(parts.home) == []
 
 
+@pytest.mark.full
+async def test_kill_ends_a_cli_that_does_not_answer(parts: Parts):
+    """Issue 7, 2: interrupt, then cancel, then the kill of the group."""
+    parts.api.script = lambda _: Hang()
+    run = a_run()
+    with anyio.fail_after(CLI_GUARD_S):
+        async with parts.runner() as runner:
+            await runner.submit(run)
+            await parts.api.wait_for_request()
+            cli = next(item for item in processes_of(parts.home) if item.name == "claude")
+            os.kill(cli.pid, signal.SIGSTOP)
+            ended = await runner.kill(run.id)
+    assert (ended.status, ended.error) == (RunStatus.CANCELLED, "Killed on request.")
+    assert processes_of(parts.home) == []
+
+
 async def test_kill_does_not_wait_for_a_server_that_is_still_starting(parts: Parts):
     """Ours: a run that still waits for its servers ends at once."""
     asked = anyio.Event()
