@@ -7,7 +7,7 @@ are compared, so `/mcpfoo` is not `/mcp`.
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import anyio
 from quart import Quart
@@ -20,6 +20,7 @@ from gateway.auth.origins import Origins
 from gateway.combined.endpoint import CombinedEndpoint
 from gateway.domain.token import Scope as Permission
 from gateway.oauth.endpoints import Endpoints
+from gateway.relay.answering import ALL_SERVERS, McpEndpoint
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import (
     BodyTooLarge,
@@ -39,6 +40,8 @@ from gateway.relay.request import read_envelope
 from supervisor.children.wire import encode, error_message
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+KNOWN_PATHS = 256
+"""How many are remembered in their segments; callers choose them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +92,20 @@ class Router:
                 await self._idle.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match scope["type"]:
-            case "lifespan":
-                return  # `running` is entered by whoever serves this
-            case "http" if scope["method"] == "GET":
-                await self._http(scope, _until(self._closing.wait, receive), send)
-            case "http":
-                await self._counted(scope, receive, send)
-            case _:
-                await send({"type": "websocket.close", "code": 1008})
+        if scope["type"] == "lifespan":
+            return  # `running` is entered by whoever serves this
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["method"] == "GET":
+            await self._http(scope, _until(self._closing.wait, receive), send)
+        else:
+            self._active += 1
+            try:
+                await self._http(scope, receive, send)
+            finally:
+                self._active -= 1
+                if not self._active:
+                    self._idle.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -110,16 +118,8 @@ class Router:
                     await stack.enter_async_context(app.router.lifespan_context(app))
             yield
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._active += 1
-        try:
-            await self._http(scope, receive, send)
-        finally:
-            self._active -= 1
-            self._idle.set()
-
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        segments = tuple(part for part in scope["path"].split("/") if part)
+        segments = _segments(scope["path"])
         headers = Headers.of(scope)
         host, origin = headers.get(b"host") or "", headers.get(b"origin")
         if not self._origins.answers_to(host):
@@ -134,44 +134,46 @@ class Router:
         else:
             await self._route(segments, scope, receive, send)
 
-    async def _route(
+    def _route(
         self, segments: tuple[str, ...], scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        match segments:
-            case ("mcp",):
-                scope["path"] = "/mcp"
-                await self._management(self._rooms.mcp, scope, receive, send)
-            case ("sse",) | ("messages", *_) if self._rooms.sse is not None:
-                await self._management(self._rooms.sse, scope, receive, send)
-            case ("servers", _, "mcp") | ("mcp", "all"):
-                await self._relayed(segments, scope, receive, send)
-            case _ if self._rooms.oauth.owns(segments):
-                await self._rooms.oauth(scope, receive, send)
-            case ("webhook", *_) | ("jobs", _, "fire"):
-                await self._rooms.webhooks(scope, receive, send)
-            case ("connector-probe", _):
-                await self._rooms.probe(scope, receive, send)
-            case ("local", *_):
-                caller = await self._admission.admit(scope, send)
-                if caller is not None and caller.kind is CallerKind.LOCAL:
-                    await self._rooms.local(scope, receive, send)
-                elif caller is not None:
-                    await _forbidden(send, "Only this machine's command line may do that.")
-            case _:
-                await self._rooms.pages(scope, receive, send)  # pyright: ignore[reportArgumentType] - Quart's own TypedDicts
-
-    async def _relayed(
-        self, segments: tuple[str, ...], scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        caller = await self._admission.admit(scope, send)
-        if caller is None:
-            return
-        send = self._admission.challenging(scope, send, caller=caller, needed=Permission.RUN)
+    ) -> Awaitable[object]:
+        """Return the answer of the room that a path leads to, not begun yet."""
+        rooms = self._rooms
         match segments:
             case ("servers", server, "mcp"):
-                await self._rooms.relay.handle(scope, receive, send, server=server, caller=caller)
+                return self._relayed(rooms.relay, server, scope, receive, send)
+            case ("mcp", "all"):
+                return self._relayed(rooms.combined, ALL_SERVERS, scope, receive, send)
+            case ("mcp",):
+                scope["path"] = "/mcp"
+                return self._management(rooms.mcp, scope, receive, send)
+            case ("sse",) | ("messages", *_) if rooms.sse is not None:
+                return self._management(rooms.sse, scope, receive, send)
+            case _ if rooms.oauth.owns(segments):
+                return rooms.oauth(scope, receive, send)
+            case ("webhook", *_) | ("jobs", _, "fire"):
+                return rooms.webhooks(scope, receive, send)
+            case ("connector-probe", _):
+                return rooms.probe(scope, receive, send)
+            case ("local", *_):
+                return self._local(scope, receive, send)
             case _:
-                await self._rooms.combined.handle(scope, receive, send, caller=caller)
+                return rooms.pages(scope, receive, send)  # pyright: ignore[reportArgumentType] - Quart's own TypedDicts
+
+    async def _relayed(
+        self, endpoint: McpEndpoint, server: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        caller = await self._admission.admit(scope, send)
+        if caller is not None:
+            send = self._admission.challenging(scope, send, caller=caller, needed=Permission.RUN)
+            await endpoint.handle(scope, receive, send, caller=caller, server=server)
+
+    async def _local(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = await self._admission.admit(scope, send)
+        if caller is not None and caller.kind is CallerKind.LOCAL:
+            await self._rooms.local(scope, receive, send)
+        elif caller is not None:
+            await _forbidden(send, "Only this machine's command line may do that.")
 
     async def _management(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
         caller = await self._admission.admit(scope, send)
@@ -212,9 +214,11 @@ class Router:
         self, segments: tuple[str, ...], origin: str | None, host: str, *, repeated: bool
     ) -> bool:
         """True when no page, or one that may, sent a request; nothing of OAuth acts by a cookie."""
+        if origin is None and not repeated:
+            return True
         if self._rooms.oauth.owns(segments):
             return True
-        return not repeated if origin is None else self._origins.may_come_from(origin, host)
+        return origin is not None and self._origins.may_come_from(origin, host)
 
     async def _health(self, kind: str, send: Send) -> None:
         ready = kind == "healthz" or self._ready()
@@ -239,6 +243,11 @@ def _until(over: Callable[[], Awaitable[object]], receive: Receive) -> Receive:
         return got[0] if got else {"type": "http.disconnect"}
 
     return receive_or_end
+
+
+@lru_cache(maxsize=KNOWN_PATHS)
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(part for part in path.split("/") if part)
 
 
 async def _forbidden(send: Send, sentence: str) -> None:

@@ -25,6 +25,8 @@ CLOSE_GRACE_S = 1
 KEEP_ALIVE_S = 15
 """For the next request of a connection: longer than clients keep one, which is about 5 s, or theirs
 meets its end; no longer, for Hypercorn keeps as long what a client has closed."""
+LOOK_EVERY_S = 1.0
+"""For silent connections of Uvicorn's."""
 
 
 async def serve_http(
@@ -89,5 +91,16 @@ async def _serve_by_uvicorn(
 
     async with anyio.create_task_group() as group:
         group.start_soon(stop)
+        group.start_soon(_end_silence, server)
         await server.serve(list(socks))
         group.cancel_scope.cancel()
+
+
+async def _end_silence(server: uvicorn.Server) -> None:
+    """Close the connections that are silent for too long, as long as the server runs."""
+    while True:
+        await anyio.sleep(LOOK_EVERY_S)
+        now = anyio.current_time()
+        for connection in tuple(server.server_state.connections):
+            if isinstance(connection, HttpProtocol):
+                connection.end_silence(now)

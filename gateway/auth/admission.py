@@ -38,14 +38,13 @@ class Admission:
     async def admit(self, scope: Scope, send: Send) -> Caller | None:
         """Return the caller, or None after answering 401, 429 or 503."""
         authorization = Headers.of(scope).get(b"authorization")
-        base, resource = self._base(scope), resource_path(scope["path"])
         failed_wait_s = self._limits.failed_wait_s(scope)
         try:
             caller = await self._guard.caller(authorization, ask_store=not failed_wait_s)
         except StoreError as error:
             await send_body(send, 503, error_message(None, INTERNAL_ERROR, str(error)))
             return None
-        if caller is not None and caller.may_enter(f"{base}{resource}"):
+        if caller is not None and self._may_enter(caller, scope):
             if wait_s := self._limits.take(caller, scope):
                 await _send_too_many(send, wait_s, "More calls than this gateway takes at once")
                 return None
@@ -55,6 +54,7 @@ class Admission:
                 await _send_too_many(send, failed_wait_s, "Too many wrong tokens")
                 return None
             self._limits.note_failure(scope)
+        base, resource = self._base(scope), resource_path(scope["path"])
         error = None if authorization is None else "invalid_token"
         await send_body(
             send,
@@ -63,6 +63,12 @@ class Admission:
             headers={CHALLENGE: challenge(base, resource, error=error)},
         )
         return None
+
+    def _may_enter(self, caller: Caller, scope: Scope) -> bool:
+        """True when the caller's token is good at the endpoint that a request is for."""
+        if caller.resource is None:
+            return True
+        return caller.resource == f"{self._base(scope)}{resource_path(scope['path'])}"
 
     async def admit_call(
         self, scope: Scope, send: Send, *, caller: Caller, message: Envelope

@@ -10,6 +10,9 @@ CALLER = "claude_runner.caller"
 """Key in the ASGI scope under which the rooms find who is calling."""
 
 
+_CALLING = frozenset({Scope.RUN, Scope.ADMIN})
+
+
 class CallerKind(StrEnum):
     """Where a bearer token comes from."""
 
@@ -35,10 +38,6 @@ class Caller:
     resource: str | None = None
     """Address of the one endpoint that a client may enter; other callers may enter every one."""
 
-    def may_enter(self, address: str) -> bool:
-        """True when the caller's token is good at this endpoint."""
-        return self.resource is None or self.resource == address
-
     def may_use(self, server: str) -> bool:
         """True when the caller may open this server at all."""
         return self.view is None or self.view.may_use(server)
@@ -47,4 +46,4 @@ class Caller:
         """True when the caller may call this tool."""
         if self.view is not None and not self.view.may_call(server, tool):
             return False
-        return self.kind is CallerKind.RUN or bool(self.scopes & {Scope.RUN, Scope.ADMIN})
+        return self.kind is CallerKind.RUN or not self.scopes.isdisjoint(_CALLING)

@@ -18,7 +18,7 @@ from gateway.store import Store
 
 PREFIX = "crt_"
 """Tells a machine token from a run's, for people and secret scanners."""
-ALL_SCOPES = frozenset(Scope)
+LOCAL_CALLER = Caller(CallerKind.LOCAL, "local", frozenset(Scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,14 @@ class Guard:
         if token.startswith(ACCESS_PREFIX):
             return await self._client(token, ask_store=ask_store)
         hashed = token_hash(token)
-        if self._local_hash is not None and hashed == self._local_hash:
-            return Caller(CallerKind.LOCAL, "local", ALL_SCOPES)
-        if (grant := self._run_tokens.grant(hashed)) is not None:
-            return Caller(CallerKind.RUN, grant.run_id, frozenset(), grant.view)
-        return await self._stored(hashed, ask_store=ask_store)
+        known = self._known.get(hashed)
+        if known is None:
+            if self._local_hash is not None and hashed == self._local_hash:
+                return LOCAL_CALLER
+            if (grant := self._run_tokens.grant(hashed)) is not None:
+                return Caller(CallerKind.RUN, grant.run_id, frozenset(), grant.view)
+            known = await self._stored(hashed) if ask_store else None
+        return None if known is None else self._used_by(known, hashed)
 
     def forget(self, token_id: str) -> None:
         """Look tokens up again: this one was revoked."""
@@ -90,20 +93,19 @@ class Guard:
         found = access.token
         return Caller(CallerKind.CLIENT, found.grant_id, found.scopes, resource=access.resource)
 
-    async def _stored(self, hashed: str, *, ask_store: bool) -> Caller | None:
-        known = self._known.get(hashed)
-        if known is None and not ask_store:
+    async def _stored(self, hashed: str) -> _Known | None:
+        asked_in = self._known
+        token = await self._store.tokens.by_hash(hashed, self._now_ms())
+        if token is None:
             return None
-        if known is None:
-            asked_in = self._known
-            token = await self._store.tokens.by_hash(hashed, self._now_ms())
-            if token is None:
-                return None
-            known = _Known(token, Caller(CallerKind.TOKEN, token.id, token.scopes, token.view))
-            # Goes nowhere if a token was revoked meanwhile: it may have been this one.
-            asked_in[hashed] = known
-            if token.expires_at is not None:
-                self.endings.note(token.id, token.expires_at)
+        known = _Known(token, Caller(CallerKind.TOKEN, token.id, token.scopes, token.view))
+        # Goes nowhere if a token was revoked meanwhile: it may have been this one.
+        asked_in[hashed] = known
+        if token.expires_at is not None:
+            self.endings.note(token.id, token.expires_at)
+        return known
+
+    def _used_by(self, known: _Known, hashed: str) -> Caller | None:
         expires_at = known.token.expires_at
         if expires_at is not None and expires_at <= self._now_ms():
             self._known.pop(hashed, None)

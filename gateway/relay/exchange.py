@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Awaitable
 
 import anyio
 import msgspec
@@ -17,7 +18,7 @@ from gateway.relay.http import (
     send_event,
     start_stream,
 )
-from gateway.relay.refusal import Refusal, from_supervisor, modern_status
+from gateway.relay.refusal import from_supervisor, modern_status
 from gateway.relay.request import Posted
 from supervisor.children.call import Answer, Call, Notice
 from supervisor.children.child import Child
@@ -55,6 +56,7 @@ class Exchange:
         self._posted = posted
         self._keep_alive_s = keep_alive_s
         self._call: Call | None = None
+        self._loop = asyncio.get_running_loop()
         self._messages: deque[bytes] = deque()
         self._woken: asyncio.Future[bool] | None = None
         self._watcher: asyncio.Future[None] | None = None
@@ -109,9 +111,11 @@ class Exchange:
         try:
             answer = await self._outcome(call, ends_when_gone=cancel_on_disconnect)
             if answer is not None:
-                await self._answer(answer)
+                await self._finish(*self._in_words(answer))
         except (ChildDied, CallTimedOut) as error:
-            await self._refuse(from_supervisor(error))
+            refusal = from_supervisor(error)
+            message = error_message(self._posted.id, refusal.code, refusal.message, refusal.data)
+            await self._finish(message, refusal.code)
         except asyncio.CancelledError:
             if not call.future.cancelled():
                 raise
@@ -144,7 +148,7 @@ class Exchange:
         Raises:
             CallTimedOut: nothing came for the server's call time-out, not even progress.
         """
-        clock, limit_s = asyncio.get_running_loop().time, self.child.spec.call_timeout_s
+        clock, limit_s = self._loop.time, self.child.spec.call_timeout_s
         deadline = clock() + limit_s
         while not call.future.done() and self._early is None:
             if self._gone and ends_when_gone:
@@ -152,31 +156,31 @@ class Exchange:
             if self._messages:
                 self._watch()
                 await self._stream(self._messages.popleft())
-            elif not await self._woken_before(deadline):
+            elif not await self._news(deadline):
                 if self._watcher is not None and clock() < deadline:
                     await self._keep_alive()
                 self._watch()
+            if call.future.done():
+                break
             if self._moved or self._held:
                 self._moved, deadline = False, clock() + limit_s
-            if not call.future.done() and clock() >= deadline:
+            if clock() >= deadline:
                 self._timed_out = True
                 raise CallTimedOut(self.child.spec.name, self._posted.method, limit_s)
         while self._messages:
             await self._stream(self._messages.popleft())
         return self._early or call.future.result()
 
-    async def _woken_before(self, deadline: float) -> bool:
-        """Wait; True when something came, False when it is time to look after the client."""
-        loop = asyncio.get_running_loop()
-        self._woken = woken = loop.create_future()
+    def _news(self, deadline: float) -> "asyncio.Future[bool]":
+        """Return what becomes True when something comes, False when the client is to be seen to."""
+        self._woken = woken = self._loop.create_future()
         if self._watcher is None:
             self._request.patience.limit(woken)
-            return await woken
-        timer = loop.call_at(min(loop.time() + self._keep_alive_s, deadline), _settle, woken)
-        try:
-            return await woken
-        finally:
-            timer.cancel()
+        else:
+            silent_at = self._loop.time() + self._keep_alive_s
+            timer = self._loop.call_at(min(silent_at, deadline), _settle, woken)
+            woken.add_done_callback(lambda _: timer.cancel())
+        return woken
 
     def _wake(self) -> None:
         if self._woken is not None and not self._woken.done():
@@ -206,30 +210,26 @@ class Exchange:
             self._streaming = True
             await start_stream(self._request.send)
 
-    async def _answer(self, answer: Answer) -> None:
-        posted = self._posted
+    def _in_words(self, answer: Answer) -> tuple[bytes, int | None]:
+        """Return the response, and its code if it is an error."""
+        posted, result = self._posted, answer.result
         if answer.error is not None:
-            await self._finish(raw_error_message(posted.id, answer.error), _code(answer.error))
-            return
-        result = answer.result
+            return raw_error_message(posted.id, answer.error), _code(answer.error)
         assert result is not None
         if posted.era is Era.MODERN and self.child.handshake.era is Era.HANDSHAKE:
-            result = to_modern_result(posted.method, result)
-        await self._finish(result_message(posted.id, result))
+            return result_message(posted.id, to_modern_result(posted.method, result)), None
+        return result_message(posted.id, result), None
 
-    async def _refuse(self, refusal: Refusal) -> None:
-        message = error_message(self._posted.id, refusal.code, refusal.message, refusal.data)
-        await self._finish(message, refusal.code)
-
-    async def _finish(self, message: bytes, error_code: int | None = None) -> None:
-        send = self._request.send
+    def _finish(self, message: bytes, error_code: int | None) -> Awaitable[None]:
         if self._streaming:
-            await send_event(send, message)
-            await end_stream(send)
-        elif error_code is not None and self._posted.era is Era.MODERN:
-            await send_body(send, modern_status(error_code), message)
-        else:
-            await send_body(send, 200, message)
+            return self._end_stream(message)
+        modern_error = error_code is not None and self._posted.era is Era.MODERN
+        status = modern_status(error_code or 0) if modern_error else 200
+        return send_body(self._request.send, status, message)
+
+    async def _end_stream(self, message: bytes) -> None:
+        await send_event(self._request.send, message)
+        await end_stream(self._request.send)
 
     async def _end_silently(self) -> None:
         if self._streaming:

@@ -198,10 +198,11 @@ class Sessions:
         session = self._sessions.get(session_id)
         if session is None or session.server != server or session.owner != owner:
             return None
-        if self._is_idle(session):
+        now = self._now()
+        if self._is_idle(session, now):
             self.end(session)
             return None
-        session.used_at = self._now()
+        session.used_at = now
         # Kept in the order of use: the first one goes when there are too many.
         self._sessions[session.id] = self._sessions.pop(session.id)
         return session
@@ -243,13 +244,13 @@ class Sessions:
 
     def end_idle(self) -> None:
         """End the sessions that nobody used for long."""
+        now = self._now()
         for session in tuple(self._sessions.values()):
-            if self._is_idle(session):
+            if self._is_idle(session, now):
                 self.end(session)
 
-    def _is_idle(self, session: Session) -> bool:
-        unused_s = self._now() - session.used_at
-        return unused_s > IDLE_S and session.stream is None and not session.calls
+    def _is_idle(self, session: Session, now: float) -> bool:
+        return now - session.used_at > IDLE_S and session.stream is None and not session.calls
 
     def _sweep_later(self) -> None:
         self._sweep = asyncio.get_running_loop().call_later(SWEEP_EVERY_S, self._sweep_now)

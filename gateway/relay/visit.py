@@ -1,6 +1,6 @@
 """One HTTP request to a server's endpoint, and what both eras do with it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -55,13 +55,13 @@ class Visit(msgspec.Struct, frozen=True):
                 403,
             )
 
-    async def send(
+    def send(
         self,
         posted: Posted,
         place: Slot | Instance,
         owner: Owner,
         envelope: Mapping[str, object] = NOTHING,
-    ) -> Exchange:
+    ) -> Awaitable[Exchange]:
         """Send a request to the child of a place; return the exchange that awaits its answer.
 
         `owner` is whom the child may ask something meanwhile; `envelope` is what a modern child is
@@ -77,7 +77,7 @@ class Visit(msgspec.Struct, frozen=True):
             exchange.carry(child.call(posted.method, params, owner=owner))
             return exchange
 
-        return await place.send(ask)
+        return place.send(ask)
 
 
 def _in_era(era: Era, posted: Posted, envelope: Mapping[str, object]) -> bytes | msgspec.Raw | None:

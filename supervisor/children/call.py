@@ -89,8 +89,7 @@ class Call(msgspec.Struct, eq=False):
     def settle(self, answer: Answer) -> None:
         """End it with an answer."""
         self.future.set_result(answer)
-        if self.on_end is not None:
-            self.on_end()
+        self._end()
 
     def fail(self, error: Exception) -> None:
         """End it without an answer."""
@@ -98,12 +97,17 @@ class Call(msgspec.Struct, eq=False):
         self.future.set_exception(error)
         # Who asked may have left; what is looked at is not reported as lost.
         self.future.exception()
-        if self.on_end is not None:
-            self.on_end()
+        self._end()
 
     def cancel(self) -> None:
         """End it: nobody waits for its answer any more."""
         self.failed = True
         self.future.cancel()
-        if self.on_end is not None:
-            self.on_end()
+        self._end()
+
+    def _end(self) -> None:
+        on_end = self.on_end
+        # Whoever carries it knows it: each would keep the other until a garbage collection.
+        self.owner = self.on_progress = self.on_answer = self.on_end = None
+        if on_end is not None:
+            on_end()

@@ -5,6 +5,7 @@ hold those open. Above: `child`. Below: `spawned`.
 """
 
 import asyncio
+import fcntl
 import os
 import signal
 import time
@@ -20,6 +21,10 @@ from supervisor.children.spawned import Spawned
 from supervisor.children.wire import OversizedFrame, Splitter
 
 READ_BYTES = 256 * 1024
+PIPE_BYTES = 64 * 1024
+"""What a pipe holds as the kernel makes it."""
+LONG_PIPE_BYTES = 512 * 1024
+"""Of a child that filled its own: it writes long answers in fewer turns of it and us."""
 MAX_UNSENT_BYTES = 32 * 1024 * 1024
 """A child that lets this much input wait has stopped reading."""
 DRAIN_READS = 16
@@ -71,6 +76,8 @@ class ChildProcess:
         self.flow = OutputFlow()
         self._splitter = Splitter()
         self._unsent = bytearray()
+        self._lengthened = False
+        """True once its output was given a longer pipe, if that could be had."""
         self._collecting = False
         """True once a line was sent in this turn of the loop."""
         self._gone = asyncio.Event()
@@ -184,6 +191,8 @@ class ChildProcess:
                     MUTE_GRACE_S, self._end_unless_gone, "it closed its standard output"
                 )
             return False
+        if len(data) >= PIPE_BYTES and not self._lengthened:
+            self._lengthen_pipe()
         now = self._loop.time()
         try:
             for line in self._splitter.feed(data):
@@ -193,6 +202,12 @@ class ChildProcess:
         except OversizedFrame as error:
             return self._hear_no_more(self._close_stdout, f"it printed {error}")
         return True
+
+    def _lengthen_pipe(self) -> None:
+        self._lengthened = True
+        # A user may have only so many pages in pipes; with the pipe as it is all goes on.
+        with suppress(OSError):
+            fcntl.fcntl(self._stdout_fd, fcntl.F_SETPIPE_SZ, LONG_PIPE_BYTES)
 
     def _hear_no_more(self, close: Callable[[], None], reason: str) -> bool:
         close()

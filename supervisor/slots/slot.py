@@ -7,7 +7,6 @@ run interrupt a start that is under way, so that the newest always wins.
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -173,9 +172,12 @@ class Slot:
             ServerUnavailable: nothing is being started, or not in time.
             ChildDied: the child has stopped reading.
         """
-        with suppress(NotTaken):
-            if (child := self.current) is not None:
+        child = self.current
+        if child is not None:
+            try:
                 return send(child)
+            except NotTaken:
+                pass  # its successor, that is
         return await self._send_to_successor(send)
 
     async def _send_to_successor(self, send: Callable[[Child], T]) -> T:
