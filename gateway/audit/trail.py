@@ -148,7 +148,8 @@ class Trail:
         """Return an entry; a name in which there is a secret is left out."""
         entry = make()
         named = (entry.server, entry.tool, entry.target, entry.correlation, entry.actor_id)
-        if any(name and self._redactor.hide_text(name) != name for name in named):
+        together = "\n".join(named)
+        if self._redactor.hide_text(together) != together:
             return replace(entry, server="", tool="", target="", correlation="", actor_id="")
         return entry
 

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import ColumnElement, delete, func, or_, select
 
 from gateway.domain.audit import Actor, AuditEntry, AuditWish, KeptEntry
-from gateway.store.database import Database, Row
+from gateway.store.database import Database, Plain, Row
 from gateway.store.record import Record
 from gateway.store.schema import audit
+from gateway.store.types import storable
 
 ENTRY = Record(AuditEntry, audit)
+COLUMNS = tuple(column.name for column in audit.columns if column.name != "number")
 
 
 class AuditTable:
@@ -21,7 +23,7 @@ class AuditTable:
     async def add(self, entries: Sequence[AuditEntry]) -> None:
         """Store entries in this order, all or none."""
         if entries:
-            await self._db.change(audit.insert(), [ENTRY.values(entry) for entry in entries])
+            await self._db.insert_many(audit, COLUMNS, [_plain(entry) for entry in entries])
 
     async def find(self, wish: AuditWish) -> tuple[KeptEntry, ...]:
         """Return the entries that somebody wants, newest first; oldest first those `after` one."""
@@ -37,6 +39,25 @@ class AuditTable:
         last = 0 if newest is None else newest["number"] or 0
         too_old = or_(audit.c.at < older_than, audit.c.number <= last - keep)
         return await self._db.change(delete(audit).where(too_old))
+
+
+def _plain(entry: AuditEntry) -> Plain:
+    """Return an entry as the database holds it, in the order of COLUMNS."""
+    return (
+        entry.at,
+        entry.actor.value,
+        storable(entry.actor_id),
+        storable(entry.action),
+        storable(entry.server),
+        storable(entry.tool),
+        storable(entry.target),
+        storable(entry.arguments),
+        entry.asked_bytes,
+        entry.answered_bytes,
+        entry.outcome.value,
+        entry.took_us,
+        storable(entry.correlation),
+    )
 
 
 def _conditions(wish: AuditWish) -> Iterator[ColumnElement[bool]]:

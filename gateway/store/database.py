@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.store.errors import StoreUnavailable
 
 Row: TypeAlias = Mapping[str, Any]
+Plain: TypeAlias = tuple[str | int | None, ...]
 T = TypeVar("T")
 
 
@@ -84,6 +85,27 @@ class Database:
                 return (await connection.execute(statement, rows)).rowcount
 
         return await self._to_its_end(work())
+
+    async def insert_many(
+        self, table: Table, columns: Sequence[str], rows: Sequence[Plain]
+    ) -> None:
+        """Commit rows of values that the driver takes as they are, in the order of `columns`.
+
+        No column type converts anything: that costs three times what the database does.
+        """
+        compiled = table.insert().compile(dialect=self._writer.dialect, column_keys=columns)
+        order = compiled.positiontup
+        if order is None:
+            parameters: Any = [dict(zip(columns, row, strict=True)) for row in rows]
+        else:
+            assert order == list(columns), "an INSERT names its columns in the order of the keys"
+            parameters = rows
+
+        async def work() -> None:
+            async with self._writer.begin() as connection:
+                await connection.exec_driver_sql(str(compiled), parameters)
+
+        await self._to_its_end(work())
 
     async def change_together(self, first: Executable, others: Iterable[Executable]) -> bool:
         """Commit `first` and all `others`; False when `first` meets no row: nothing is changed."""
