@@ -299,7 +299,7 @@ def _told(requests: list[ModelRequest]) -> Iterator[str]:
 
 
 def _new_link(live: LiveGateway) -> str:
-    return live.url + str(request_local(live, "POST", "dashboard-link")["path"])
+    return live.url + str(request_local(live, "POST", "dashboard/links")["path"])
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -21,7 +21,6 @@ from gateway.auth.machine_tokens import (
     no_such_token,
     view_token,
 )
-from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
 from gateway.domain.token import Scope, TokenWish
 from gateway.oauth.clients import env_lines
@@ -71,7 +70,6 @@ class LocalRoutes:
         self,
         store: Store,
         guard: Guard,
-        sessions: Sessions,
         supervisor: Supervisor,
         approvals: Approvals,
         settings: Settings,
@@ -83,7 +81,6 @@ class LocalRoutes:
         self._oauth = oauth
         self._store = store
         self._guard = guard
-        self._sessions = sessions
         self._supervisor = supervisor
         self._approvals = approvals
         self._settings = settings
@@ -99,7 +96,6 @@ class LocalRoutes:
         app.get("/local/approvals")(self.list_approvals)
         app.post("/local/approvals")(self.decide)
         app.post("/local/entries")(self.make_entries)
-        app.post("/local/dashboard-link")(self.make_link)
         app.post("/local/oauth-client")(self.rotate_client)
         for blueprint in self._further:
             app.register_blueprint(blueprint)
@@ -175,10 +171,6 @@ class LocalRoutes:
         except InvalidToken as error:
             raise BadRequest(str(error)) from error
 
-    async def make_link(self) -> Answer:
-        """The path of a one-time login."""
-        return {"path": f"/login?key={self._sessions.issue_link_key()}"}
-
     async def rotate_client(self) -> Answer:
         """Another pre-registered OAuth client, as lines for `.env`."""
         try:
@@ -190,7 +182,6 @@ class LocalRoutes:
 def build_local(
     store: Store,
     guard: Guard,
-    sessions: Sessions,
     supervisor: Supervisor,
     approvals: Approvals,
     settings: Settings,
@@ -198,8 +189,7 @@ def build_local(
     further: Iterable[Blueprint],
 ) -> Quart:
     """Return the application for everything below ``/local``."""
-    routes = LocalRoutes(store, guard, sessions, supervisor, approvals, settings, oauth, further)
-    return routes.app()
+    return LocalRoutes(store, guard, supervisor, approvals, settings, oauth, further).app()
 
 
 def view_approval(found: Approval) -> Answer:

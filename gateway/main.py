@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from gateway.access.page import AccessPage
 from gateway.approvals import Approvals, PinKeeper
 from gateway.asgi import Asgi, Rooms, Router
 from gateway.audit import Trail
@@ -27,7 +28,7 @@ from gateway.combined.endpoint import CombinedEndpoint
 from gateway.connector.opening import open_connector
 from gateway.credentials import Credentials
 from gateway.dashboard import Dashboard, Sources, build_dashboard
-from gateway.dashboard.browser import Browser
+from gateway.dashboard.login import Login, open_login
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.run import Run
 from gateway.jobs.clock import SystemClock
@@ -120,6 +121,7 @@ async def build(
         audit = open_audit(settings, store, redactor)
         loaded = anyio.Event()
         reach = open_reach(settings, base_url, tunnel_port)
+        login = await open_login(settings, store, oauth.fingerprints, reach.origins)
         closed = tuple(port for port in (urlsplit(base_url).port, tunnel_port) if port is not None)
         async with (
             KeptResults(settings.home) as results,
@@ -174,7 +176,7 @@ async def build(
                     base_url=base_url,
                 )
                 yield _gateway(
-                    services, guard, oauth, relay, combined, reach, hearers, loaded, audit
+                    services, guard, oauth, login, relay, combined, reach, hearers, loaded, audit
                 )
 
 
@@ -182,6 +184,7 @@ def _gateway(
     services: Services,
     guard: Guard,
     oauth: AuthorizationServer,
+    login: Login,
     relay: ServerEndpoint,
     combined: CombinedEndpoint,
     reach: Reach,
@@ -191,8 +194,6 @@ def _gateway(
 ) -> Gateway:
     settings, store, supervisor = services.settings, services.store, services.supervisor
     origins = reach.origins
-    sessions = Sessions(time.monotonic)
-    browser = Browser(sessions, origins)
     connector = open_connector(
         settings, store.oauth_clients, reach, oauth.journal, services.base_url
     )
@@ -201,6 +202,7 @@ def _gateway(
     async def recent_runs() -> tuple[Run, ...]:
         return await store.runs.list(limit=RECENT_RUNS)
 
+    access = AccessPage(login, oauth.access(), store.tokens, guard)
     dashboard = build_dashboard(
         Sources(
             supervisor.snapshots,
@@ -210,18 +212,21 @@ def _gateway(
             approvals,
             sandbox_notice(settings.sandbox),
         ),
-        sessions=sessions,
-        origins=origins,
-        further=(oauth.pages(browser), connector.pages(browser), audit.pages(browser)),
+        login,
+        further=(
+            oauth.pages(login.browser),
+            connector.pages(login.browser),
+            audit.pages(login.browser),
+            access.blueprint(),
+        ),
     )
     hearers.dashboard = dashboard
-    audit.watch_pages(dashboard.app, browser)
+    audit.watch_pages(dashboard.app, login.browser)
     mcp = build_mcp(services)
     sse = settings.mcp_transport in (Transport.SSE, Transport.BOTH)
     local = build_local(
         store,
         guard,
-        sessions,
         supervisor,
         approvals,
         settings,
@@ -231,6 +236,7 @@ def _gateway(
             connector.local_routes(),
             reach.local_routes(),
             audit.routes(),
+            login.local(),
         ),
     )
     audit.watch_command_line(local)
@@ -260,7 +266,7 @@ def _gateway(
         relay=relay,
         combined=combined,
         dashboard=dashboard,
-        sessions=sessions,
+        sessions=login.sessions,
         runner=services.runner,
         calls=services.calls,
         scheduler=services.scheduler,

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 import anyio
 import uvloop
 
-from gateway.auth.guard import Guard
 from gateway.credentials import CredentialRefused
 from gateway.errors import CannotStart
 from gateway.http_server import serve_http
@@ -107,7 +106,7 @@ async def _serve(
 def _announce(gateway: Gateway, url: str, chosen: HttpServer) -> None:
     log.info("Claude Runner %s listens on %s, process %d", read_version(), url, os.getpid())
     log.info("Requests are carried by %s", describe_http_server(chosen))
-    key = gateway.sessions.issue_link_key()
+    key = gateway.sessions.links.issue()
     log.info("Dashboard (this link works once, for ten minutes): %s/login?key=%s", url, key)
 
 
@@ -129,7 +128,7 @@ async def _run(
         group.start_soon(gateway.pin_keeper.run)
         group.start_soon(gateway.trail.run)
         group.start_soon(gateway.scheduler.run)
-        group.start_soon(_note_token_uses, gateway.guard)
+        group.start_soon(_note_token_uses, gateway)
         group.start_soon(_prune_oauth, gateway.oauth)
         group.start_soon(gateway.guard.endings.run)
         group.start_soon(gateway.reach.run)
@@ -173,7 +172,7 @@ async def _stop(gateway: Gateway, shutdown: Shutdown, stop_http: anyio.Event) ->
     gateway.calls.end_all("the gateway stops")
     gateway.relay.close()
     gateway.combined.close()
-    await _note_uses(gateway.guard)
+    await _note_uses(gateway)
     stop_http.set()
 
 
@@ -189,10 +188,10 @@ async def _serve_stdio(
         shutdown.request()
 
 
-async def _note_token_uses(guard: Guard) -> None:
+async def _note_token_uses(gateway: Gateway) -> None:
     while True:
         await anyio.sleep(TOKEN_USES_EVERY_S)
-        await _note_uses(guard)
+        await _note_uses(gateway)
 
 
 async def _prune_oauth(oauth: AuthorizationServer) -> None:
@@ -204,8 +203,9 @@ async def _prune_oauth(oauth: AuthorizationServer) -> None:
         await anyio.sleep(PRUNE_EVERY_S)
 
 
-async def _note_uses(guard: Guard) -> None:
+async def _note_uses(gateway: Gateway) -> None:
     try:
-        await guard.note_uses()
+        await gateway.guard.note_uses()
+        await gateway.sessions.note_uses()
     except StoreError as error:
-        log.warning("The use of tokens is not noted yet: %s", error)
+        log.warning("The use of tokens and sessions is not noted yet: %s", error)

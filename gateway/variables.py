@@ -24,6 +24,11 @@ Network = IPv4Network | IPv6Network
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
+ARGON2ID = (
+    r"\$argon2id\$v=19\$m=\d{1,7},t=\d{1,3},p=\d{1,2}\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}"
+)
+"""A password's hash with its costs, as argon2's own tools write it."""
+
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -77,6 +82,13 @@ def _username(raw: str) -> str:
     if not raw.isprintable():
         raise ValueError
     return raw
+
+
+def _password(raw: str) -> Secret:
+    raw.encode("utf-8")  # raises ValueError for bytes that are no text
+    if raw.startswith("$argon2") and not re.fullmatch(ARGON2ID, raw):
+        raise ValueError
+    return Secret(raw)
 
 
 def _word_secret(raw: str) -> Secret:
@@ -219,7 +231,12 @@ OAUTH_CLIENT_SECRET = Variable(
 )
 OAUTH_SECRET_KEY = Variable("OAUTH_SECRET_KEY", "at least 16 characters", _long_secret, secret=True)
 DASHBOARD_USERNAME = Variable("DASHBOARD_USERNAME", "printable text", _username)
-DASHBOARD_PASSWORD = Variable("DASHBOARD_PASSWORD", "any text", Secret, secret=True)
+DASHBOARD_PASSWORD = Variable(
+    "DASHBOARD_PASSWORD",
+    "any text, or the whole hash that `dashboard password` makes",
+    _password,
+    secret=True,
+)
 NGROK_AUTHTOKEN = Variable("NGROK_AUTHTOKEN", _WORD, _word_secret, secret=True)
 DATABASE_URL = Variable("DATABASE_URL", "a postgresql:// address", _postgresql, secret=True)
 CLAUDE_RUNNER_HOME = Variable("CLAUDE_RUNNER_HOME", _FOLDER, _path, "var")

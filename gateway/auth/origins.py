@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?")
 SEEN_AUTHORITIES = 256
 """How many are remembered as they were read; callers choose them."""
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
@@ -49,7 +49,7 @@ class Origins:
 
 def allowed_origins(bind_host: str, public_url: str | None) -> Origins:
     """Return the names from HOST and PUBLIC_URL together with those of loopback."""
-    names = set(_LOOPBACK)
+    names = set(LOOPBACK)
     if bind_host.lower() not in _ANY_ADDRESS:
         names.add(bind_host.lower())
     return Origins(frozenset(names), public_url)

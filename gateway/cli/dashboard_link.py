@@ -1,4 +1,4 @@
-"""``dashboard-link``: a fresh one-time login."""
+"""``dashboard link``: a fresh one-time login."""
 
 from argparse import Namespace
 
@@ -10,8 +10,9 @@ from gateway.cli.home import live_gateway
 def run(args: Namespace) -> int:
     """Print the link and nothing else."""
     live = live_gateway(args)
-    link = request_local(live, "POST", "dashboard-link")
+    link = request_local(live, "POST", "dashboard/links")
     public = request_local(live, "GET", "reach")["public"]
     # A browser is logged in at the one address that it came by, which claude.ai sends it to.
-    print((public or live.url) + link["path"])
+    base = public if public and link["everywhere"] else live.url
+    print(base + link["path"])
     return Exit.OK

@@ -9,6 +9,7 @@ from typing import cast
 
 from gateway.cli.arguments import AddParser, add_command
 from gateway.cli.audit_parser import add_audit
+from gateway.cli.dashboard_parser import add_dashboard
 from gateway.cli.key_parser import add_key
 from gateway.cli.tunnel_arguments import add_tunnel
 from gateway.cli.webhooks_parser import add_webhooks
@@ -62,9 +63,7 @@ def build_parser() -> ArgumentParser:
         "which", metavar="N", nargs="?", type=int, default=1, help="1, the newest, unless given"
     )
     _add_doctor(commands)
-    add_command(
-        commands, "dashboard-link", "print a one-time link to the dashboard", "dashboard_link"
-    )
+    add_dashboard(commands)
     _add_token(commands)
     _add_approvals(commands)
     _add_config(commands)

@@ -1,6 +1,7 @@
 """Plain text tables."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 
 def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -20,3 +21,10 @@ def plain(cell: object) -> str:
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
         for char in str(cell)
     )
+
+
+def format_instant(ms: int | None) -> str:
+    """Return milliseconds UTC as a date and time of day."""
+    if ms is None:
+        return "-"
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

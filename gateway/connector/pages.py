@@ -3,7 +3,7 @@
 from typing import Any
 
 from quart import Blueprint, render_template
-from werkzeug.exceptions import ServiceUnavailable, Unauthorized
+from werkzeug.exceptions import ServiceUnavailable
 
 from gateway.connector.doctor import ConnectorDoctor
 from gateway.connector.report import Report, as_json
@@ -34,7 +34,6 @@ class ConnectorPages:
 
     async def examine(self) -> str:
         """Walk, and show what was seen."""
-        self._browser.require_same_origin()
         return await self._page(await _examine(self._doctor))
 
     async def _page(self, report: Report | None) -> str:
@@ -47,8 +46,7 @@ class ConnectorPages:
         )
 
     async def _require_session(self) -> None:
-        if not self._browser.is_logged_in():
-            raise Unauthorized("This page needs a login link.")
+        self._browser.require_session()
 
 
 def local_routes(doctor: ConnectorDoctor) -> Blueprint:

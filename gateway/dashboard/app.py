@@ -2,25 +2,33 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from quart import Blueprint, Quart, Response, render_template, request
-from werkzeug.exceptions import Forbidden, HTTPException, MisdirectedRequest
+from quart import Blueprint, Quart, Response, make_response, render_template, request
+from werkzeug.exceptions import (
+    Forbidden,
+    HTTPException,
+    MisdirectedRequest,
+    ServiceUnavailable,
+    Unauthorized,
+)
 
 from gateway.approvals import Approvals
 from gateway.auth.origins import Origins
-from gateway.dashboard.browser import Browser
+from gateway.dashboard.forms import Forms
 from gateway.dashboard.headers import add_security_headers
 from gateway.dashboard.live import LiveFragment
+from gateway.dashboard.login import Login
+from gateway.dashboard.login_pages import LoginPages, login_page
 from gateway.dashboard.pages import Pages
-from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.views import run_rows, server_rows
 from gateway.domain.run import Run
+from gateway.store import StoreError
 from supervisor.metering.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 
 MAX_BODY_BYTES = 64 * 1024
 """No form of ours is larger."""
-LINK_COMMAND = "./claude-runner dashboard-link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +53,14 @@ class Dashboard:
     """`mark_changed` for every event worth showing; `close` when the gateway stops accepting."""
 
 
-def build_dashboard(
-    sources: Sources, *, sessions: Sessions, origins: Origins, further: Sequence[Blueprint] = ()
-) -> Dashboard:
+def build_dashboard(sources: Sources, login: Login, further: Sequence[Blueprint] = ()) -> Dashboard:
     """Return the app for everything below `/` that is not an endpoint of MCP.
 
-    `further` pages look like its own and are guarded by themselves.
+    `further` pages look like its own and are guarded by themselves; forms are checked for all.
     """
     app = Quart(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    browser = login.browser
 
     async def render_health() -> str:
         template = app.jinja_env.get_template("health.html")
@@ -62,25 +69,39 @@ def build_dashboard(
             runs=run_rows(await sources.recent_runs()),
         )
 
+    live = LiveFragment(render_health, sources.monotonic)
+    login.sessions.on_ended = live.mark_changed
+    _guard(app, login.origins, Forms(browser))
+
+    async def shared() -> dict[str, object]:
+        return {"notice": sources.notice, "browser": browser}
+
+    app.context_processor(shared)
+    pages = Pages(sessions=login.sessions, live=live, browser=browser, approvals=sources.approvals)
+    for blueprint in (pages.blueprint(), LoginPages(login).blueprint(), *further):
+        app.register_blueprint(blueprint)
+    return Dashboard(app, live)
+
+
+def _guard(app: Quart, origins: Origins, forms: Forms) -> None:
+    """Have every request checked and every answer carry our headers, whichever room it is for."""
+
     async def check_names() -> None:
         _check_names(origins)
 
     async def secure(response: Response) -> Response:
-        return add_security_headers(response, https=origins.is_https(request.scheme, request.host))
+        https = origins.is_https(request.scheme, request.host)
+        return forms.keep_visitor(add_security_headers(response, https=https))
 
-    def shared() -> dict[str, str | None]:
-        return {"notice": sources.notice}
+    async def tools() -> dict[str, object]:
+        return {"form_token": forms.token_input}
 
-    live = LiveFragment(render_health, sources.monotonic)
-    app.context_processor(shared)
     app.before_request(check_names)
+    app.before_request(forms.check)
     app.after_request(secure)
+    app.context_processor(tools)
     app.register_error_handler(HTTPException, _error_page)
-    browser = Browser(sessions, origins)
-    pages = Pages(sessions=sessions, live=live, browser=browser, approvals=sources.approvals)
-    for blueprint in (pages.blueprint(), *further):
-        app.register_blueprint(blueprint)
-    return Dashboard(app, live)
+    app.register_error_handler(StoreError, _store_page)
 
 
 def _check_names(origins: Origins) -> None:
@@ -94,12 +115,14 @@ def _check_names(origins: Origins) -> None:
         raise Forbidden("Another web page sent this request.")
 
 
-async def _error_page(error: HTTPException) -> tuple[str, int]:
-    code = error.code or 500
-    page = await render_template(
-        "message.html",
-        title=error.name,
-        sentence=error.description,
-        command=LINK_COMMAND if code == 401 else None,
-    )
-    return page, code
+async def _error_page(error: HTTPException) -> Response:
+    if isinstance(error, Unauthorized):
+        return await login_page(401, sentence=error.description or "")
+    page = await render_template("message.html", title=error.name, sentence=error.description)
+    response = cast("Response", await make_response(page))
+    response.status_code = error.code or 500
+    return response
+
+
+async def _store_page(error: StoreError) -> Response:
+    return await _error_page(ServiceUnavailable(str(error)))

@@ -1,48 +1,86 @@
-"""The browser behind a request: its session, its cookie, and whether one of our pages sent it."""
+"""The browser behind a request: its session, its cookies, where it is."""
+
+import ipaddress
 
 from quart import request
-from werkzeug.exceptions import Forbidden
-from werkzeug.wrappers import Response
+from werkzeug.exceptions import Forbidden, Unauthorized
+from werkzeug.sansio.response import Response
 
-from gateway.auth.origins import Origins
+from gateway.auth.origins import LOOPBACK, Origins
+from gateway.dashboard.password import OwnersPassword
 from gateway.dashboard.sessions import SESSION_LIFE_S, Sessions
+from gateway.reach.address import client_address
 
-COOKIE = "claude-runner"
+SESSION = "claude-runner"
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")
+"""Whoever sends one of these stands between us and a browser that may be anywhere."""
 
 
 class Browser:
     """Asks the current request."""
 
-    def __init__(self, sessions: Sessions, origins: Origins) -> None:
+    def __init__(
+        self, sessions: Sessions, origins: Origins, password: OwnersPassword | None = None
+    ) -> None:
         self._sessions = sessions
         self._origins = origins
+        self.password = password
+        """None: nobody can log in by password."""
 
     def is_logged_in(self) -> bool:
         """True when the owner logged in with this browser."""
-        return self._sessions.is_open(self.session_id())
+        return self._sessions.is_open(self.session_id()) and not self.is_shut_out()
+
+    def is_shut_out(self) -> bool:
+        """True where the dashboard is closed: without a password everywhere but on loopback."""
+        return self.password is None and not self._is_direct_loopback()
+
+    def require_session(self) -> None:
+        """Note the use of the session. Raises Unauthorized without one."""
+        if not self.is_logged_in():
+            raise Unauthorized("This page is for the owner of this gateway.")
+        self._sessions.note_use(self.session_id())
 
     def session_id(self) -> str:
-        """Return the session's id; empty without one."""
-        return request.cookies.get(self._cookie_name(), "")
+        """Return the value of the session's cookie; empty without one."""
+        return self.cookie(SESSION)
 
     def base(self) -> str:
         """Return the address under which this browser reaches the gateway."""
         return self._origins.base_of(request.scheme, request.host)
 
-    def require_same_origin(self) -> None:
-        """Raise Forbidden unless the browser says that one of our own pages sent this form."""
-        if request.headers.get("Sec-Fetch-Site") not in ("same-origin", None):
-            raise Forbidden("This form must be sent from the dashboard itself.")
-        origin = request.headers.get("Origin", "")
-        if not self._origins.may_come_from(origin, request.host):
-            raise Forbidden("This form must be sent from the dashboard itself.")
+    def address(self) -> str:
+        """Return the address that the request came from."""
+        return client_address(request.scope)
 
-    def keep(self, response: Response, session_id: str) -> None:
+    def require_own_page(self) -> None:
+        """Raise Forbidden when the browser says that a page of another site sent this request."""
+        origin = request.headers.get("Origin")
+        foreign = origin is not None and not self._origins.may_come_from(origin, request.host)
+        if foreign or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            raise Forbidden("This must be sent from the dashboard itself.")
+
+    def keep_session(self, response: Response, value: str) -> None:
         """Have the browser keep a session."""
+        self.set_cookie(response, SESSION, value, life_s=SESSION_LIFE_S)
+
+    async def forget_session(self, response: Response) -> None:
+        """End this browser's session, on the server and in its cookie. Raises StoreError."""
+        self.drop_cookie(response, SESSION)
+        await self._sessions.close(self.session_id())
+
+    def cookie(self, name: str) -> str:
+        """Return the value of one of our cookies; empty without one."""
+        return request.cookies.get(self._full_name(name), "")
+
+    def set_cookie(
+        self, response: Response, name: str, value: str, *, life_s: int | None = None
+    ) -> None:
+        """Have the browser keep a value; without a life until the browser ends."""
         response.set_cookie(
-            self._cookie_name(),
-            session_id,
-            max_age=int(SESSION_LIFE_S),
+            self._full_name(name),
+            value,
+            max_age=life_s,
             secure=self._https(),
             httponly=True,
             # Not Strict: claude.ai sends the owner here to consent. What changes anything is a
@@ -51,14 +89,28 @@ class Browser:
             path="/",
         )
 
-    def forget(self, response: Response) -> None:
-        """End this browser's session, on the server and in its cookie."""
-        self._sessions.close(self.session_id())
-        response.delete_cookie(self._cookie_name(), path="/", secure=self._https(), httponly=True)
+    def drop_cookie(self, response: Response, name: str) -> None:
+        """Have the browser forget a value."""
+        full_name = self._full_name(name)
+        response.delete_cookie(full_name, path="/", secure=self._https(), httponly=True)
 
-    def _cookie_name(self) -> str:
+    def _full_name(self, name: str) -> str:
         # The prefix makes a browser refuse the cookie unless it is Secure and bound to this host.
-        return f"__Host-{COOKIE}" if self._https() else COOKIE
+        return f"__Host-{name}" if self._https() else name
 
     def _https(self) -> bool:
         return self._origins.is_https(request.scheme, request.host)
+
+    def _is_direct_loopback(self) -> bool:
+        """True when browser and name are this machine's, and nobody stands between."""
+        if any(name in request.headers for name in FORWARDED):
+            return False
+        name = request.host.rpartition(":")[0] or request.host
+        return _is_loopback(self.address()) and name.strip("[]").lower() in LOOPBACK
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -19,6 +19,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, ServiceUna
 
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.headers import content_security_policy
+from gateway.dashboard.login_pages import login_page
 from gateway.domain.token import Scope
 from gateway.oauth.authorization import (
     PARAMETERS,
@@ -40,7 +41,6 @@ from gateway.store import StoreError
 
 TICKET_LIFE_S = 10 * 60
 PATHS = ("/authorize", "/oauth/authorize")
-LINK_COMMAND = "./claude-runner dashboard-link"
 WORDS = {
     Scope.READ: "See servers, tools, jobs, runs and webhooks, and read logs and results",
     Scope.RUN: "Call the tools of your servers, and start and end runs",
@@ -102,7 +102,6 @@ class Consent:
         return await self._consent_page(query, asker, asked)
 
     async def _decide(self, entry: Entry) -> Response:
-        self._browser.require_same_origin()
         form = cast("MultiDict[str, str]", await request.form)  # pyright: ignore[reportUnknownMemberType]
         query = {name: form.getlist(name) for name in PARAMETERS if name in form}
         if not self._browser.is_logged_in() or not self._holds(form.get("ticket", ""), query):
@@ -188,14 +187,11 @@ class Consent:
 
 async def _login_page() -> Response:
     # Not 401: clients look at this page before they open a browser on it.
-    page = await render_template(
-        "message.html",
-        title="Log in first",
-        sentence="A program asks for access to this gateway. Log in with this browser (the command "
-        "prints a one-time link), then load this page again.",
-        command=LINK_COMMAND,
-    )
-    return await _response(page)
+    sentence = "A program asks for access to this gateway. Log in to decide."
+    response = await login_page(HTTPStatus.OK, sentence=sentence)
+    # A client that opened this in a window of its own hears of the end through that window.
+    response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
+    return response
 
 
 async def _response(page: str) -> Response:

@@ -8,6 +8,7 @@ from gateway.auth.access_tokens import AccessTokens, Fingerprints
 from gateway.auth.endings import Endings
 from gateway.auth.origins import Origins
 from gateway.dashboard.browser import Browser
+from gateway.oauth.access import ClientsAccess
 from gateway.oauth.clients import Clients, Configured, MadeClient, preregister, rotate
 from gateway.oauth.consent import Consent
 from gateway.oauth.documents.clients import DocumentClients
@@ -43,6 +44,7 @@ class AuthorizationServer:
         fetcher: Fetcher | None,
     ) -> None:
         """`fetcher`: of documents that describe clients; None: there are no such clients."""
+        self.fingerprints = fingerprints
         self.access_tokens = AccessTokens(store.oauth_grants, fingerprints, now_ms, endings)
         self.journal = Journal(now_ms)
         self._store = store
@@ -76,6 +78,10 @@ class AuthorizationServer:
         """Return the routes for programs."""
         registrations = Registrations(self._newcomers)
         return Endpoints(self._clients, registrations, self._grants, origins, self.journal)
+
+    def access(self) -> ClientsAccess:
+        """Return what the owner may see and end."""
+        return ClientsAccess(self._store, self.access_tokens, self._now_ms)
 
     def pages(self, browser: Browser) -> Blueprint:
         """Return the routes for the owner."""

@@ -30,6 +30,15 @@ class OAuthClientTable:
         statement = select(*CLIENT.columns).where(clients.c.id == client_id)
         return CLIENT.maybe(await self._db.one(statement))
 
+    async def all(self) -> tuple[Client, ...]:
+        """Return every client, newest first."""
+        statement = select(*CLIENT.columns).order_by(clients.c.created_at.desc(), clients.c.id)
+        return CLIENT.all(await self._db.all(statement))
+
+    async def remove(self, client_id: str) -> None:
+        """Forget a client with what it was granted."""
+        await self._db.change(delete(clients).where(clients.c.id == client_id))
+
     async def preregistered(self) -> Client | None:
         """Return the pre-registered client."""
         return CLIENT.maybe(

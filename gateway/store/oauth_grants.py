@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Exists, Table, delete, exists, select, update
+from sqlalchemy import Exists, Table, delete, exists, or_, select, update
 
 from gateway.domain.oauth import AccessToken, Code, Grant, RefreshToken
 from gateway.store.database import Database
@@ -43,6 +43,13 @@ class OAuthGrantTable:
             grants.c.id == grant_id, grants.c.revoked_at.is_(None)
         )
         return GRANT.maybe(await self._db.one(statement))
+
+    async def live(self, now: int) -> tuple[Grant, ...]:
+        """Return the grants that a code or token stands for at `now`, newest first."""
+        tables = (codes, access_tokens, refresh_tokens)
+        stands = or_(*(_stands_for(table).where(table.c.expires_at > now) for table in tables))
+        statement = select(*GRANT.columns).where(grants.c.revoked_at.is_(None), stands)
+        return GRANT.all(await self._db.all(statement.order_by(grants.c.created_at.desc())))
 
     async def revoke(self, grant_id: str, now: int) -> None:
         """End a grant with all of its tokens."""

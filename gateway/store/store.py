@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.domain.secret import DataKey
 from gateway.store.audit import AuditTable
 from gateway.store.credentials import CredentialTable
+from gateway.store.dashboard_sessions import DashboardSessionTable
 from gateway.store.data_keys import DataKeyTable, find_data_keys
 from gateway.store.database import Database, unavailable_as_error
 from gateway.store.definition_pins import DefinitionPinTable
@@ -58,6 +59,7 @@ class Store:
         self.oauth_grants = OAuthGrantTable(database)
         self.oauth_keys = OAuthKeyTable(database)
         self.audit = AuditTable(database)
+        self.dashboard_sessions = DashboardSessionTable(database)
         self.credentials = CredentialTable(database)
         self.data_keys = DataKeyTable(database)
         self.servers = ServerTable(database)

@@ -17,6 +17,7 @@ from sandboxes.policy import Level
 from tests.attacks.conftest import ATTACKER
 from tests.cli.gateways import COMMAND, Place, make_place
 from tests.e2e.conftest import add_fixed, wait_ready
+from tests.oauth.parts import Inputs
 from tests.relay.conftest import ACCEPT, modern
 from tests.sandboxes.conftest import open_to_all, skip_unless_available
 
@@ -89,10 +90,11 @@ def test_tools_say_it_of_each_server_and_to_the_model(loud: Loud) -> None:
 
 def test_pages_say_it_with_and_without_a_session(loud: Loud) -> None:
     """Issue 3, point 1: every page, that of an error as well."""
-    link = loud.place.run("dashboard-link").stdout.strip().rpartition("/login")[2]
+    link = loud.place.run("dashboard", "link").stdout.strip().rpartition("/login")[2]
     with http(loud) as client:
         stranger = client.get("/")
-        assert client.get(f"/login{link}").status_code == 303
+        button = Inputs(client.get(f"/login{link}").text)
+        assert client.post("/login", data=dict(button.hidden)).status_code == 303
         pages = [stranger, client.get("/"), client.get("/no-such-page")]
     assert [page.status_code for page in pages] == [401, 200, 404]
     for page in pages:

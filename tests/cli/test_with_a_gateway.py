@@ -12,6 +12,7 @@ from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from gateway.local import LiveGateway, find_live
 from gateway.variables import CHECKOUT
 from tests.cli.gateways import CODE, Place
+from tests.oauth.parts import Browser
 from tests.tools.test_long_calls import CODE as SLOW
 
 pytestmark = pytest.mark.timeout(120)
@@ -174,13 +175,22 @@ async def test_local_routes_are_for_the_local_token_alone(live_place: Place) -> 
 
 
 async def test_dashboard_link_opens_one_session(live_place: Place) -> None:
-    """Ours: printed alone, single use."""
-    link = live_place.run("dashboard-link").stdout.strip()
-    async with httpx2.AsyncClient(follow_redirects=True) as client:
-        first = await client.get(link)
-        assert (first.status_code, first.url.path) == (200, "/")
+    """Ours: printed alone, single use; the session is listed and ended by command."""
+    link = live_place.run("dashboard", "link").stdout.strip()
+    base = link.partition("/login")[0]
     async with httpx2.AsyncClient() as client:
-        assert (await client.get(link)).status_code == 401
+        browser = Browser(base, client)
+        await browser.log_in(link.removeprefix(base))
+        assert (await client.get(base)).status_code == 200
+        listed = live_place.run("dashboard", "sessions").stdout
+        session = next(word for word in listed.split() if word.startswith("session_"))
+        assert (
+            live_place.run("dashboard", "log-out", session).stderr == "Logged out of 1 browser.\n"
+        )
+        assert (await client.get(base)).status_code == 401
+        with pytest.raises(AssertionError, match="has been used"):
+            await browser.log_in(link.removeprefix(base))
+    assert live_place.run("dashboard", "log-out", session).returncode == 1
 
 
 def test_second_gateway_is_refused_with_the_pid(live_place: Place) -> None:

@@ -41,7 +41,9 @@ def test_short_commands_import_nothing_heavy(place: Place, command: tuple[str, .
 
 
 @pytest.mark.parametrize(
-    "command", [("call", "list_jobs"), ("status",), ("dashboard-link",)], ids=" ".join
+    "command",
+    [("call", "list_jobs"), ("status",), ("dashboard", "link"), ("dashboard", "sessions")],
+    ids=" ".join,
 )
 def test_command_for_a_gateway_says_how_to_start_one(
     place: Place, command: tuple[str, ...]

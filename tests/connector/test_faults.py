@@ -7,7 +7,7 @@ import pytest
 from gateway.relay.http import Scope
 from tests.connector.conftest import House
 from tests.connector.proxy import Fault, Headers
-from tests.oauth.parts import Browser
+from tests.oauth.parts import Browser, Inputs
 
 LATE = "Mon, 01 Jan 2024 00:00:00 GMT"
 SUFFIXED = "/.well-known/oauth-protected-resource/mcp"
@@ -227,15 +227,19 @@ async def test_the_owner_asks_on_a_page(house: House) -> None:
     house.proxy.fault = Fault()
     asked, http = f"{house.local}/connector", house.http
     assert (await http.get(asked)).status_code == 401
-    assert (await http.post(asked, headers={"Origin": house.local})).status_code == 401
+    assert (
+        await http.post(asked, data={"a": "b"}, headers={"Origin": house.local})
+    ).status_code == 403
     token = house.gateway.guard.make_local_token()
     link = await http.post(
-        f"{house.local}/local/dashboard-link", headers={"Authorization": f"Bearer {token}"}
+        f"{house.local}/local/dashboard/links", headers={"Authorization": f"Bearer {token}"}
     )
     await Browser(house.local, http).log_in(link.json()["path"])
-    assert "Check now" in (await http.get(asked)).text
-    assert (await http.post(asked)).status_code == 403
-    shown = (await http.post(asked, headers={"Origin": house.local})).text
+    page = (await http.get(asked)).text
+    assert "Check now" in page
+    assert (await http.post(asked, data={"a": "b"})).status_code == 403
+    form = dict(Inputs(page).hidden)
+    shown = (await http.post(asked, data=form, headers={"Origin": house.local})).text
     assert f"claude.ai can connect: {house.public}" in shown
     assert "the first event of a stream arrives before the second is sent" in shown
 

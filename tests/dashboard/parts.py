@@ -1,12 +1,20 @@
 """Snapshots, runs and a dashboard of the tests' own making."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from unittest.mock import MagicMock
 
+from quart import typing as quart_typing
+
 from gateway.approvals import Approvals
+from gateway.auth.access_tokens import Fingerprints
 from gateway.auth.origins import Origins, allowed_origins
-from gateway.dashboard import Dashboard, Sessions, Sources, build_dashboard
+from gateway.dashboard import Dashboard, Login, Sessions, Sources, build_dashboard
+from gateway.dashboard.known_browsers import KnownBrowsers
+from gateway.dashboard.password import OwnersPassword
+from gateway.dashboard.throttle import Throttle
 from gateway.domain.run import Run, RunStatus, Trigger
 from sandboxes.launch import StartKind
 from sandboxes.policy import MIB, Level
@@ -81,6 +89,22 @@ class Clock:
         return self.now_s
 
 
+def make_login(
+    sessions: Sessions,
+    origins: Origins,
+    monotonic: Callable[[], float],
+    password: OwnersPassword | None = None,
+) -> Login:
+    """Return a login without a store."""
+    return Login(
+        sessions=sessions,
+        origins=origins,
+        password=password,
+        throttle=Throttle(monotonic),
+        known_browsers=KnownBrowsers(Fingerprints(b"key").of),
+    )
+
+
 @dataclass
 class Shown:
     """A dashboard over values that a test can change."""
@@ -94,9 +118,12 @@ class Shown:
     """Of the stream; None: the clock that stands still."""
     renderings: int = 0
     approvals: Approvals = field(default_factory=lambda: Approvals(NO_SERVERS))
+    password: OwnersPassword | None = None
+    address: str = "127.0.0.1"
+    """Where the requests of the tests come from."""
 
     def __post_init__(self) -> None:
-        self.sessions = Sessions(self.clock)
+        self.sessions = Sessions(lambda: int(self.clock.now_s * 1000))
         self.dashboard: Dashboard = build_dashboard(
             Sources(
                 self._snapshots,
@@ -105,10 +132,16 @@ class Shown:
                 self.monotonic or self.clock,
                 self.approvals,
             ),
-            sessions=self.sessions,
-            origins=self.origins,
+            make_login(self.sessions, self.origins, self.clock, self.password),
         )
         self.app = self.dashboard.app
+        answer = self.app.asgi_app
+
+        async def from_address(scope: Any, receive: Any, send: Any) -> None:
+            scope.setdefault("client", (self.address, 1))
+            await answer(scope, receive, send)
+
+        self.app.asgi_app = from_address
 
     def rename(self, name: str) -> None:
         """Show one server under another name."""
@@ -120,3 +153,37 @@ class Shown:
 
     async def _recent_runs(self) -> tuple[Run, ...]:
         return tuple(self.runs)
+
+
+def token_of(page: str) -> str:
+    """Return the token in a page's form."""
+    found = re.search(r'name="form_token" value="([^"]*)"', page)
+    assert found is not None, page
+    return found[1]
+
+
+async def send(
+    client: quart_typing.TestClientProtocol,
+    path: str,
+    form: Mapping[str, str],
+    *,
+    page: str,
+    **headers: str,
+) -> Any:
+    """Load `page` and send a form from it, as a browser without Fetch Metadata does."""
+    loaded = await client.get(page, headers=headers)
+    fields = {"form_token": token_of(await loaded.get_data(as_text=True)), **form}
+    return await client.post(path, form=fields, headers=headers)
+
+
+async def open_link(shown: Shown, client: quart_typing.TestClientProtocol, **headers: str) -> Any:
+    """Press the button of a fresh one-time link."""
+    key = shown.sessions.links.issue()
+    return await send(client, "/login", {"key": key}, page=f"/login?key={key}", **headers)
+
+
+async def sign_in(shown: Shown) -> quart_typing.TestClientProtocol:
+    """Return a client with an open session."""
+    client = shown.app.test_client()
+    assert (await open_link(shown, client)).status_code == 303
+    return client

@@ -9,8 +9,8 @@ from gateway.approvals import Approval, Approvals, Decision
 from supervisor.errors import NotPending
 from supervisor.pinning.definitions import Definition
 from supervisor.pinning.pins import QuarantinedTool
-from tests.dashboard.parts import SNAPSHOT, Shown
-from tests.dashboard.test_pages import CANARY, PUBLIC, sign_in
+from tests.dashboard.parts import SNAPSHOT, Shown, send, sign_in
+from tests.dashboard.test_pages import CANARY
 
 WAITS = Approval(
     server="email",
@@ -62,30 +62,25 @@ async def test_a_click_approves_the_definition_that_was_shown() -> None:
     """Issue 5, 6."""
     page, desk = shown()
     client = await sign_in(page)
-    answer = await client.post("/approvals", form=FORM, headers=OURS)
+    answer = await send(client, "/approvals", FORM, page="/approvals", **OURS)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/approvals")
     rejecting = {**FORM, "decision": "reject"}
-    assert (await client.post("/approvals", form=rejecting, headers=OURS)).status_code == 303
+    answer = await send(client, "/approvals", rejecting, page="/approvals", **OURS)
+    assert answer.status_code == 303
     assert [each[3] for each in desk.decided] == [Decision.APPROVE, Decision.REJECT]
     assert desk.decided[0][:3] == ("email", "send", WAITS.digest)
 
 
 @pytest.mark.parametrize(
-    ("form", "headers", "status"),
-    [
-        (FORM, {}, 403),
-        (FORM, {"Origin": "https://evil.example"}, 403),
-        (FORM, {**OURS, "Sec-Fetch-Site": "cross-site"}, 403),
-        ({**FORM, "decision": "maybe"}, OURS, 400),
-        ({**FORM, "digest": "00"}, OURS, 409),
-    ],
+    ("change", "status"), [({"decision": "maybe"}, 400), ({"digest": "00"}, 409)]
 )
-async def test_a_form_from_elsewhere_or_about_something_else_decides_nothing(
-    form: dict[str, str], headers: dict[str, str], status: int
+async def test_a_form_about_something_else_decides_nothing(
+    change: dict[str, str], status: int
 ) -> None:
-    """Research F: the same rules as for every other form; a refused one changes nothing."""
+    """Ours: a refused one changes nothing."""
     page, desk = shown()
-    answer = await (await sign_in(page)).post("/approvals", form=form, headers=headers)
+    client = await sign_in(page)
+    answer = await send(client, "/approvals", {**FORM, **change}, page="/approvals", **OURS)
     assert (answer.status_code, desk.decided) == (status, [])
 
 
@@ -94,9 +89,8 @@ async def test_a_stranger_neither_sees_nor_decides() -> None:
     page, desk = shown()
     client = page.app.test_client()
     assert (await client.get("/approvals")).status_code == 401
-    assert (await client.post("/approvals", form=FORM, headers=OURS)).status_code == 401
-    assert (await client.post("/approvals", form=FORM, headers=PUBLIC)).status_code == 401
-    assert desk.decided == []
+    answer = await send(client, "/approvals", FORM, page="/login?key=x", **OURS)
+    assert (answer.status_code, desk.decided) == (401, [])
 
 
 async def test_the_overview_says_which_tools_wait() -> None:

@@ -33,7 +33,7 @@ class House:
 
     def link(self) -> str:
         """Return the path of a fresh one-time login."""
-        return request_local(self.live, "POST", "dashboard-link")["path"]
+        return request_local(self.live, "POST", "dashboard/links")["path"]
 
 
 def add_adder(place: Place) -> None:

@@ -51,8 +51,19 @@ class Browser:
     http: httpx2.AsyncClient
 
     async def log_in(self, path: str) -> None:
-        """Open a one-time link."""
-        assert (await self.http.get(self.base + path)).status_code == 303
+        """Open a one-time link and press its button."""
+        page = await self.open(self.base + path)
+        sent = await self.http.post(
+            f"{self.base}/login", data=dict(Inputs(page.text).hidden), headers={"Origin": self.base}
+        )
+        assert sent.status_code == 303, sent.text
+
+    async def log_in_by_password(self, page: str, username: str, password: str) -> httpx2.Response:
+        """Fill in the login form of a page."""
+        fields = {**dict(Inputs(page).hidden), "username": username, "password": password}
+        return await self.http.post(
+            f"{self.base}/login", data=fields, headers={"Origin": self.base}
+        )
 
     async def open(self, address: str) -> httpx2.Response:
         """Load a page."""

@@ -7,25 +7,30 @@ from pathlib import Path
 
 import httpx2
 
+from gateway.access.page import AccessPage
 from gateway.approvals import Approvals
 from gateway.auth.access_tokens import Fingerprints
 from gateway.auth.endings import Endings
+from gateway.auth.guard import Guard
 from gateway.auth.origins import allowed_origins
+from gateway.auth.run_tokens import RunTokens
 from gateway.dashboard import Sessions, Sources, build_dashboard
-from gateway.dashboard.browser import Browser as DashboardBrowser
+from gateway.dashboard.password import OwnersPassword
 from gateway.domain.clock import utc_ms
 from gateway.domain.run import Run
 from gateway.oauth.clients import Configured
 from gateway.oauth.documents.fetch import Fetcher
 from gateway.oauth.server import AuthorizationServer
 from gateway.relay.http import Receive, Scope, Send
+from gateway.secret import Secret
 from gateway.store import Store
 from supervisor.metering.metrics import ServerMetrics
-from tests.dashboard.parts import NO_SERVERS
+from tests.dashboard.parts import NO_SERVERS, make_login
 from tests.oauth.parts import Browser, Program
 
 BASE = "http://127.0.0.1:8080"
 PUBLIC = "https://runner.example.org"
+PASSWORD = OwnersPassword("ann", Secret("correct horse"))
 
 
 @dataclass
@@ -49,6 +54,7 @@ class Stage:
     store: Store
     path: Path
     server: AuthorizationServer
+    guard: Guard
     sessions: Sessions
     clock: Clock
     http: httpx2.AsyncClient
@@ -62,7 +68,7 @@ class Stage:
     async def browser(self, base: str = BASE) -> AsyncGenerator[Browser]:
         """Run a browser in which the owner is logged in."""
         async with self.stranger(base) as browser:
-            await browser.log_in(f"/login?key={self.sessions.issue_link_key()}")
+            await browser.log_in(f"/login?key={self.sessions.links.issue()}")
             yield browser
 
     @asynccontextmanager
@@ -84,13 +90,15 @@ async def open_stage(
     clock = Clock(utc_ms())
     path = folder / "jobs.db"
     async with Store.open(None, path=path) as store:
-        server = AuthorizationServer(
-            store, Fingerprints(key), configured, clock, Endings(clock), fetcher
-        )
+        endings = Endings(clock)
+        server = AuthorizationServer(store, Fingerprints(key), configured, clock, endings, fetcher)
+        guard = Guard(store, RunTokens(), server.access_tokens, endings)
         origins = allowed_origins("127.0.0.1", PUBLIC)
-        sessions = Sessions(lambda: clock.now / 1000)
-        pages = server.pages(DashboardBrowser(sessions, origins))
-        dashboard = build_dashboard(_NOTHING, sessions=sessions, origins=origins, further=(pages,))
+        sessions = Sessions(clock)
+        login = make_login(sessions, origins, lambda: clock.now / 1000, PASSWORD)
+        access = AccessPage(login, server.access(), store.tokens, guard)
+        pages = (server.pages(login.browser), access.blueprint())
+        dashboard = build_dashboard(_NOTHING, login, further=pages)
         endpoints = server.endpoints(origins)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +109,7 @@ async def open_stage(
 
         transport = httpx2.ASGITransport(app)  # pyright: ignore[reportArgumentType] - ASGI by other names
         async with httpx2.AsyncClient(transport=transport) as http:
-            yield Stage(store, path, server, sessions, clock, http, transport)
+            yield Stage(store, path, server, guard, sessions, clock, http, transport)
 
 
 async def _no_runs() -> tuple[Run, ...]:

@@ -47,15 +47,23 @@ async def test_nobody_frames_the_page_and_its_form_leads_to_the_client_alone(sta
     assert (cookie.name, cookie.secure) == ("__Host-claude-runner", True)
 
 
-async def test_without_a_login_the_page_says_how_to_log_in(stage: Stage) -> None:
+async def test_without_a_login_the_page_is_the_login_and_leads_on(stage: Stage) -> None:
     """Issue 6, What 2; 200, because fastmcp's client looks before it opens a browser."""
-    program = stage.program()
+    program = stage.program(PUBLIC)
     await program.register()
-    async with stage.stranger() as browser:
-        answer = await browser.open(program.authorize_url())
-    assert answer.status_code == 200
-    assert "./claude-runner dashboard-link" in answer.text
-    assert "ticket" not in answer.text
+    address = program.authorize_url(state='a&b="c"')
+    async with stage.stranger(PUBLIC) as browser:
+        page = await browser.open(address)
+        assert page.status_code == 200
+        assert page.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
+        assert "ticket" not in page.text
+        wrong = await browser.log_in_by_password(page.text, "ann", "wrong")
+        assert wrong.status_code == 401
+        entered = await browser.log_in_by_password(wrong.text, "ann", "correct horse")
+        assert f"{PUBLIC}{entered.headers['Location']}" == address
+        told = await browser.consent(address)
+    assert told["state"] == 'a&b="c"'
+    assert (await program.exchange(told["code"])).status_code == 200
 
 
 async def test_a_page_is_good_in_its_own_browser_only(stage: Stage) -> None:

@@ -120,6 +120,7 @@ WRONG = {
     "OAUTH_CLIENT_SECRET": ["short"],
     "OAUTH_SECRET_KEY": ["short"],
     "DASHBOARD_USERNAME": ["tab\there"],
+    "DASHBOARD_PASSWORD": ["$argon2id$v=19$m=19456,t=2,p=1$c2FsdA", "$argon2i$v=19", "\udcff"],
     "NGROK_AUTHTOKEN": ["a b"],
     "DATABASE_URL": ["mysql://u:p@db/x", "jobs.db"],
     "CLAUDE_RUNNER_HOME": ["/", "~nobody-of-that-name/x", str(CHECKOUT)],

@@ -314,7 +314,7 @@ async def test_the_tables_are_the_ones_that_were_promised(empty: Address) -> Non
     ours = {"run_messages", "tokens", "credentials", "data_keys", "servers", "alembic_version"}
     versions = {"server_versions", "server_files", "definition_pins"}
     versions |= {"audit"}
-    oauth = {"oauth_grants", "oauth_access_tokens", "oauth_keys"}
+    oauth = {"oauth_grants", "oauth_access_tokens", "oauth_keys", "dashboard_sessions"}
     hooks = {"webhook_secrets", "webhook_keys", "webhook_deliveries", "job_fire_tokens"}
     assert await tables(empty) == promised | ours | versions | oauth | hooks
 

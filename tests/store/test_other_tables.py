@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+from gateway.domain.dashboard_session import DashboardSession, Way
 from gateway.domain.ids import new_id
+from gateway.domain.oauth import Client, ClientSource, Grant, RefreshToken
 from gateway.domain.secret import CredentialTimes, DataKey, Sealed
 from gateway.domain.server_version import VersionFile, VersionResult
 from gateway.domain.token import Scope
@@ -147,3 +149,44 @@ async def test_forgotten_versions_take_their_files_along(store: Store) -> None:
     await table.delete_server("email")
     assert await table.all("email") == ()
     assert await table.contents("email", ["2", "3"]) == {}
+
+
+async def test_sessions_of_the_dashboard_end_by_time_by_id_and_by_another_login(
+    store: Store,
+) -> None:
+    """Ours: found by the hash of a cookie, oldest first."""
+    table = store.dashboard_sessions
+    named = {
+        number: DashboardSession(
+            f"session_{number}", Way.LINK, number, 100 + number, number, "192.0.2.1", "b\x00\u202e"
+        )
+        for number in range(1, 5)
+    }
+    for number, session in reversed(named.items()):
+        login = "old" if number == 3 else "new"
+        await table.add(session, f"hash {number}", login)
+    await table.touch("session_4", 50)
+    await table.remove(["session_2", "session_none"])
+    found = await table.all()
+    assert list(found) == ["hash 1", "hash 3", "hash 4"]
+    assert found["hash 4"] == replace(found["hash 4"], last_used_at=50, way=Way.LINK)
+    await table.remove_ended("new", 101)
+    assert list(await table.all()) == ["hash 4"]
+
+
+async def test_clients_are_listed_with_the_grants_that_something_stands_for(store: Store) -> None:
+    """Ours: a grant whose code and tokens have all expired is none any more."""
+    for name in ("one", "two"):
+        await store.oauth_clients.put(Client(name, name, ClientSource.REGISTERED, (), 1))
+    for number in range(3):
+        grant = Grant(f"grant_{number}", "one", frozenset({Scope.READ}), "r", created_at=number)
+        await store.oauth_grants.add(grant)
+        token = RefreshToken(grant.id, 1, 10 * number)
+        await store.oauth_grants.add_refresh(token, f"hash {number}")
+    assert [each.id for each in await store.oauth_clients.all()] == ["one", "two"]
+    assert [each.id for each in await store.oauth_grants.live(5)] == ["grant_2", "grant_1"]
+    await store.oauth_grants.revoke("grant_2", 5)
+    assert [each.id for each in await store.oauth_grants.live(5)] == ["grant_1"]
+    await store.oauth_clients.remove("one")
+    assert [each.id for each in await store.oauth_clients.all()] == ["two"]
+    assert await store.oauth_grants.live(5) == ()

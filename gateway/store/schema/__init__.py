@@ -10,6 +10,7 @@ from gateway.store.schema.access import (
     tokens,
 )
 from gateway.store.schema.audit import audit
+from gateway.store.schema.dashboard import dashboard_sessions
 from gateway.store.schema.metadata import metadata
 from gateway.store.schema.secrets import credentials, data_keys
 from gateway.store.schema.servers import definition_pins, server_files, server_versions, servers
@@ -27,6 +28,7 @@ __all__ = [
     "HEAD",
     "audit",
     "credentials",
+    "dashboard_sessions",
     "data_keys",
     "definition_pins",
     "job_fire_tokens",
@@ -51,5 +53,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0012"
+HEAD = "0013"
 """Newest revision; a database that has it opens without Alembic."""
