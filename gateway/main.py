@@ -26,10 +26,12 @@ from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
 from gateway.combined.endpoint import CombinedEndpoint
 from gateway.connector.opening import open_connector
+from gateway.credential_requests import CredentialPages, Links
 from gateway.credentials import Credentials
 from gateway.dashboard import Dashboard, Sources, build_dashboard
 from gateway.dashboard.login import Login, open_login
 from gateway.dashboard.sessions import Sessions
+from gateway.domain.clock import utc_ms
 from gateway.domain.run import Run
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.limits import RunLimits
@@ -164,6 +166,7 @@ async def build(
                         state_dir=settings.home / "servers",
                     ),
                     credentials=credentials,
+                    credential_links=Links(utc_ms),
                     vault=vault,
                     webhooks=webhooks,
                     runner=runner,
@@ -218,6 +221,9 @@ def _gateway(
             connector.pages(login.browser),
             audit.pages(login.browser),
             access.blueprint(),
+            CredentialPages(
+                login.browser, services.credential_links, services.servers, services.credentials
+            ).blueprint(),
         ),
     )
     hearers.dashboard = dashboard

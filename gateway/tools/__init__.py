@@ -125,6 +125,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         ResultTools(services).read_result,
         long_calls.get_call,
         long_calls.cancel_call,
+        credentials.request_credential,
         credentials.set_server_credential,
         credentials.get_server_credentials,
         credentials.list_required_credentials,

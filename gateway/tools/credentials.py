@@ -5,27 +5,55 @@ from typing import Annotated
 from fastmcp.tools import tool
 from pydantic import Field
 
+from gateway.credential_requests.links import PATH
 from gateway.servers import ServerReport
 from gateway.tools.arguments import CredentialKey, ServerName
-from gateway.tools.hints import CHANGE, READ
+from gateway.tools.authors import author
+from gateway.tools.hints import ADD, CHANGE, READ
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.server_views import (
     CredentialAnswer,
     CredentialList,
+    CredentialRequestAnswer,
     UnconfiguredList,
     UnconfiguredServer,
     view_credentials,
     view_server,
 )
 from gateway.tools.services import Services
+from gateway.tools.views import iso
+from sandboxes.environment import check_name
 from supervisor.spec import ServerKind
 
 
 class CredentialTools:
-    """set, get, list required, list unconfigured, delete."""
+    """request, set, get, list required, list unconfigured, delete."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+
+    @tool(title="Ask the owner for a credential", annotations=ADD)
+    async def request_credential(
+        self, server: ServerName, key: CredentialKey
+    ) -> CredentialRequestAnswer:
+        """Make a one-time link where the owner types a secret, so that it is in no chat.
+
+        Give the link to the person. It works once, for half an hour, in a browser that is logged
+        in to the dashboard. get_server_credentials shows when the value was set.
+        """
+        check_name(key)
+        spec = self._services.servers.spec(server)
+        asked = self._services.credential_links.ask(server, key, asked_by=author())
+        base = self._services.settings.public_url or self._services.base_url
+        declared = any(want.key == key for want in spec.credentials)
+        unused = "" if declared else f" {server!r} does not declare {key} yet."
+        return CredentialRequestAnswer(
+            message=f"Open the link, log in, and type {key} of server {server!r} there.{unused}",
+            server=server,
+            key=key,
+            link=f"{base}{PATH}/{asked.id}",
+            expires_at=iso(asked.ends_at),
+        )
 
     @tool(title="Set a server's credential", annotations=CHANGE)
     async def set_server_credential(
@@ -36,6 +64,7 @@ class CredentialTools:
     ) -> CredentialAnswer:
         """Store a secret for one server and start the server with it.
 
+        The value stays in this conversation; request_credential has the person type it elsewhere.
         The server finds it as an environment variable, if it declares the key. No other server and
         no run ever sees it.
         """

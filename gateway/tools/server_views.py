@@ -158,6 +158,17 @@ class UnconfiguredList:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialRequestAnswer:
+    """A link for the owner."""
+
+    message: str
+    server: str
+    key: str
+    link: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class CredentialAnswer:
     """What became of a credential, and of the server that reads it."""
 

@@ -6,6 +6,7 @@ from gateway.audit import Trail
 from gateway.audit.reading import AuditLog
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
+from gateway.credential_requests.links import Links
 from gateway.credentials import Credentials
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
@@ -26,6 +27,7 @@ class Services:
     servers: Servers
     trials: Trials
     credentials: Credentials
+    credential_links: Links
     vault: Vault
     webhooks: Webhooks
     runner: Runner

@@ -21,7 +21,9 @@ from gateway.audit.opening import open_audit
 from gateway.auth.run_tokens import RunTokens
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
+from gateway.credential_requests import Links
 from gateway.credentials import Credentials
+from gateway.domain.clock import utc_ms
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
@@ -199,6 +201,7 @@ async def open_gateway(
                     state_dir=settings.home / "servers",
                 ),
                 credentials=credentials,
+                credential_links=Links(utc_ms),
                 vault=vault,
                 webhooks=webhooks,
                 runner=runner,

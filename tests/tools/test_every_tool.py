@@ -61,6 +61,7 @@ TOOLS = {
     "read_result": "handle! offset contains",
     "get_call": "handle! wait_s",
     "cancel_call": "handle!",
+    "request_credential": "server! key!",
     "set_server_credential": "server! key! value!",
     "get_server_credentials": "server!",
     "list_required_credentials": "server!",
