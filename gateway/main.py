@@ -24,6 +24,7 @@ from gateway.auth.guard import Guard
 from gateway.auth.run_tokens import RunTokens
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
+from gateway.code_changes import ChangePages, build_change_routes
 from gateway.combined.endpoint import CombinedEndpoint
 from gateway.connector.opening import open_connector
 from gateway.credential_requests import CredentialPages, Links
@@ -224,6 +225,7 @@ def _gateway(
             CredentialPages(
                 login.browser, services.credential_links, services.servers, services.credentials
             ).blueprint(),
+            ChangePages(login.browser, services.servers).blueprint(),
         ),
     )
     hearers.dashboard = dashboard
@@ -239,6 +241,7 @@ def _gateway(
         oauth,
         further=(
             build_key_routes(services.vault),
+            build_change_routes(services.servers),
             connector.local_routes(),
             reach.local_routes(),
             audit.routes(),
@@ -297,6 +300,7 @@ def _servers(
         fixed_dir=settings.fixed_servers_dir,
         dynamic_dir=settings.dynamic_servers_dir,
         state_dir=settings.home / "servers",
+        code_changes=settings.code_changes,
     )
 
 

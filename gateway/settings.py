@@ -18,7 +18,15 @@ from gateway.jobs.limits import ServerLimits
 from gateway.machine_timezone import machine_timezone
 from gateway.package_index import CERTIFICATES, read_index
 from gateway.secret import Secret
-from gateway.variables import CHECKOUT, VARIABLES, HttpServer, Network, Transport, Variable
+from gateway.variables import (
+    CHECKOUT,
+    VARIABLES,
+    CodeChanges,
+    HttpServer,
+    Network,
+    Transport,
+    Variable,
+)
 from sandboxes.network.hosts import Target
 from sandboxes.packages.build import PackageIndex
 from sandboxes.policy import Level
@@ -71,6 +79,7 @@ class Settings:
     long_call_s: float
     search_first_tools: int
     quarantine_deaths: int
+    code_changes: CodeChanges
     sandbox: Level
     sandbox_uid_base: int
     run_concurrency: int
@@ -128,6 +137,7 @@ def load(
         long_call_s=source.read(known.LONG_CALL_S),
         search_first_tools=source.read(known.SEARCH_FIRST_TOOLS),
         quarantine_deaths=source.read(known.QUARANTINE_DEATHS),
+        code_changes=source.read(known.CODE_CHANGES),
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),
         run_concurrency=source.read(known.RUN_CONCURRENCY),

@@ -55,6 +55,15 @@ class HttpServer(StrEnum):
     UVICORN = "uvicorn"
 
 
+class CodeChanges(StrEnum):
+    """What becomes of new code for a server that has credentials (CODE_CHANGES)."""
+
+    RUN = "run"
+    """It is started at once."""
+    APPROVE = "approve"
+    """It is kept, and started when the owner approves it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variable(Generic[T_co]):
     """One setting: its name, what it accepts, how it is read, and what holds without it."""
@@ -269,6 +278,7 @@ SEARCH_FIRST_TOOLS = Variable(
 QUARANTINE_DEATHS = Variable(
     "QUARANTINE_DEATHS", "a whole number from 1 to 100000", _whole(1, 100_000), "5"
 )
+CODE_CHANGES = Variable("CODE_CHANGES", "run or approve", CodeChanges, "run")
 SANDBOX = Variable("SANDBOX", "strong, reduced or off", Level, "strong")
 SANDBOX_UID_BASE = Variable(
     "SANDBOX_UID_BASE",
@@ -332,6 +342,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     LONG_CALL_S,
     SEARCH_FIRST_TOOLS,
     QUARANTINE_DEATHS,
+    CODE_CHANGES,
     SANDBOX,
     SANDBOX_UID_BASE,
     PACKAGE_HOSTS,

@@ -9,6 +9,7 @@ from typing import cast
 
 from gateway.cli.arguments import AddParser, add_command
 from gateway.cli.audit_parser import add_audit
+from gateway.cli.changes_parser import add_changes
 from gateway.cli.dashboard_parser import add_dashboard
 from gateway.cli.key_parser import add_key
 from gateway.cli.tunnel_arguments import add_tunnel
@@ -66,6 +67,7 @@ def build_parser() -> ArgumentParser:
     add_dashboard(commands)
     _add_token(commands)
     _add_approvals(commands)
+    add_changes(commands)
     _add_config(commands)
     _add_client(commands)
     add_key(commands)

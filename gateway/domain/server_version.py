@@ -20,6 +20,8 @@ class VersionResult(StrEnum):
     WORKED = "worked"
     REJECTED = "rejected"
     """It did not become ready; the reason says why."""
+    WAITING = "waiting"
+    """Not started before the owner approves; what served before goes on."""
     UNTRIED = "untried"
     """Not started yet: the server is disabled, lacks a credential or is being prepared."""
 

@@ -21,6 +21,7 @@ KEPT_VERSIONS = 100
 KEPT_BYTES = 32 * 1024 * 1024
 """All kept files of one server, equal ones counted once."""
 MAX_REASON = 2000
+NEVER_RAN = frozenset({VersionResult.REJECTED, VersionResult.WAITING})
 FOLDER = "folder"
 """The author of what was written into a server's folder by hand."""
 
@@ -87,6 +88,15 @@ class History:
                 await self.add(server, content, change, _verdict(seen, rejected))
         if seen.state is ServerState.READY:
             await self._table.note_worked(server, seen.digest)
+
+    async def waiting(self) -> tuple[ServerVersion, ...]:
+        """Return every version that waits for its owner, by server, newest first."""
+        return await self._table.waiting()
+
+    async def settle(self, server: str, number: int, verdict: Verdict) -> None:
+        """Write down what became of a version that waited."""
+        reason = verdict.reason[:MAX_REASON]
+        await self._table.settle(server, number, verdict.result, reason)
 
     async def all(self, server: str) -> tuple[ServerVersion, ...]:
         """Return every version that is kept, newest first."""
@@ -161,9 +171,9 @@ def current(versions: Iterable[ServerVersion], digest: str) -> ServerVersion | N
 def surplus(versions: Sequence[ServerVersion]) -> tuple[set[int], set[str]]:
     """Return the numbers of versions that are too many, newest first, and files only they have.
 
-    The newest one stays, and the newest that was not rejected: it is what the server runs.
+    The newest one stays, and the newest that was taken over: it is what the server runs.
     """
-    running = next((v for v in versions if v.result is not VersionResult.REJECTED), versions[0])
+    running = next((v for v in versions if v.result not in NEVER_RAN), versions[0])
     spared = {versions[0].number, running.number}
     kept: dict[str, int] = {}
     gone: list[ServerVersion] = []
@@ -189,8 +199,8 @@ def verdict_of(report: ServerReport) -> Verdict:
 
 
 def _recent(known: Sequence[ServerVersion]) -> set[str]:
-    """Return the digests of the newest version and of the newest that was not rejected."""
-    good = next((v for v in known if v.result is not VersionResult.REJECTED), None)
+    """Return the digests of the newest version and of the newest that was taken over."""
+    good = next((v for v in known if v.result not in NEVER_RAN), None)
     return {version.digest for version in (*known[:1], *([good] if good else []))}
 
 

@@ -16,14 +16,16 @@ from gateway.domain.server_version import Origin
 from gateway.servers.disk import SEAT_S, Disk
 from gateway.servers.draft import Draft, apply_draft
 from gateway.servers.folders import DynamicFolders, Source
+from gateway.servers.held import Held, sentence_of
 from gateway.servers.history import Change, History, verdict_of
 from gateway.servers.known import Known
 from gateway.servers.operation import Operation
-from gateway.servers.report import CredentialStatus, ServerReport
+from gateway.servers.report import CredentialStatus, Failure, ServerReport
 from gateway.servers.shelf import Shelf
 from gateway.servers.staging import Staged, write_checked
 from gateway.servers.versions import Versions
 from gateway.store import Store
+from gateway.variables import CodeChanges
 from sandboxes.limits import tree
 from supervisor.errors import InvalidServer, UnknownServer
 from supervisor.events import ServerState
@@ -47,6 +49,7 @@ class Servers:
         fixed_dir: Path,
         dynamic_dir: Path,
         state_dir: Path,
+        code_changes: CodeChanges = CodeChanges.RUN,
         seat_s: float = SEAT_S,
     ) -> None:
         """`seat_s`: how long one server's start may keep others from being loaded."""
@@ -61,6 +64,7 @@ class Servers:
         self._operation = Operation(
             self._known, self._shelf, supervisor=supervisor, store=store, credentials=credentials
         )
+        self.held = Held(code_changes, self._known, self._history, credentials)
         self.versions = Versions(self._known, self._history, supervisor)
         self.disk = Disk(
             self._known,
@@ -86,6 +90,7 @@ class Servers:
             raise InvalidServer(f"The server name {name!r} is reserved; choose another.")
         async with self._known.turn(name):
             self._check_free(name)
+            await self.held.check_new(name)
             for key, value in draft.values:
                 self._credentials.check(name, key, value)
             staged = await self._stage(name, apply_draft(name, Source(None, {}), draft))
@@ -114,9 +119,7 @@ class Servers:
             if self._serves(name, staged):
                 await to_thread.run_sync(self._folders.discard_staged, name)
                 return await self._operation.report(staged.spec)
-            with _to_the_end():
-                report = await self._replace(name)
-                return await self._noted(report, staged, Change(Origin.UPDATED, author))
+            return await self._taken_over(name, staged, Change(Origin.UPDATED, author))
 
     async def roll_back(self, name: str, number: int | None, *, author: str) -> ServerReport:
         """Bring an earlier version back, as a new version, and report.
@@ -131,10 +134,23 @@ class Servers:
             version = await self._history.to_restore(spec, number)
             files = await self._history.files(version)
             staged = await self._staged(name, partial(self._folders.stage_files, name, files))
+            change = Change(Origin.ROLLED_BACK, author, restored=version.number)
+            return await self._taken_over(name, staged, change)
+
+    async def approve(self, name: str, number: int) -> ServerReport:
+        """Start a version that waited, as its owner says, and report.
+
+        Raises:
+            UnknownServer, InvalidServer: it does not wait, or is no server; nothing was changed.
+        """
+        async with self._known.turn(name):
+            version = await self.held.get(name, number)
+            files = await self._history.files(version)
+            await self._staged(name, partial(self._folders.stage_files, name, files))
             with _to_the_end():
-                report = await self._replace(name)
-                change = Change(Origin.ROLLED_BACK, author, restored=version.number)
-                return await self._noted(report, staged, change)
+                report = replace(await self._replace(name), version=number)
+                await self.held.settle(version, verdict_of(report))
+                return report
 
     async def delete(self, name: str) -> None:
         """Stop a dynamic server and remove its folder, data, credentials and switch.
@@ -227,6 +243,17 @@ class Servers:
         seen = self._supervisor.snapshot(name)
         digest = staged.content.digest
         return seen.state is ServerState.READY and {seen.digest, self.spec(name).digest} == {digest}
+
+    async def _taken_over(self, name: str, staged: Staged, change: Change) -> ServerReport:
+        """Put what was staged in place, or keep it until the owner approves."""
+        with _to_the_end():
+            if not await self.held.holds(name):
+                return await self._noted(await self._replace(name), staged, change)
+            await to_thread.run_sync(self._folders.discard_staged, name)
+            number = await self.held.keep(staged, change)
+            report = await self._operation.report(self.spec(name))
+            failure = Failure(sentence_of(name, number))
+            return replace(report, failure=failure, version=number)
 
     async def _replace(self, name: str) -> ServerReport:
         spec, kept = self._known.spec(name), False

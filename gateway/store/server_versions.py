@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, select, update
 
 from gateway.domain.server_version import ServerVersion, VersionResult
 from gateway.store.database import Database
@@ -61,6 +61,22 @@ class ServerVersionTable:
             .values(result=VersionResult.WORKED, reason="")
         )
         await self._db.change(statement)
+
+    async def waiting(self) -> tuple[ServerVersion, ...]:
+        """Return every version that waits for its owner, by server, newest first."""
+        statement = (
+            select(*VERSION.columns)
+            .where(server_versions.c.result == VersionResult.WAITING)
+            .order_by(server_versions.c.server, server_versions.c.number.desc())
+        )
+        return VERSION.all(await self._db.all(statement))
+
+    async def settle(self, server: str, number: int, result: VersionResult, reason: str) -> None:
+        """Write down what became of a version."""
+        mine = and_(server_versions.c.server == server, server_versions.c.number == number)
+        await self._db.change(
+            update(server_versions).where(mine).values(result=result, reason=reason)
+        )
 
     async def forget(
         self, server: str, *, numbers: Collection[int], hashes: Collection[str]

@@ -103,6 +103,8 @@ class TrialTools:
             raise Refused("with_credentials goes with the name of the server that has them.")
         if name is not None:
             self._services.servers.spec(name, ServerKind.DYNAMIC)
+            if with_credentials:
+                await self._services.servers.held.check_trial(name)
         draft = to_draft(code, None, None, network, dependencies)
         asked = [TrialCall(_bare(call.tool), call.arguments) for call in calls]
         report = await self._services.trials.run(

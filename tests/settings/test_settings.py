@@ -10,7 +10,7 @@ from gateway.jobs.limits import ServerLimits
 from gateway.machine_timezone import machine_timezone
 from gateway.secret import Secret
 from gateway.settings import CHECKOUT, Settings, SettingsError, load
-from gateway.variables import VARIABLES, HttpServer, Transport
+from gateway.variables import VARIABLES, CodeChanges, HttpServer, Transport
 from sandboxes.network.hosts import Target
 from sandboxes.policy import Level
 
@@ -42,6 +42,7 @@ UNSET = Settings(
     long_call_s=50.0,
     search_first_tools=0,
     quarantine_deaths=5,
+    code_changes=CodeChanges.RUN,
     sandbox=Level.STRONG,
     sandbox_uid_base=70_000,
     run_concurrency=3,
@@ -84,6 +85,7 @@ RIGHT: dict[str, tuple[str, object]] = {
     "LARGE_RESULT_BYTES": ("5000", 5000),
     "LONG_CALL_S": ("0.25", 0.25),
     "SEARCH_FIRST_TOOLS": ("100", 100),
+    "CODE_CHANGES": ("approve", CodeChanges.APPROVE),
     "SANDBOX": ("reduced", Level.REDUCED),
     "SANDBOX_UID_BASE": ("70000", 70000),
     "RUN_CONCURRENCY": ("10", 10),
@@ -131,6 +133,7 @@ WRONG = {
     "LARGE_RESULT_BYTES": ["999", "-1", "60kB"],
     "SEARCH_FIRST_TOOLS": ["-1", "100001", "many"],
     "LONG_CALL_S": ["0", "3601", "1e3", "1m"],
+    "CODE_CHANGES": ["ask", "Approve"],
     "SANDBOX": ["none", "STRONG"],
     "SANDBOX_UID_BASE": ["0", "999", "5000000000"],
     "RUN_CONCURRENCY": ["0", "101", "many"],

@@ -34,6 +34,7 @@ from gateway.servers import Follower, Servers, Trials
 from gateway.settings import load
 from gateway.store import Store
 from gateway.tools import Services, build_mcp
+from gateway.variables import CodeChanges
 from gateway.vault import KeySources, Vault
 from gateway.webhooks import open_webhooks
 from sandboxes.policy import Level
@@ -126,7 +127,11 @@ def write_server(root: Path, name: str, code: str, **metadata: object) -> None:
 
 @asynccontextmanager
 async def open_gateway(
-    folder: Path, *, mode: str = "auto", long_call_s: str = "50"
+    folder: Path,
+    *,
+    mode: str = "auto",
+    long_call_s: str = "50",
+    code_changes: CodeChanges = CodeChanges.RUN,
 ) -> AsyncIterator[Gateway]:
     """Start the services over what is in `folder`; a second time finds what the first one left."""
     environ = {
@@ -186,6 +191,7 @@ async def open_gateway(
                 fixed_dir=settings.fixed_servers_dir,
                 dynamic_dir=settings.dynamic_servers_dir,
                 state_dir=settings.home / "servers",
+                code_changes=code_changes,
             )
             await servers.disk.load_all()
             for name in servers.names():

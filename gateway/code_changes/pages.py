@@ -1,0 +1,73 @@
+"""``/changes``: new code that waits, as the owner sees it in a browser and decides."""
+
+from datetime import UTC, datetime
+from typing import cast
+
+from quart import Blueprint, Response, make_response, render_template, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest
+
+from gateway.approvals.approvals import Decision
+from gateway.code_changes.routes import OwnersWord, decide_change
+from gateway.dashboard.browser import Browser
+from gateway.servers import Servers
+from gateway.servers.held import WaitingChange
+
+
+class ChangePages:
+    """The handlers, with what they need."""
+
+    def __init__(self, browser: Browser, servers: Servers) -> None:
+        self._browser = browser
+        self._servers = servers
+
+    def blueprint(self) -> Blueprint:
+        """Return the routes."""
+        pages = Blueprint("code_changes", __name__, template_folder="templates")
+        pages.get("/changes")(self.show)
+        pages.post("/changes")(self.decide)
+        return pages
+
+    async def show(self) -> Response:
+        """Show what waits."""
+        self._browser.require_session()
+        rows = [_row(each) for each in await self._servers.held.all()]
+        return await _page("changes.html", rows=rows)
+
+    async def decide(self) -> Response:
+        """Take the owner's word on one version."""
+        self._browser.require_session()
+        form = cast("MultiDict[str, str]", await request.form)  # pyright: ignore[reportUnknownMemberType]
+        try:
+            decision = Decision(form.get("decision", ""))
+            word = OwnersWord(form.get("server", ""), int(form.get("version", "")), decision)
+        except ValueError as error:
+            raise BadRequest("This form is not one of this page.") from error
+        sentence = await decide_change(self._servers, word)
+        return await _page("message.html", title="Code changes", sentence=sentence)
+
+
+def _row(waiting: WaitingChange) -> dict[str, object]:
+    version = waiting.version
+    made_at = datetime.fromtimestamp(version.made_at / 1000, UTC)
+    return {
+        "server": version.server,
+        "number": version.number,
+        "author": version.author,
+        "made_at": f"{made_at:%Y-%m-%d %H:%M} UTC",
+        "difference": _plain(waiting.difference),
+    }
+
+
+def _plain(text: str) -> str:
+    """Return a text in which nothing hides from its reader, such as a change of direction."""
+    return "".join(
+        char
+        if char in "\n\t" or char.isprintable()
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+async def _page(template: str, **shown: object) -> Response:
+    return cast("Response", await make_response(await render_template(template, **shown)))
