@@ -176,13 +176,8 @@ class Router:
             await _forbidden(send, "Only this machine's command line may do that.")
 
     async def _management(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = await self._admission.admit(scope, send)
+        caller = await self._admission.admit_to_management(scope, send)
         if caller is None:
-            return
-        if caller.view is not None:
-            await _forbidden(
-                send, "A token for named servers or tools cannot reach the management tools."
-            )
             return
         scope[CALLER] = caller
         if scope["method"] == "POST":

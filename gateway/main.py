@@ -249,6 +249,7 @@ def _gateway(
         ),
     )
     audit.watch_command_line(local)
+    audit.watch_programs(oauth.journal)
     rooms = Rooms(
         pages=dashboard.app,
         mcp=mcp.http_app(path="/mcp"),
@@ -260,7 +261,8 @@ def _gateway(
         oauth=oauth.endpoints(origins),
         probe=connector.probe,
     )
-    admission = Admission(guard, origins, open_limits(settings), partial(needed_scope, mcp))
+    limits = open_limits(settings)
+    admission = Admission(guard, origins, limits, partial(needed_scope, mcp), audit.refused)
     router = Router(
         rooms,
         admission=admission,

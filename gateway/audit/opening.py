@@ -6,16 +6,20 @@ from dataclasses import dataclass
 
 from quart import Blueprint, Quart, request
 
+from gateway.audit.deeds import actor_of
 from gateway.audit.deliveries import App, watch_deliveries
 from gateway.audit.pages import AuditPages
+from gateway.audit.programs import watch_programs
 from gateway.audit.reading import AuditLog
 from gateway.audit.relayed import reporting
 from gateway.audit.requests import audit_requests
 from gateway.audit.routes import build_audit_routes
 from gateway.audit.trail import Keeping, Trail
+from gateway.auth.caller import Caller
 from gateway.dashboard.browser import Browser
-from gateway.domain.audit import Actor
+from gateway.domain.audit import Actor, AuditEntry, Outcome
 from gateway.domain.clock import utc_ms
+from gateway.oauth.journal import Journal
 from gateway.reach.address import client_address
 from gateway.relay.ended import Report
 from gateway.settings import Settings
@@ -68,6 +72,22 @@ class Audit:
             return None if hook is None else hook.webhook.id
 
         return watch_deliveries(webhooks, self.trail, webhook_at)
+
+    def watch_programs(self, journal: Journal) -> None:
+        """Have what programs ask of the OAuth endpoints leave entries."""
+        watch_programs(journal, self.trail)
+
+    def refused(self, caller: Caller, tool: str | None) -> None:
+        """Take that a token may not do what it asked of the management tools."""
+        actor, actor_id = actor_of(caller)
+        entry = AuditEntry(
+            at=utc_ms(),
+            actor=actor,
+            actor_id=actor_id,
+            action=tool or "management tools",
+            outcome=Outcome.REFUSED,
+        )
+        self.trail.note(lambda: entry)
 
     def watch_command_line(self, app: Quart) -> None:
         """Have what the command line changes leave entries."""

@@ -1,4 +1,6 @@
-"""From how a call ended to the outcome that the audit log has for it. Pure."""
+"""From how a call or a request ended to the outcome that the audit log has for it. Pure."""
+
+from http import HTTPStatus
 
 from gateway.domain.audit import Outcome
 from supervisor.errors import (
@@ -26,3 +28,10 @@ def outcome_of(error: Exception) -> Outcome:
             return Outcome.REFUSED
         case _:
             return Outcome.FAILED
+
+
+def outcome_of_status(status: int) -> Outcome:
+    """Return the outcome of a request that was answered with this HTTP status."""
+    if status < HTTPStatus.BAD_REQUEST:
+        return Outcome.OK
+    return Outcome.REFUSED if status < HTTPStatus.INTERNAL_SERVER_ERROR else Outcome.FAILED

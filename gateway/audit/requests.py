@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from quart import Quart, Response, g, request
 
+from gateway.audit.outcomes import outcome_of_status
 from gateway.audit.trail import Trail
 from gateway.domain.audit import Actor, AuditEntry, Outcome
 from gateway.domain.clock import utc_ms
@@ -41,7 +42,7 @@ def audit_requests(app: Quart, trail: Trail, who: Who) -> None:
     async def end(response: Response) -> Response:
         if request.method in LOOKING or request.endpoint is None or "audit_who" not in g:
             return response
-        outcome = _outcome(response.status_code)
+        outcome = outcome_of_status(response.status_code)
         actor, actor_id = cast("tuple[Actor, str]", g.audit_who)
         shape = await _shape() if outcome is Outcome.OK and actor is not Actor.STRANGER else ""
         if actor is Actor.STRANGER and outcome is Outcome.OK:
@@ -67,12 +68,6 @@ def audit_requests(app: Quart, trail: Trail, who: Who) -> None:
 
     app.before_request(begin)
     app.after_request(end)
-
-
-def _outcome(status: int) -> Outcome:
-    if status < 400:
-        return Outcome.OK
-    return Outcome.REFUSED if status < 500 else Outcome.FAILED
 
 
 def _target() -> str:

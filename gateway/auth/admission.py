@@ -22,18 +22,27 @@ CHALLENGE = b"www-authenticate"
 
 NeededScope = Callable[[str], Awaitable[Permission | None]]
 """Returns what a management tool needs; None for one that does not exist."""
+Refused = Callable[[Caller, str | None], None]
+"""Takes a caller and the tool that it may not call; None: it may call none of them."""
 
 
 class Admission:
     """Asks the guard, checks what a token is for, and challenges."""
 
     def __init__(
-        self, guard: Guard, origins: Origins, limits: CallerLimits, needed_scope: NeededScope
+        self,
+        guard: Guard,
+        origins: Origins,
+        limits: CallerLimits,
+        needed_scope: NeededScope,
+        refused: Refused,
     ) -> None:
+        """`refused` is told of callers who may not do what they ask of the management tools."""
         self._guard = guard
         self._limits = limits
         self._origins = origins
         self._needed_scope = needed_scope
+        self._refused = refused
 
     async def admit(self, scope: Scope, send: Send) -> Caller | None:
         """Return the caller, or None after answering 401, 429 or 503."""
@@ -64,6 +73,16 @@ class Admission:
         )
         return None
 
+    async def admit_to_management(self, scope: Scope, send: Send) -> Caller | None:
+        """Return the caller if its token is not bound to servers; None after answering."""
+        caller = await self.admit(scope, send)
+        if caller is None or caller.view is None:
+            return caller
+        self._refused(caller, None)
+        sentence = "A token for named servers or tools cannot reach the management tools."
+        await send_body(send, 403, error_message(None, INVALID_REQUEST, sentence))
+        return None
+
     def _may_enter(self, caller: Caller, scope: Scope) -> bool:
         """True when the caller's token is good at the endpoint that a request is for."""
         if caller.resource is None:
@@ -76,9 +95,11 @@ class Admission:
         """True when the caller may send this to the management tools; else 403 was answered."""
         if caller.kind is not CallerKind.CLIENT or message.method != "tools/call":
             return True
-        needed = await self._needed_scope(parse_fields(message.params).name or "")
+        tool = parse_fields(message.params).name or ""
+        needed = await self._needed_scope(tool)
         if needed is None or not caller.scopes.isdisjoint({needed, Permission.ADMIN}):
             return True
+        self._refused(caller, tool)
         sentence = f"This needs scope {needed}, which the owner did not allow."
         await send_body(
             self.challenging(scope, send, caller=caller, needed=needed),

@@ -18,6 +18,7 @@ from gateway.oauth.metadata import find_document
 from gateway.oauth.registration import Registrations
 from gateway.oauth.requests import Form, read_credentials, read_form, read_json
 from gateway.oauth.resources import read_resource
+from gateway.reach.address import client_address
 from gateway.relay.http import ClientGone, Headers, Receive, Scope, Send, send_body
 from gateway.store import StoreError
 
@@ -43,6 +44,7 @@ class Call:
         self.base = base
         self.entry = journal.entry(scope["method"], scope["path"])
         self.entry.note(agent=self.headers.get(b"user-agent"), base=base)
+        self.entry.note(address=client_address(scope))
 
 
 Answer = tuple[int, Mapping[str, Any] | None]

@@ -36,6 +36,8 @@ class Journal:
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
+        self.on_written: Callable[[Entry, int], None] | None = None
+        """Is told of each request with its status; neither waits nor raises."""
         self._failures: deque[Failure] = deque(maxlen=MAX_FAILURES)
 
     def entry(self, method: str, path: str) -> "Entry":
@@ -47,6 +49,8 @@ class Journal:
         return tuple(self._failures)
 
     def _note(self, entry: "Entry", status: int) -> None:
+        if self.on_written is not None:
+            self.on_written(entry, status)
         if status < HTTPStatus.BAD_REQUEST:
             return
         facts = {name: value[:MAX_CHARACTERS] for name, value in entry.facts.items()}

@@ -125,7 +125,8 @@ def test_a_token_is_named_by_its_id_and_what_it_may_not_is_refused(stage: Stage)
     for tool in ("send", "fail"):
         answered(stage, token["token"], tool)
     answered(stage, "crt_of-nobody", "send")
-    made_one, *calls = made(stage, before)
+    answered(stage, token["token"], "list_jobs", path=MANAGE)
+    made_one, *calls, managing = made(stage, before)
     assert fields(made_one, {"actor": 0, "action": 0}) == {
         "actor": "cli",
         "action": "create a token",
@@ -136,6 +137,8 @@ def test_a_token_is_named_by_its_id_and_what_it_may_not_is_refused(stage: Stage)
         {**who, "tool": "fail", "outcome": "refused"},
     ]
     assert [fields(call, expected[0]) for call in calls] == expected
+    of_all = {"actor_id": token["id"], "action": "management tools", "outcome": "refused"}
+    assert fields(managing, of_all) == of_all
 
 
 def test_a_delivery_is_its_webhooks_and_leads_to_its_run(stage: Stage) -> None:
@@ -203,15 +206,15 @@ def in_flight(stage: Stage) -> int:
     return int(server["in_flight"])
 
 
-def answered(stage: Stage, token: str, tool: str) -> None:
-    """Call a tool of the server with a token of one's own."""
-    with posted(stage, token, tool) as connection:
+def answered(stage: Stage, token: str, tool: str, path: str = OWN) -> None:
+    """Call a tool with a token of one's own."""
+    with posted(stage, token, tool, path) as connection:
         connection.getresponse().read()
 
 
 @contextmanager
 def posted(
-    stage: Stage, token: str, tool: str, **more: str
+    stage: Stage, token: str, tool: str, path: str = OWN, **more: str
 ) -> Iterator[http.client.HTTPConnection]:
     """Give the connection on which a tool of the server is called; close it afterwards."""
     params: dict[str, Any] = {"name": tool, "arguments": {}, "_meta": {VERSION_KEY: "2026-07-28"}}
@@ -226,5 +229,5 @@ def posted(
         **more,
     }
     with closing(connection):
-        connection.request("POST", OWN, json.dumps(message), headers)
+        connection.request("POST", path, json.dumps(message), headers)
         yield connection

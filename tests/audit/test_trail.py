@@ -8,8 +8,10 @@ from typing import Any
 import anyio
 import pytest
 
+from gateway.audit.programs import watch_programs
 from gateway.audit.trail import MAX_WAITING, PRUNE_AFTER, STRANGERS_PER_MINUTE, Keeping, Trail
 from gateway.domain.audit import Actor, AuditEntry, AuditWish, Outcome
+from gateway.oauth.journal import Journal
 from gateway.store import Store
 from supervisor.redaction import Redactor
 
@@ -67,6 +69,29 @@ async def test_what_does_not_fit_is_counted_and_said(store: Store) -> None:
     (newest,) = await store.audit.find(AuditWish(limit=1))
     assert (newest.entry.outcome, newest.entry.arguments) == (Outcome.LOST, "7 entries")
     assert newest.number == MAX_WAITING + 1
+
+
+async def test_what_programs_ask_of_oauth_leaves_entries(store: Store) -> None:
+    """Issue 6, point 9: a token by its grant, who gets none by the address; no guessed client."""
+    trail, journal = trail_of(store), Journal(lambda: NOW)
+    watch_programs(journal, trail)
+    for path, status, facts in (
+        ("/token", 200, {"grant": "grant_1", "client": "c1", "grant_type": "refresh_token"}),
+        ("/oauth/token", 401, {"client": "guessed", "address": "192.0.2.1"}),
+        ("/register", 201, {"client": "c2", "address": "192.0.2.1"}),
+        ("/authorize", 200, {}),
+    ):
+        asked = journal.entry("POST", path)
+        asked.note(**facts)
+        asked.write(status)
+    await trail.flush()
+    kept = [each.entry for each in await store.audit.find(AuditWish())]
+    assert [(e.action, e.actor, e.actor_id, e.target, e.outcome) for e in reversed(kept)] == [
+        ("oauth token", Actor.CLIENT, "grant_1", "c1", Outcome.OK),
+        ("oauth token", Actor.STRANGER, "192.0.2.1", "", Outcome.REFUSED),
+        ("oauth registration", Actor.STRANGER, "192.0.2.1", "c2", Outcome.OK),
+    ]
+    assert len({e.correlation for e in kept}) == 3
 
 
 async def test_strangers_cannot_wash_the_log_out(store: Store) -> None:
