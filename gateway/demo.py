@@ -227,7 +227,7 @@ def _write_settings(folder: Path, home: Path, model_url: str) -> Path:
         "MASTER_KEY_FILE": folder / "master.key",
         "FIXED_SERVERS_DIR": folder / "fixed",
         "DYNAMIC_SERVERS_DIR": folder / "dynamic",
-        "ANTHROPIC_API_KEY": "stand-in",
+        "ANTHROPIC_API_KEY": "needed-by-no-model-of-the-demo",
         "ANTHROPIC_BASE_URL": model_url,
         "MCP_TRANSPORT": "stdio",
         "HOST": "127.0.0.1",

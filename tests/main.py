@@ -9,8 +9,9 @@ from tests import toolchain
 SUITE_S = 15 * 60
 """The promise of `./claude-runner test` on two cores; a full run may take longer."""
 
-SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-"""Two workers, a file each at a time, in the order of collection. `-n 0` has the last word."""
+SIDE_BY_SIDE = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""Three workers for two cores, for many tests wait; a file each at a time, in the order of
+collection. `-n 0` has the last word."""
 
 
 def main(arguments: list[str]) -> int:

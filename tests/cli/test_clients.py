@@ -21,6 +21,7 @@ from tests.combined.conftest import LISTING_SERVER
 
 pytestmark = pytest.mark.timeout(120)
 
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 ERAS = (("auto", "2026-07-28"), ("legacy", "2025-11-25"))
 SERVERS = {"alpha": ["tools=one,wait", "prompts=hello", "resources=a://1"], "beta": ["tools=one"]}
 
@@ -133,7 +134,7 @@ async def test_a_printed_entry_is_one_that_works(
         assert (await told(connected, "one"))["tool"] == "one"
     async with httpx2.AsyncClient(headers=entry["headers"]) as http:
         for path, status in (("/servers/beta/mcp", 403), ("/mcp", 403)):
-            answer = await http.post(live_of(place).url + path, json={})
+            answer = await http.post(live_of(place).url + path, json=PING)
             assert answer.status_code == status, answer.text
     transport = StreamableHttpTransport(f"{live_of(place).url}/mcp/all", headers=entry["headers"])
     async with asyncio.timeout(60), Client(transport) as connected:

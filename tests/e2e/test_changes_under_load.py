@@ -144,8 +144,8 @@ async def test_reloads_and_broken_edits_fail_no_call(
     place: Place, counts: Counts, demonstrations: Demonstrations
 ) -> None:
     """Issue: zero failed calls, every answer from old or new code, none mixed."""
-    reloads, broken = counts(6, 100), iter(BROKEN[: counts(2, 10)] * counts(1, 2))
-    calls = counts(400, 10_000)
+    reloads, broken = counts(4, 100), iter(BROKEN[: counts(2, 10)] * counts(1, 2))
+    calls = counts(200, 10_000)
     server = place.folder / "dynamic" / "numbered"
     with place.gateway() as live:
         wait_ready(live)
@@ -185,7 +185,7 @@ async def test_killed_children_cost_only_the_calls_in_flight(
     place: Place, counts: Counts, demonstrations: Demonstrations
 ) -> None:
     """Issue: only calls in flight at that instant fail, and the same callers go on."""
-    kills = counts(3, 50)
+    kills = counts(2, 50)
     with place.gateway(QUARANTINE_DEATHS="1000") as live:
         wait_ready(live)
         async with callers(live) as calling:

@@ -180,6 +180,7 @@ async def test_the_owner_types_a_credential_that_no_chat_sees(
     assert tail["result"] == TYPED[-4:]
 
 
+@pytest.mark.full
 async def test_a_form_for_another_server_than_was_shown_stores_nothing(
     stage: Stage, toolchain: Toolchain
 ) -> None:

@@ -115,7 +115,7 @@ async def test_nothing_piles_up_under_random_trouble(
 ) -> None:
     """Issue: process count equals servers running, descriptors and memory flat."""
     luck = random.Random(7)  # noqa: S311 - repeats the same trouble
-    seconds = counts(12, 1200)
+    seconds = counts(6, 1200)
     told: list[str] = []
     with place.gateway(QUARANTINE_DEATHS="100000") as live:
         wait_ready(live)

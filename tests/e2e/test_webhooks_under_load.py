@@ -31,7 +31,7 @@ def test_each_accepted_delivery_has_one_run_whatever_is_offered(
     tmp_path: Path, counts: Counts, demonstrations: Demonstrations
 ) -> None:
     """Issue 7: 500 a second with duplicates, bad signatures and oversize bodies."""
-    seconds = counts(3, 30)
+    seconds = counts(2, 30)
     place = make_place(tmp_path)
     with place.gateway(WEBHOOK_SENDER_RATE="0", RUN_CONCURRENCY="1") as live:
         plan = a_webhook(place, live) | {"rate": RATE, "seconds": seconds}
