@@ -3,69 +3,55 @@
 Nothing else knows the concrete parts of more than one room. Above: `serving`.
 """
 
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import cast
 from urllib.parse import urlsplit
 
 import anyio
 
-from gateway.access.page import AccessPage
-from gateway.approvals import Approvals, PinKeeper
-from gateway.asgi import Asgi, Rooms, Router
+from gateway.approvals import PinKeeper
+from gateway.asgi import Asgi, Router
 from gateway.audit import Trail
-from gateway.audit.opening import Audit, open_audit
-from gateway.auth.admission import Admission
+from gateway.audit.opening import open_audit
 from gateway.auth.endings import Endings
 from gateway.auth.guard import Guard
 from gateway.auth.run_tokens import RunTokens
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
-from gateway.code_changes import ChangePages, build_change_routes
 from gateway.combined.endpoint import CombinedEndpoint
-from gateway.connector.opening import open_connector
-from gateway.credential_requests import CredentialPages, Links
+from gateway.credential_requests import Links
 from gateway.credentials import Credentials
-from gateway.dashboard import Dashboard, Sources, build_dashboard
-from gateway.dashboard.login import Login, open_login
+from gateway.dashboard import Dashboard
+from gateway.dashboard.login import open_login
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
-from gateway.domain.run import Run
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
 from gateway.jobs.work_folders import Retention
-from gateway.local_routes import build_local
 from gateway.oauth.opening import open_oauth
 from gateway.oauth.server import AuthorizationServer
-from gateway.reach.limits import open_limits
 from gateway.reach.opening import Reach, open_reach
 from gateway.reach.proxies import entrance
 from gateway.redaction import know_stored
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
-from gateway.sandbox_notice import sandbox_notice
+from gateway.rooms import Parts, build_pages, build_router, connector_of
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.supervising import Hearers, supervise, watch
-from gateway.tools import Services, build_mcp, needed_scope
-from gateway.variables import Transport
+from gateway.tools import Services
 from gateway.vault.opening import open_unlocked
-from gateway.vault.routes import build_key_routes
 from gateway.webhooks import open_webhooks
 from sandboxes.network.outside import Internet, Outside
 from sandboxes.policy import Level
 from supervisor.folders.watcher import Watcher
 from supervisor.redaction import Redactor
 from supervisor.supervisor import Supervisor
-
-RECENT_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,115 +166,45 @@ async def build(
                     base_url=base_url,
                 )
                 yield _gateway(
-                    services, guard, oauth, login, relay, combined, reach, hearers, loaded, audit
+                    Parts(
+                        services=services,
+                        guard=guard,
+                        oauth=oauth,
+                        login=login,
+                        relay=relay,
+                        combined=combined,
+                        reach=reach,
+                        hearers=hearers,
+                        audit=audit,
+                        loaded=loaded,
+                    )
                 )
 
 
-def _gateway(
-    services: Services,
-    guard: Guard,
-    oauth: AuthorizationServer,
-    login: Login,
-    relay: ServerEndpoint,
-    combined: CombinedEndpoint,
-    reach: Reach,
-    hearers: Hearers,
-    loaded: anyio.Event,
-    audit: Audit,
-) -> Gateway:
-    settings, store, supervisor = services.settings, services.store, services.supervisor
-    origins = reach.origins
-    connector = open_connector(
-        settings, store.oauth_clients, reach, oauth.journal, services.base_url
-    )
-    approvals = Approvals(supervisor)
-
-    async def recent_runs() -> tuple[Run, ...]:
-        return await store.runs.list(limit=RECENT_RUNS)
-
-    access = AccessPage(login, oauth.access(), store.tokens, guard)
-    dashboard = build_dashboard(
-        Sources(
-            supervisor.snapshots,
-            supervisor.metrics,
-            recent_runs,
-            time.monotonic,
-            approvals,
-            sandbox_notice(settings.sandbox),
-        ),
-        login,
-        further=(
-            oauth.pages(login.browser),
-            connector.pages(login.browser),
-            audit.pages(login.browser),
-            access.blueprint(),
-            CredentialPages(
-                login.browser, services.credential_links, services.servers, services.credentials
-            ).blueprint(),
-            ChangePages(login.browser, services.servers).blueprint(),
-        ),
-    )
-    hearers.dashboard = dashboard
-    audit.watch_pages(dashboard.app, login.browser)
-    mcp = build_mcp(services)
-    sse = settings.mcp_transport in (Transport.SSE, Transport.BOTH)
-    local = build_local(
-        store,
-        guard,
-        supervisor,
-        approvals,
-        settings,
-        oauth,
-        further=(
-            build_key_routes(services.vault),
-            build_change_routes(services.servers),
-            connector.local_routes(),
-            reach.local_routes(),
-            audit.routes(),
-            login.local(),
-        ),
-    )
-    audit.watch_command_line(local)
-    audit.watch_programs(oauth.journal)
-    rooms = Rooms(
-        pages=dashboard.app,
-        mcp=mcp.http_app(path="/mcp"),
-        sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
-        relay=relay,
-        combined=combined,
-        webhooks=audit.watch_webhooks(services.webhooks),
-        local=cast(Asgi, local),
-        oauth=oauth.endpoints(origins),
-        probe=connector.probe,
-    )
-    limits = open_limits(settings)
-    admission = Admission(guard, origins, limits, partial(needed_scope, mcp), audit.refused)
-    router = Router(
-        rooms,
-        admission=admission,
-        endings=guard.endings,
-        origins=origins,
-        ready=loaded.is_set,
-    )
+def _gateway(parts: Parts) -> Gateway:
+    services, hearers = parts.services, parts.hearers
+    connector = connector_of(parts)
+    dashboard = hearers.dashboard = build_pages(parts, connector)
+    router = build_router(parts, dashboard, connector)
     return Gateway(
         router=router,
-        reach=reach,
-        app=entrance(router, reach.trusted, origins),
-        relay=relay,
-        combined=combined,
+        reach=parts.reach,
+        app=entrance(router, parts.reach.trusted, parts.reach.origins),
+        relay=parts.relay,
+        combined=parts.combined,
         dashboard=dashboard,
-        sessions=login.sessions,
+        sessions=parts.login.sessions,
         runner=services.runner,
         calls=services.calls,
         scheduler=services.scheduler,
-        guard=guard,
-        oauth=oauth,
+        guard=parts.guard,
+        oauth=parts.oauth,
         servers=services.servers,
         follower=hearers.follower,
         pin_keeper=hearers.pin_keeper,
-        trail=audit.trail,
-        watcher=watch(settings, services.servers, hearers, loaded),
-        loaded=loaded,
+        trail=parts.audit.trail,
+        watcher=watch(services.settings, services.servers, hearers, parts.loaded),
+        loaded=parts.loaded,
     )
 
 

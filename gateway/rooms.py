@@ -1,0 +1,149 @@
+"""What answers HTTP, built from the parts: pages, the command line's routes, the router.
+
+Above: `main`, which makes the parts.
+"""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import anyio
+from quart import Quart
+
+from gateway.access.page import AccessPage
+from gateway.approvals import Approvals
+from gateway.asgi import Asgi, Rooms, Router
+from gateway.audit.opening import Audit
+from gateway.auth.admission import Admission
+from gateway.auth.guard import Guard
+from gateway.code_changes import ChangePages, build_change_routes
+from gateway.combined.endpoint import CombinedEndpoint
+from gateway.connector.opening import Connector, open_connector
+from gateway.credential_requests import CredentialPages
+from gateway.dashboard import Dashboard, Sources, build_dashboard
+from gateway.dashboard.login import Login
+from gateway.domain.run import Run
+from gateway.local_routes import build_local
+from gateway.oauth.server import AuthorizationServer
+from gateway.reach.limits import open_limits
+from gateway.reach.opening import Reach
+from gateway.relay.endpoint import ServerEndpoint
+from gateway.sandbox_notice import sandbox_notice
+from gateway.supervising import Hearers
+from gateway.tools import Services, build_mcp, needed_scope
+from gateway.variables import Transport
+from gateway.vault.routes import build_key_routes
+
+RECENT_RUNS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A gateway's parts, as far as people and programs reach them by HTTP."""
+
+    services: Services
+    guard: Guard
+    oauth: AuthorizationServer
+    login: Login
+    relay: ServerEndpoint
+    combined: CombinedEndpoint
+    reach: Reach
+    hearers: Hearers
+    audit: Audit
+    loaded: anyio.Event
+    """Set once every server on disk has started or said why not."""
+
+
+def build_pages(parts: Parts, connector: Connector) -> Dashboard:
+    """Return what browsers see."""
+    services, login = parts.services, parts.login
+    store, browser = services.store, login.browser
+
+    async def recent_runs() -> tuple[Run, ...]:
+        return await store.runs.list(limit=RECENT_RUNS)
+
+    dashboard = build_dashboard(
+        Sources(
+            services.supervisor.snapshots,
+            services.supervisor.metrics,
+            recent_runs,
+            time.monotonic,
+            Approvals(services.supervisor),
+            sandbox_notice(services.settings.sandbox),
+        ),
+        login,
+        further=(
+            parts.oauth.pages(browser),
+            connector.pages(browser),
+            parts.audit.pages(browser),
+            AccessPage(login, parts.oauth.access(), store.tokens, parts.guard).blueprint(),
+            CredentialPages(
+                browser, services.credential_links, services.servers, services.credentials
+            ).blueprint(),
+            ChangePages(browser, services.servers).blueprint(),
+        ),
+    )
+    parts.audit.watch_pages(dashboard.app, browser)
+    return dashboard
+
+
+def build_router(parts: Parts, dashboard: Dashboard, connector: Connector) -> Router:
+    """Return the router with all its rooms."""
+    settings, origins = parts.services.settings, parts.reach.origins
+    parts.audit.watch_programs(parts.oauth.journal)
+    mcp = build_mcp(parts.services)
+    sse = settings.mcp_transport in (Transport.SSE, Transport.BOTH)
+    rooms = Rooms(
+        pages=dashboard.app,
+        mcp=mcp.http_app(path="/mcp"),
+        sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
+        relay=parts.relay,
+        combined=parts.combined,
+        webhooks=parts.audit.watch_webhooks(parts.services.webhooks),
+        local=cast(Asgi, _local(parts, connector)),
+        oauth=parts.oauth.endpoints(origins),
+        probe=connector.probe,
+    )
+    limits, needed = open_limits(settings), partial(needed_scope, mcp)
+    return Router(
+        rooms,
+        admission=Admission(parts.guard, origins, limits, needed, parts.audit.refused),
+        endings=parts.guard.endings,
+        origins=origins,
+        ready=parts.loaded.is_set,
+    )
+
+
+def connector_of(parts: Parts) -> Connector:
+    """Return what walks claude.ai's way to this gateway."""
+    services = parts.services
+    return open_connector(
+        services.settings,
+        services.store.oauth_clients,
+        parts.reach,
+        parts.oauth.journal,
+        services.base_url,
+    )
+
+
+def _local(parts: Parts, connector: Connector) -> Quart:
+    services = parts.services
+    local = build_local(
+        services.store,
+        parts.guard,
+        services.supervisor,
+        Approvals(services.supervisor),
+        services.settings,
+        parts.oauth,
+        further=(
+            build_key_routes(services.vault),
+            build_change_routes(services.servers),
+            connector.local_routes(),
+            parts.reach.local_routes(),
+            parts.audit.routes(),
+            parts.login.local(),
+        ),
+    )
+    parts.audit.watch_command_line(local)
+    return local
