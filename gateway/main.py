@@ -164,6 +164,7 @@ async def build(
                     trail=audit.trail,
                     audit_log=audit.log,
                     base_url=base_url,
+                    address=reach.address,
                 )
                 yield _gateway(
                     Parts(

@@ -90,7 +90,8 @@ async def _serve(
             live = LiveGateway(os.getpid(), url, gateway.guard.make_local_token(), read_version())
             publish(settings.home, live)
             try:
-                _announce(gateway, url, settings.http_server)
+                has_password = settings.dashboard_password is not None
+                _announce(gateway, url, settings.http_server, has_password=has_password)
                 await _run(
                     gateway,
                     [each for each in (sock, tunnel_sock) if each is not None],
@@ -103,9 +104,12 @@ async def _serve(
                 withdraw(settings.home)
 
 
-def _announce(gateway: Gateway, url: str, chosen: HttpServer) -> None:
+def _announce(gateway: Gateway, url: str, chosen: HttpServer, *, has_password: bool) -> None:
     log.info("Claude Runner %s listens on %s, process %d", read_version(), url, os.getpid())
     log.info("Requests are carried by %s", describe_http_server(chosen))
+    if has_password:
+        log.info("Dashboard: %s; log in by the password of your settings", url)
+        return
     key = gateway.sessions.links.issue()
     log.info("Dashboard (this link works once, for ten minutes): %s/login?key=%s", url, key)
 

@@ -45,7 +45,9 @@ class CallerLimits:
 
     def note_failure(self, scope: Scope) -> None:
         """Count a token that is nobody's."""
-        self._failures.take(address_block(client_address(scope)))
+        block = address_block(client_address(scope))
+        if block not in _HERE:
+            self._failures.take(block)
 
     def failed_wait_s(self, scope: Scope) -> float:
         """Return the seconds for which an address that failed too often is not heard; else 0.0."""

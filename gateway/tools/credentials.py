@@ -44,14 +44,13 @@ class CredentialTools:
         check_name(key)
         spec = self._services.servers.spec(server)
         asked = self._services.credential_links.ask(server, key, asked_by=author())
-        base = self._services.settings.public_url or self._services.base_url
         declared = any(want.key == key for want in spec.credentials)
         unused = "" if declared else f" {server!r} does not declare {key} yet."
         return CredentialRequestAnswer(
             message=f"Open the link, log in, and type {key} of server {server!r} there.{unused}",
             server=server,
             key=key,
-            link=f"{base}{PATH}/{asked.id}",
+            link=f"{self._services.address()}{PATH}/{asked.id}",
             expires_at=iso(asked.ends_at),
         )
 

@@ -1,5 +1,6 @@
 """What the management tools are built on; made once by the composition root."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.audit import Trail
@@ -39,3 +40,5 @@ class Services:
     audit_log: AuditLog
     base_url: str
     """Where this machine reaches the gateway, without a path."""
+    address: Callable[[], str]
+    """Returns where others reach it: the tunnel's address may come later."""

@@ -117,7 +117,7 @@ class _Search:
         if self._finder is None:
             return data
         text = data.translate(None, LINE_ENDS)
-        found = self._finder.find_matches_as_indexes(text)
+        found = self._finder.find_matches_as_indexes(text, overlapping=True)
         if not found:
             return data
         parts: list[bytes] = []
@@ -158,15 +158,18 @@ class _Places:
 
 
 def _finder(words: Sequence[bytes]) -> BytesAhoCorasick:
-    return BytesAhoCorasick(words, matchkind=MatchKind.LeftmostLongest)
+    return BytesAhoCorasick(words, matchkind=MatchKind.Standard)
 
 
 def _joined(found: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Return (start, end, first spelling) of the stretches that matches cover without a gap."""
+    """Return (start, end, first spelling) of the stretches that matches cover without a gap.
+
+    Pieces of several spellings may overlap; of those that begin together the longest is named.
+    """
     joined: list[tuple[int, int, int]] = []
-    for which, start, end in found:
-        if joined and start == joined[-1][1]:
-            joined[-1] = (joined[-1][0], end, joined[-1][2])
+    for which, start, end in sorted(found, key=lambda match: (match[1], -match[2])):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]), joined[-1][2])
         else:
             joined.append((start, end, which))
     return joined

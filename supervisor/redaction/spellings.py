@@ -60,6 +60,7 @@ def _pieces(text: bytes) -> Iterator[bytes]:
         if len(text.strip()) >= SHORTEST:
             yield text
         return
-    for start in range(0, len(text) - PIECE, PIECE):
-        yield text[start : start + PIECE]
-    yield text[-PIECE:]
+    # As long as each other, so that the last one is no shorter than what is looked for.
+    count = -(-len(text) // PIECE)
+    for number in range(count):
+        yield text[len(text) * number // count : len(text) * (number + 1) // count]

@@ -50,6 +50,11 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
+LETTERS = "abcdefgXYZ0123456789+/&=äß 漢"
+NEIGHBOURS = 8
+"""Characters that stand before or behind a value in some of its spellings."""
+
+
 def knowing(*values: str) -> Redactor:
     """Return a redactor that knows values."""
     redactor = Redactor()
@@ -78,6 +83,16 @@ def test_a_known_value_is_hidden_in_every_spelling(value: str, spelling: str) ->
     core = spelled[8:-8]
     assert core not in shown and "[KEY hidden]" in shown
     assert shown.startswith("before ") and shown.endswith(" after")
+
+
+@pytest.mark.parametrize("length", [50, 64, 65, 100, 108, 127, 128, 129, 200])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_of_a_long_value_nothing_is_left(length: int, spelling: str) -> None:
+    """Ours: but for what digits of base64 at its ends share with their neighbours."""
+    value = "".join(random.Random(length).choices(LETTERS, k=length))  # noqa: S311 - no secret
+    shown = knowing(value).hide_text(f"before {SPELLINGS[spelling](value)} after")
+    left = shown.replace("[KEY hidden]", "")
+    assert len(left) <= len("before  after") + 2 * NEIGHBOURS, left
 
 
 def test_a_value_is_hidden_however_it_is_cut(tmp_path: Path) -> None:

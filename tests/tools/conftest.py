@@ -216,6 +216,7 @@ async def open_gateway(
                 results=results,
                 calls=calls,
                 base_url=url,
+                address=lambda: url,
                 trail=audit.trail,
                 audit_log=audit.log,
             )
