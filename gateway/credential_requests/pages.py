@@ -46,6 +46,10 @@ class Shown:
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
 
 
+class ServerChanged(Exception):
+    """Other code came between the page and the value."""
+
+
 class CredentialPages:
     """The handlers, with what they need."""
 
@@ -82,9 +86,17 @@ class CredentialPages:
             self._credentials.check(asked.server, asked.key, value)
         except CredentialRefused as error:
             return await self._form(asked, shown, problem=str(error))
-        self._links.spend(link)
-        await self._credentials.set(asked.server, asked.key, value)
-        report = await self._servers.renew(asked.server)
+
+        async def take() -> None:
+            if self._find(link)[1] != shown:
+                raise ServerChanged
+            self._links.spend(link)
+            await self._credentials.set(asked.server, asked.key, value)
+
+        try:
+            report = await self._servers.renew(asked.server, before=take)
+        except ServerChanged:
+            return await self._form(*self._find(link), problem=CHANGED)
         sentence = f"{asked.key} of server {asked.server} is stored. {_standing(report)}"
         return await _page("message.html", title="Credential stored", sentence=sentence)
 

@@ -111,7 +111,12 @@ class Held:
         files = await self._history.files(version)
         names = f"serves now|version {version.number}"
         text = difference(present.files or (), files, names=names)
-        return WaitingChange(version, text[:MAX_DIFFERENCE])
+        if len(text) > MAX_DIFFERENCE:
+            text = (
+                f"Only the first {MAX_DIFFERENCE:,} of {len(text):,} characters are shown. Do not "
+                f"approve what you have not read.\n\n{text[:MAX_DIFFERENCE]}"
+            )
+        return WaitingChange(version, text)
 
 
 def sentence_of(server: str, number: int) -> str:

@@ -3,7 +3,7 @@
 Above: tools, dashboard, command line. Below: the folders, the store's switches, the supervisor.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -187,9 +187,16 @@ class Servers:
             await self._store.servers.set_enabled(name, False)
             return await self._operation.settle(spec, self._supervisor.disable(name))
 
-    async def renew(self, name: str) -> ServerReport:
-        """Bring in a child with the present credentials, if the server is on; lose no call."""
+    async def renew(
+        self, name: str, before: Callable[[], Awaitable[None]] | None = None
+    ) -> ServerReport:
+        """Bring in a child with the present credentials, if the server is on; lose no call.
+
+        Nothing else changes the server from `before` on; what that raises is raised.
+        """
         async with self._known.turn(name):
+            if before is not None:
+                await before()
             spec = self.spec(name)
             if not await self._operation.is_enabled(spec):
                 return await self._operation.report(spec)

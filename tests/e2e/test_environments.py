@@ -129,6 +129,7 @@ def opened(folder: Path, index: str | None) -> OwnersPlace:
     return OwnersPlace(make_place(folder).folder, index)
 
 
+@pytest.mark.full
 def test_servers_for_both_major_versions_of_mcp_live_side_by_side(tmp_path: Path) -> None:
     """Issue; a Node server has its packages; nobody gets a secret of the gateway by its name."""
     place = opened(tmp_path, None)

@@ -212,6 +212,7 @@ async def test_a_form_for_another_server_than_was_shown_stores_nothing(
     stage.canaries.append(TYPED_LINES)
 
 
+@pytest.mark.full
 async def test_new_code_is_approved_in_the_browser(stage: Stage, toolchain: Toolchain) -> None:
     """Security E 14: the difference is shown, and the code runs once the owner says so."""
     new = CODE.replace("[-4:]", "[-5:]")

@@ -77,6 +77,8 @@ async def test_interrupted_conversation_goes_on_where_it_was(parts: Parts):
     with anyio.fail_after(CLI_GUARD_S):
         async with doomed_gateway(parts):
             await parts.api.wait_for_request(2)
+            # The CLI asks the model before it has written down what its tool returned.
+            await _written(parts.home, "tool_result")
         (found,) = await after(parts, [run])
     assert (found.status, found.attempt) == (RunStatus.SUCCEEDED, 2)
     assert found.output is not None
@@ -84,6 +86,12 @@ async def test_interrupted_conversation_goes_on_where_it_was(parts: Parts):
     messages = await parts.store.runs.messages(run.id)
     assert [message.seq for message in messages] == list(range(len(messages)))
     assert list((parts.home / "runs").iterdir()) == []
+
+
+async def _written(home: Path, text: str) -> None:
+    """Return once a conversation under `home` holds a text."""
+    while not any(text in path.read_text("utf-8") for path in home.rglob("*.jsonl")):
+        await anyio.lowlevel.checkpoint()
 
 
 @pytest.mark.timeout(0)

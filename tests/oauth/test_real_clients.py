@@ -195,6 +195,7 @@ async def test_the_bundled_claude_cli_signs_in_and_refreshes(
     assert await sign_in_and_refresh(cli, browser) == expected
 
 
+@pytest.mark.full
 async def test_the_bundled_claude_cli_registers_where_no_documents_are_fetched(
     tmp_path: Path,
 ) -> None:

@@ -210,6 +210,7 @@ print(place.folder.joinpath("gateway.log").read_text("utf-8"))
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.full
 def test_without_network_the_gateway_serves_and_says_what_the_sdk_said(tmp_path: Path) -> None:
     """Issue 6, What 5: the real SDK, in a network of its own that leads nowhere."""
     given = json.dumps({"NGROK_AUTHTOKEN": TOKEN.reveal(), **LOGIN})
