@@ -9,7 +9,8 @@ from collections.abc import Awaitable
 import msgspec
 
 from gateway.auth.caller import Caller
-from gateway.relay.ended import Report, nobody, refused
+from gateway.domain.audit import Outcome
+from gateway.relay.ended import Report, ended, nobody
 from gateway.relay.http import (
     BodyTooLarge,
     ClientGone,
@@ -115,7 +116,8 @@ class McpEndpoint(ABC):
             await self._refuse(request, posted, refusal)
 
     async def _refuse(self, request: Request, posted: Posted, refusal: Refusal) -> None:
-        self._report(refused(request.caller, request.headers, posted, request.server))
+        caller, headers = request.caller, request.headers
+        self._report(ended(caller, headers, posted, request.server, Outcome.REFUSED))
         await refuse(request.send, posted, refusal)
 
     async def _attend(self, method: str, request: Request) -> None:

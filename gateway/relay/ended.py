@@ -9,7 +9,6 @@ from gateway.auth.caller import Caller
 from gateway.domain.audit import Outcome
 from gateway.relay.http import Headers
 from gateway.relay.request import Posted
-from supervisor.children.child import Child
 from supervisor.children.lists import Tool
 from supervisor.children.wire import Fields
 
@@ -50,32 +49,14 @@ def ended(
     caller: Caller,
     headers: Headers,
     posted: Posted,
-    child: Child,
+    server: str,
     outcome: Outcome,
-    answered_bytes: int,
-    took_s: float,
+    *,
+    tools: Sequence[Tool] | None = None,
+    answered_bytes: int = 0,
+    took_s: float = 0.0,
 ) -> Ended:
-    """Return the report of a request that a child was asked."""
-    params = posted.envelope.params
-    size = 0 if params is None else len(memoryview(params))
-    return Ended(
-        time.time(),
-        caller,
-        headers,
-        posted.method,
-        posted.fields,
-        params if size <= LOOKED_INTO else None,
-        size,
-        child.spec.name,
-        child.tools,
-        outcome,
-        answered_bytes,
-        took_s,
-    )
-
-
-def refused(caller: Caller, headers: Headers, posted: Posted, server: str) -> Ended:
-    """Return the report of a request that no child was asked."""
+    """Return the report of a request; without `tools` no child was asked."""
     params = posted.envelope.params
     size = 0 if params is None else len(memoryview(params))
     return Ended(
@@ -87,6 +68,8 @@ def refused(caller: Caller, headers: Headers, posted: Posted, server: str) -> En
         params if size <= LOOKED_INTO else None,
         size,
         server,
-        None,
-        Outcome.REFUSED,
+        tools,
+        outcome,
+        answered_bytes,
+        took_s,
     )

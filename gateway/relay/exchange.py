@@ -137,9 +137,17 @@ class Exchange:
             outcome = Outcome.TIMED_OUT
         elif not call.future.cancelled():
             outcome, size = _outcome_of(call)
-        took_s = time.monotonic() - call.sent_at
         request.report(
-            ended(request.caller, request.headers, self._posted, self.child, outcome, size, took_s)
+            ended(
+                request.caller,
+                request.headers,
+                self._posted,
+                self.child.spec.name,
+                outcome,
+                tools=self.child.tools,
+                answered_bytes=size,
+                took_s=time.monotonic() - call.sent_at,
+            )
         )
 
     async def _outcome(self, call: Call, *, ends_when_gone: bool) -> Answer | None:
