@@ -99,12 +99,12 @@ async def test_a_real_server_is_measured(stage: Stage) -> None:
     await stage.start(raw_spec("a"))
     await stage.call("a", "fill", files=3, bytes_each=100_000)
     for _ in range(3):
-        await stage.call("a", "wait", steps=1, each_s=0.02)
+        await stage.call("a", "wait", steps=1, each_s=0.2)
     await stage.until(lambda: stage.supervisor.metrics("a").private_bytes is not None)
     await stage.until(lambda: (stage.supervisor.metrics("a").data_dir_bytes or 0) >= 300_000)
     seen = stage.supervisor.metrics("a")
     assert seen.latency.calls == 4
-    assert seen.latency.p50_ms and 19 < seen.latency.p50_ms < 2000
+    assert seen.latency.p50_ms and 100 < seen.latency.p50_ms < 5000
     assert seen.private_bytes and seen.resident_bytes and seen.threads
     assert MIB < seen.private_bytes < seen.resident_bytes < 100 * MIB
     assert seen.open_files is not None and seen.open_files >= 3

@@ -209,4 +209,4 @@ def test_text_made_against_it_takes_time_in_proportion(unit: str) -> None:
     redactor.hide(data)
     redactor.hide_lines(data, 1 << 16)
     redactor.shown_now(data)
-    assert time.process_time() - begun < 1.0
+    assert time.process_time() - begun < 5.0

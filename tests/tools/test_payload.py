@@ -130,7 +130,7 @@ def test_a_childs_regular_expression_is_never_run() -> None:
     expected = "pattern must be of type integer, not a string"
     assert sentence({"pattern": "x"}, schema) == expected
     assert sentence({"$schema": "x"}, schema) == expected.replace("pattern", "$schema")
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 5
 
 
 @pytest.mark.parametrize("extra", [{}, {"$schema": "http://json-schema.org/draft-07/schema#"}])
