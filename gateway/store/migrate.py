@@ -1,6 +1,7 @@
 """Brings the schema to `HEAD`, after a copy of a SQLite file that has something to lose."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.store.engines import create_private_file
 from gateway.store.errors import MigrationFailed, SchemaTooNew
+from gateway.store.fresh import create
 from gateway.store.schema import HEAD
 
 
@@ -21,9 +23,14 @@ class Migrations:
 
     folder: Path
     head: str
+    create: Callable[[Connection], None] | None = None
+    """Makes the schema of `head` where there is none; None: the revisions make it."""
 
 
-SHIPPED = Migrations(Path(__file__).parent / "migrations", HEAD)
+SHIPPED = Migrations(Path(__file__).parent / "migrations", HEAD, create)
+
+MIGRATION_LOCK = 0x636C6175_64650001
+"""Number of the PostgreSQL advisory lock that lets one process migrate at a time."""
 
 
 async def is_current(engine: AsyncEngine, *, place: str, migrations: Migrations) -> bool:
@@ -38,17 +45,28 @@ async def is_current(engine: AsyncEngine, *, place: str, migrations: Migrations)
 async def migrate(
     engine: AsyncEngine, *, place: str, file: Path | None, migrations: Migrations
 ) -> None:
-    """Run the missing revisions in one transaction. Raises MigrationFailed."""
-    # Alembic takes half a second to import; a database that is current never needs it.
-    from gateway.store.upgrade import upgrade
-
+    """Create the schema, or run what is missing, in one transaction. Raises MigrationFailed."""
     copy = await _copy_before(file, migrations.head) if file else None
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(upgrade, migrations.folder)
+            await connection.run_sync(_bring, migrations)
     except SQLAlchemyError as error:
         reason = str(error).partition("\n")[0].rstrip(". ")
         raise MigrationFailed(place, reason, copy) from error
+
+
+def _bring(connection: Connection, migrations: Migrations) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    # Only now, for another process may have created the schema while this one waited.
+    found = _revision(connection)
+    if found is None and migrations.create is not None:
+        migrations.create(connection)
+    elif found != migrations.head:
+        # Alembic takes half a second to import; only an older database needs it.
+        from gateway.store.upgrade import upgrade
+
+        upgrade(connection, migrations.folder)
 
 
 def _older_or_equal(found: str, head: str) -> bool:

@@ -1,7 +1,7 @@
 """What is pinned of the tools of each server."""
 
 from alembic import op
-from sqlalchemy import Column
+from sqlalchemy import Column, PrimaryKeyConstraint
 
 from gateway.store.types import BYTES, INTEGER, Words
 
@@ -13,8 +13,9 @@ def upgrade() -> None:
     """Create the table."""
     op.create_table(
         "definition_pins",
-        Column("server", Words(), nullable=False, primary_key=True),
+        Column("server", Words(), nullable=False),
         Column("record", BYTES, nullable=False),
         Column("changed_at", INTEGER, nullable=False),
+        PrimaryKeyConstraint("server", name="pk_definition_pins"),
         sqlite_strict=True,
     )
