@@ -22,6 +22,7 @@ from gateway.tools.dynamic_servers import DynamicServerTools
 from gateway.tools.fire_tokens import FireTokenTools
 from gateway.tools.fixed_servers import FixedServerTools
 from gateway.tools.invoke import InvokeTools
+from gateway.tools.job_writing import JobWritingTools
 from gateway.tools.jobs import JobTools
 from gateway.tools.long_calls import LongCallTools
 from gateway.tools.operations import OperationTools
@@ -73,6 +74,7 @@ def build_mcp(services: Services) -> FastMCP[Any]:
 
 def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ...]:
     jobs, runs, webhooks = JobTools(services), RunTools(services), WebhookTools(services)
+    job_writing = JobWritingTools(services)
     dynamic, fixed = DynamicServerTools(services), FixedServerTools(services)
     credentials, versions = CredentialTools(services), VersionTools(services)
     operations = OperationTools(services)
@@ -81,8 +83,8 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
     return (
         jobs.list_jobs,
         jobs.get_job,
-        jobs.create_job,
-        jobs.update_job,
+        job_writing.create_job,
+        job_writing.update_job,
         jobs.delete_job,
         jobs.trigger_job,
         runs.list_runs,
