@@ -2,9 +2,7 @@
 
 import json
 import operator
-import random
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,16 +16,13 @@ from gateway.domain.run import Run, RunStatus
 from gateway.jobs.attempt import RESUMED
 from gateway.jobs.ending import INTERRUPTED
 from gateway.standin import Call, Hang, ModelRequest, Reply, Say
-from tests.demonstrations import Counts, Demonstrations
-from tests.jobs.parts import CLI_GUARD_S, Parts, Seen, a_run, processes_of, until_processes
+from tests.jobs.parts import CLI_GUARD_S, Parts, Seen, a_run, until_processes
 
 CHECKOUT = Path(__file__).parents[2]
 GATEWAY = Path(__file__).with_name("doomed_gateway.py")
 GATEWAY_DEATH_S = 2.0
 """Issue 2: no child outlives a killed gateway by more."""
 STUBBORN = "(trap '' TERM HUP INT; setsid sleep 313 & sleep 313)"
-ROUND_S = 8.0
-"""A run takes no longer on an idle machine, so a kill falls anywhere in it, or after it."""
 
 
 @asynccontextmanager
@@ -92,37 +87,6 @@ async def _written(home: Path, text: str) -> None:
     """Return once a conversation under `home` holds a text."""
     while not any(text in path.read_text("utf-8") for path in home.rglob("*.jsonl")):
         await anyio.lowlevel.checkpoint()
-
-
-@pytest.mark.timeout(0)
-async def test_gateways_killed_at_any_moment_lose_and_double_no_run(
-    parts: Parts, counts: Counts, demonstrations: Demonstrations
-):
-    """Issue 7: no run lost, none doubled, none left running, no process left."""
-    parts.api.script = lambda request: Say("done") if request.tool_results else _ECHO
-    dice = random.Random(7)  # noqa: S311 - a test that can be repeated
-    rounds = counts(1, 200)
-    runs = [a_run(tools=("Bash",), timeout_s=CLI_GUARD_S) for _ in range(2 * rounds)]
-    with anyio.fail_after(rounds * 4 * CLI_GUARD_S):
-        for number in range(rounds):
-            for run in runs[2 * number : 2 * number + 2]:
-                await parts.store.runs.add(run)
-            async with doomed_gateway(parts):
-                # Not a wait for something: the kill is to come at any moment.
-                await anyio.sleep(dice.uniform(1.0, ROUND_S))
-        ended = await after(parts, runs)
-    assert {run.attempt for run in ended} == {1}
-    statuses = Counter(run.status for run in ended)
-    assert set(statuses) <= {RunStatus.SUCCEEDED, RunStatus.INTERRUPTED}
-    assert len(await parts.store.runs.list(limit=3 * len(runs))) == len(runs)
-    assert processes_of(parts.home) == []
-    assert list((parts.home / "runs").iterdir()) == []
-    demonstrations.record(
-        "kill -9 of the gateway at a random moment of real runs",
-        rounds,
-        f"{len(runs)} runs: {statuses[RunStatus.SUCCEEDED]} succeeded, "
-        f"{statuses[RunStatus.INTERRUPTED]} interrupted, none lost, doubled or left running",
-    )
 
 
 _ECHO = Call("Bash", {"command": "echo first half"})

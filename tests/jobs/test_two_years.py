@@ -9,6 +9,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 import anyio
+import pytest
 from cronsim import CronSim
 
 from gateway.domain.ids import new_id
@@ -28,6 +29,9 @@ from tests.store import examples
 
 START = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * 1000
 YEARS = 2
+
+pytestmark = pytest.mark.timeout(3600)
+"""Only the full counts need it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +133,11 @@ def oracle(case: Case, until: int) -> Iterator[int]:
 
 
 def clocks_change_near(zone: str, instant: int) -> bool:
-    """Tell whether the zone's offset is another one a few hours before or after."""
+    """Tell whether the zone's offset is another one within a day before, or some hours after."""
     moment = datetime.fromtimestamp(instant / 1000, UTC)
     offsets = {
         (moment + timedelta(hours=hours)).astimezone(ZoneInfo(zone)).utcoffset()
-        for hours in (-4, -2, 0, 2, 4)
+        for hours in (-24, -4, -2, 0, 2, 4)
     }
     return len(offsets) > 1
 
@@ -156,7 +160,7 @@ async def test_instants_are_accounted_for_through_the_store(
     clock = SetClock()
     jobs = [some_job(dice, number) for number in range(12)]
     path = tmp_path / "jobs.db"
-    with anyio.fail_after(600):
+    with anyio.fail_after(3000):
         async with (
             Store.open(None, path=path) as store,
             a_runner(store, tmp_path, limits=RunLimits(0)) as runner,
