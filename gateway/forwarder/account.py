@@ -22,6 +22,9 @@ class Account:
         self.requests = anyio.Semaphore(MAX_PARALLEL)
         self.ended = anyio.Event()
         """Set when the run is over: what is in flight is cut."""
+        self.admitted = anyio.Event()
+        """Requests wait for it; set unless they are held."""
+        self.admitted.set()
         self.exhausted = anyio.Event()
         """Set when a request was refused for want of money."""
         self.spent_micro_usd = 0
@@ -32,6 +35,14 @@ class Account:
         """The last answer to a prompt was that nobody is there or has time."""
         self._budget = budget_micro_usd
         self._unpriced = False
+
+    def hold(self) -> None:
+        """Let requests wait: whether the run has its tools is still to be seen."""
+        self.admitted = anyio.Event()
+
+    def admit(self) -> None:
+        """Let requests through."""
+        self.admitted.set()
 
     @property
     def cost_micro_usd(self) -> int | None:

@@ -111,6 +111,7 @@ class Forwarder:
         async with anyio.create_task_group() as group:
             group.start_soon(_cancel_after_disconnect, receive, group.cancel_scope)
             group.start_soon(_cancel_after_end, account, group.cancel_scope)
+            await account.admitted.wait()
             await self._answer(account, scope, body, send)
             group.cancel_scope.cancel()
 

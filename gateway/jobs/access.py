@@ -1,18 +1,17 @@
-"""Which tools and servers a run may use, and whether they are there. Pure.
+"""Which tools and servers a run may use. Pure.
 
 An empty tool list of a job or a quick run means the defaults and every tool of its servers; of a
 webhook run it means none at all, because strangers write its prompt.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.run import Run, Trigger
 
 ALL = "*"
-_MCP = re.compile(r"mcp__(?P<server>[A-Za-z0-9-]+)(?:__(?P<tool>.+))?")
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+_MCP = re.compile(r"mcp__(?P<server>.*?)(?:__(?P<tool>.+))?", re.DOTALL)
+"""Whatever begins like this names a server: none of the CLI's own tools does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +48,6 @@ class Defaults:
     enabled: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ServerReport:
-    """A server as the CLI sees it."""
-
-    name: str
-    status: str
-    tools: tuple[str, ...]
-    error: str = ""
-
-
 def plan_access(run: Run, defaults: Defaults) -> Access:
     """Return what `run` may use.
 
@@ -79,53 +68,6 @@ def plan_access(run: Run, defaults: Defaults) -> Access:
     return Access(
         built_in=tuple(name for name in names if not _server_and_tool(name)),
         granted=tuple(dict.fromkeys([*pairs, *whole])),
-    )
-
-
-def cli_name(server: str, tool: str) -> str:
-    """Return the name under which the CLI shows a tool to the model."""
-    return f"mcp__{_UNSAFE.sub('_', server)}__{_UNSAFE.sub('_', tool)}"
-
-
-def problem_with_servers(access: Access, reports: Iterable[ServerReport]) -> str | None:
-    """Return one sentence naming the first server or tool that is not there, or None."""
-    seen = {report.name: report for report in reports}
-    for server in access.servers:
-        report = seen.get(server)
-        if report is None or report.status != "connected":
-            return _not_connected(server, report)
-    for server, tool in access.granted:
-        offered = {_UNSAFE.sub("_", name) for name in seen[server].tools}
-        if tool != ALL and _UNSAFE.sub("_", tool) not in offered:
-            return (
-                f"Server {server!r} has no tool {tool!r}, which this run needs;"
-                f" it has: {', '.join(sorted(seen[server].tools)) or 'none'}."
-            )
-    return None
-
-
-def problem_with_tools(
-    access: Access, tools: Sequence[str], statuses: Mapping[str, str]
-) -> str | None:
-    """Return one sentence naming what the CLI's first message lacks, or None."""
-    for server in access.servers:
-        status = statuses.get(server, "unknown")
-        if status != "connected":
-            return _not_connected(server, ServerReport(server, status, ()))
-    for server, tool in access.granted:
-        if tool != ALL and cli_name(server, tool) not in tools:
-            return (
-                f"Tool {tool!r} of server {server!r}, which this run needs, did not reach the CLI."
-            )
-    return None
-
-
-def _not_connected(server: str, report: ServerReport | None) -> str:
-    status = report.status if report else "unknown to the CLI"
-    detail = f" ({report.error})" if report and report.error else ""
-    return (
-        f"Server {server!r} is not connected but {status}{detail}, so the run did not start;"
-        " repair or disable it, or name the servers that this run needs."
     )
 
 

@@ -26,6 +26,7 @@ from gateway.jobs.folders import (
 )
 from gateway.jobs.gate import ServerGate
 from gateway.jobs.options import AgentConfig, cli_environment, cli_options
+from gateway.jobs.proof import problem_with_offer
 from gateway.jobs.queue import defaults_of
 from gateway.jobs.run_egress import egress_of, proxy_of
 from gateway.store import Store
@@ -160,6 +161,9 @@ class Agent:
         )
         write_servers(folders, await self._gate.entries(access.servers, token, door.url))
         self._gate.check_tools(access.granted)
+        offered = {server: self._gate.tool_names(server) for server in access.servers}
+        if problem := problem_with_offer(access, offered):
+            raise RunRefused(problem)
 
     def _withheld(self, access: Access) -> tuple[tuple[str, str], ...]:
         """Return tools of the run's servers that it may not call, so that it does not see them."""

@@ -16,11 +16,17 @@ from claude_agent_sdk import (
 
 from gateway.domain.run import Run, RunStatus
 from gateway.forwarder import Account
-from gateway.jobs.access import Access, ServerReport, problem_with_servers, problem_with_tools
+from gateway.jobs.access import Access
 from gateway.jobs.appetite import until_too_much
 from gateway.jobs.folders import RunFolders
 from gateway.jobs.outcome import Ended, Stop, conclude
 from gateway.jobs.process import ProcessGroup, end_group, read_group
+from gateway.jobs.proof import (
+    FirstMessage,
+    ServerReport,
+    problem_with_servers,
+    problem_with_tools,
+)
 from gateway.jobs.repeating import is_resumed
 from gateway.jobs.transcript import Transcript
 from gateway.store import RunTable
@@ -70,6 +76,8 @@ class Attempt:
         self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self._client = ClaudeSDKClient(options(self._stderr.append))
         self._transcript = Transcript(run.id, now_ms, hide, first=first_message)
+        self._reports: tuple[ServerReport, ...] = ()
+        account.hold()
         self._arrived = anyio.Event()
         self._conversation = anyio.CancelScope()
         self._talking = False
@@ -136,13 +144,12 @@ class Attempt:
         """Wait for the servers; return what is missing. The model has not been asked yet."""
         if not self._access.servers:
             return None
-        reports: tuple[ServerReport, ...] = ()
         with anyio.move_on_after(CONNECT_S):
-            while not reports or _undecided(reports):
+            while not self._reports or _undecided(self._reports):
                 await anyio.sleep(CONNECT_POLL_S)
-                reports = await self._server_reports()
+                self._reports = await self._server_reports()
         self._folders.servers_file.unlink()
-        return problem_with_servers(self._access, reports)
+        return problem_with_servers(self._access, self._reports)
 
     async def _server_reports(self) -> tuple[ServerReport, ...]:
         status = await self._client.get_mcp_status()
@@ -167,16 +174,14 @@ class Attempt:
             self._transcript.add(message)
             self._arrived.set()
             if not started and isinstance(message, SystemMessage) and message.subtype == "init":
-                if problem := self._check_tools(message):
+                first = FirstMessage.read(message.data)
+                if problem := problem_with_tools(self._access, self._reports, first):
                     return problem
+                self._account.admit()
                 started = await self._runs.mark_running(
                     self._run.id, self._run.attempt, self._transcript.session_id
                 )
         return None
-
-    def _check_tools(self, init: SystemMessage) -> str | None:
-        statuses = {server["name"]: server["status"] for server in init.data["mcp_servers"]}
-        return problem_with_tools(self._access, init.data["tools"], statuses)
 
     async def _obey_stop(self) -> None:
         """Interrupt first, for the CLI then still reports the cost; cut it off if it is late."""

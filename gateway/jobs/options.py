@@ -13,10 +13,11 @@ from claude_agent_sdk.types import SystemPromptFile, SystemPromptPreset
 
 from gateway.domain.network import NetworkAccess
 from gateway.domain.run import Run, Trigger
-from gateway.jobs.access import ALL, Access, cli_name
+from gateway.jobs.access import ALL, Access
 from gateway.jobs.confinement import LIMITS
 from gateway.jobs.door import CHANNEL
 from gateway.jobs.folders import RunFolders
+from gateway.jobs.proof import cli_name
 from gateway.secret import Secret
 from sandboxes.launch import Launch
 from sandboxes.network.handover import HANDOVER_FD

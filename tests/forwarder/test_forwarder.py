@@ -1,5 +1,6 @@
 """The forwarder in front of the stand-in: who may pass, what is counted, what is refused."""
 
+import anyio
 import httpx2
 import pytest
 
@@ -71,6 +72,19 @@ async def test_a_model_without_a_price_is_counted_in_tokens_without_a_budget(way
     token, account = way.accounts.open("run_1", None)
     assert (await way.ask(token, model="claude-secret-9")).status_code == 200
     assert (account.input_tokens, account.cost_micro_usd) == (1000, None)
+
+
+async def test_a_held_request_waits_until_it_is_admitted(way: Way) -> None:
+    """Issue 7, 3: nothing is asked before a run's tools are proven."""
+    token, account = way.accounts.open("run_1", None)
+    account.hold()
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(way.ask, token)
+            await anyio.wait_all_tasks_blocked()
+            assert way.api.requests == []
+            account.admit()
+        assert len(way.api.requests) == 1
 
 
 async def test_a_refusal_of_the_api_passes_and_costs_nothing(way: Way) -> None:

@@ -64,12 +64,22 @@ async def test_missing_server_fails_the_run_before_the_model_is_asked(parts: Par
     assert processes_of(parts.home) == []
 
 
-async def test_missing_tool_fails_the_run_before_the_model_is_asked(parts: Parts):
+async def test_missing_tool_fails_the_run_before_anything_is_started(parts: Parts):
     """Issue 2, 8: so does a tool that its server does not have."""
     run = await parts.execute(a_run(tools=("mcp__adder__multiply",)))
     assert (run.status, run.error) == (
         RunStatus.FAILED,
         "Server 'adder' has no tool 'multiply', which this run needs; it has: add, subtract.",
+    )
+    assert parts.api.requests == []
+
+
+async def test_tool_that_the_cli_lacks_fails_the_run_before_the_model_is_asked(parts: Parts):
+    """Issue 7: requests wait until the CLI has said what it has; never a success without tools."""
+    run = await parts.execute(a_run(tools=("Read", "TodoWrite")))
+    assert (run.status, run.error and run.error.partition(" has no tool ")[2]) == (
+        RunStatus.FAILED,
+        "'TodoWrite' in unattended runs, which this run needs; of those named it has: Read.",
     )
     assert parts.api.requests == []
 
