@@ -167,9 +167,11 @@ class LocalRoutes:
 
     async def _make(self, wish: TokenWish) -> MadeToken:
         try:
-            return await make_wished_token(self._store.tokens, wish)
+            made = await make_wished_token(self._store.tokens, wish)
         except InvalidToken as error:
             raise BadRequest(str(error)) from error
+        await self._guard.note_made(made.value)
+        return made
 
     async def rotate_client(self) -> Answer:
         """Another pre-registered OAuth client, as lines for `.env`."""

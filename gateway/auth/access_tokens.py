@@ -3,15 +3,14 @@
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from gateway.auth.endings import Endings
-from gateway.domain.oauth import AccessToken
+from gateway.auth.known_tokens import KnownTokens
 from gateway.store.oauth_grants import Access, OAuthGrantTable
 
 PREFIX = "cra_"
 """Tells an access token from machine tokens, for people and secret scanners."""
-MAX_KNOWN = 10_000
-"""Tokens kept in memory; one that is not asked about any more stays there until this many are."""
 
 
 class Fingerprints:
@@ -41,39 +40,32 @@ class AccessTokens:
         self._fingerprints = fingerprints
         self._now_ms = now_ms
         self._endings = endings
-        self._known: dict[str, Access] = {}
+        self._known = KnownTokens[Access](lambda access: access.token.grant_id)
         self._used: set[str] = set()
 
     async def find(self, value: str, *, ask_store: bool = True) -> Access | None:
         """Return what an access token stands for, or None. Raises StoreError."""
         hashed = self._fingerprints.of(value)
         access = self._known.get(hashed)
-        if access is None and not ask_store:
-            return None
+        if access is None and ask_store:
+            access = await self._look_up(hashed)
         if access is None:
-            asked_in = self._known
-            access = await self._grants.access(hashed, self._now_ms())
-            if access is None:
-                return None
-            if len(asked_in) >= MAX_KNOWN:
-                asked_in.clear()
-            # Goes nowhere if a grant ended meanwhile: it may have been this one.
-            asked_in[hashed] = access
-            self.issued(access.token)
+            return None
         if access.token.expires_at <= self._now_ms():
-            self._known.pop(hashed, None)
+            self._known.forget(hashed)
             return None
         self._used.add(access.token.grant_id)
         return access
 
-    def issued(self, token: AccessToken) -> None:
-        """Take note that a grant has this token, whether or not it has been used."""
-        self._endings.note(token.grant_id, token.expires_at)
+    async def issued(self, value: str) -> None:
+        """Know an access token before its first use. Raises StoreError."""
+        await self._look_up(self._fingerprints.of(value))
 
     def ended(self, grant_ids: Iterable[str]) -> None:
-        """Look tokens up again, and end what these grants have open."""
-        self._known = {}
-        for grant_id in grant_ids:
+        """Know the tokens of these grants no more, and end what came by them."""
+        grants = frozenset(grant_ids)
+        self._known.end(grants)
+        for grant_id in grants:
             self._endings.end(grant_id)
 
     async def note_uses(self) -> None:
@@ -81,3 +73,10 @@ class AccessTokens:
         used = frozenset(self._used)
         await self._grants.touch(used, self._now_ms())
         self._used -= used
+
+    async def _look_up(self, hashed: str) -> Access | None:
+        ask = partial(self._grants.access, hashed, self._now_ms())
+        access = await self._known.look_up(hashed, ask)
+        if access is not None:
+            self._endings.note(access.token.grant_id, access.token.expires_at)
+        return access

@@ -6,11 +6,13 @@ Source: RFC 6750, sections 2.1 and 3.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.auth.access_tokens import PREFIX as ACCESS_PREFIX
 from gateway.auth.access_tokens import AccessTokens
 from gateway.auth.caller import Caller, CallerKind
 from gateway.auth.endings import Endings
+from gateway.auth.known_tokens import KnownTokens
 from gateway.auth.run_tokens import RunTokens, token_hash
 from gateway.domain.clock import utc_ms
 from gateway.domain.token import Scope, Token
@@ -43,7 +45,7 @@ class Guard:
         self._access_tokens = access_tokens
         self._now_ms = now_ms
         self.endings = endings
-        self._known: dict[str, _Known] = {}
+        self._known = KnownTokens[_Known](lambda known: known.token.id)
         self._used: set[str] = set()
         self._local_hash: str | None = None
 
@@ -71,13 +73,17 @@ class Guard:
                 return LOCAL_CALLER
             if (grant := self._run_tokens.grant(hashed)) is not None:
                 return Caller(CallerKind.RUN, grant.run_id, frozenset(), grant.view)
-            known = await self._stored(hashed) if ask_store else None
+            known = await self._look_up(hashed) if ask_store else None
         return None if known is None else self._used_by(known, hashed)
 
     def forget(self, token_id: str) -> None:
-        """Look tokens up again: this one was revoked."""
-        self._known = {}
+        """End what came by a token that was revoked."""
+        self._known.end((token_id,))
         self.endings.end(token_id)
+
+    async def note_made(self, value: str) -> None:
+        """Know a token before its first use. Raises StoreError."""
+        await self._look_up(token_hash(value))
 
     async def note_uses(self) -> None:
         """Write down which tokens and grants were used since the last time. Raises StoreError."""
@@ -93,22 +99,22 @@ class Guard:
         found = access.token
         return Caller(CallerKind.CLIENT, found.grant_id, found.scopes, resource=access.resource)
 
+    async def _look_up(self, hashed: str) -> _Known | None:
+        known = await self._known.look_up(hashed, partial(self._stored, hashed))
+        if known is not None and known.token.expires_at is not None:
+            self.endings.note(known.token.id, known.token.expires_at)
+        return known
+
     async def _stored(self, hashed: str) -> _Known | None:
-        asked_in = self._known
         token = await self._store.tokens.by_hash(hashed, self._now_ms())
         if token is None:
             return None
-        known = _Known(token, Caller(CallerKind.TOKEN, token.id, token.scopes, token.view))
-        # Goes nowhere if a token was revoked meanwhile: it may have been this one.
-        asked_in[hashed] = known
-        if token.expires_at is not None:
-            self.endings.note(token.id, token.expires_at)
-        return known
+        return _Known(token, Caller(CallerKind.TOKEN, token.id, token.scopes, token.view))
 
     def _used_by(self, known: _Known, hashed: str) -> Caller | None:
         expires_at = known.token.expires_at
         if expires_at is not None and expires_at <= self._now_ms():
-            self._known.pop(hashed, None)
+            self._known.forget(hashed)
             return None
         self._used.add(known.token.id)
         return known.caller

@@ -139,7 +139,7 @@ class Grants:
         await self._table.add_access(access, self._fingerprints.of(issued.access))
         await self._table.add_refresh(refresh, self._fingerprints.of(issued.refresh))
         await self._table.keep_newest_tokens(grant.id, MAX_TOKENS)
-        self._access_tokens.issued(access)
+        await self._access_tokens.issued(issued.access)
         return issued
 
 

@@ -49,6 +49,19 @@ async def test_a_code_that_is_used_twice_ends_what_it_gave(stage: Stage) -> None
     assert (await program.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
 
 
+async def test_a_token_is_known_from_its_birth_to_its_own_end(stage: Stage) -> None:
+    """Ours: who shows wrong tokens beside it does not keep it from being known."""
+    programs = [stage.program() for _ in range(2)]
+    async with stage.browser() as browser:
+        for each in programs:
+            await each.register()
+        ended, other = [(await signed_in(each, browser))["access_token"] for each in programs]
+    assert (await programs[0].token("/revoke", token=ended)).status_code == 200
+    find = stage.server.access_tokens.find
+    assert await find(ended, ask_store=False) is None
+    assert await find(other, ask_store=False) is not None
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
