@@ -1,13 +1,12 @@
 """The routes: overview, its stream of changes, approvals, logout."""
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import cast
 
 from markupsafe import Markup
 from quart import Blueprint, Response, make_response, redirect, render_template, url_for
-from werkzeug.exceptions import BadRequest, Conflict, ServiceUnavailable
+from werkzeug.exceptions import BadRequest, Conflict
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from gateway.approvals import Approvals, Decision
@@ -15,12 +14,9 @@ from gateway.dashboard.browser import Browser
 from gateway.dashboard.forms import read_form
 from gateway.dashboard.live import LiveFragment
 from gateway.dashboard.sessions import Sessions
+from gateway.dashboard.streams import Place, Streams
 from gateway.dashboard.views import approval_rows
 from supervisor.errors import NotPending, UnknownServer
-
-MAX_STREAMS = 100
-"""Open tabs; each holds a connection."""
-MAX_STREAMS_OF_SESSION = 12
 
 _COMMENT = ": alive\n\n"
 
@@ -35,7 +31,7 @@ class Pages:
         self._live = live
         self._browser = browser
         self._approvals = approvals
-        self._streams: Counter[str] = Counter()
+        self._streams = Streams()
 
     def blueprint(self) -> Blueprint:
         """Return the routes; all want a session."""
@@ -56,11 +52,8 @@ class Pages:
     async def events(self) -> Response:
         """The tables again whenever they change, as server-sent events."""
         self._browser.require_own_page()
-        session_id = self._browser.session_id()
-        crowded = self._streams[session_id] >= MAX_STREAMS_OF_SESSION
-        if crowded or self._streams.total() >= MAX_STREAMS:
-            raise ServiceUnavailable("Too many open tabs; close some and reload.")
-        answer = await make_response(self._stream(session_id))
+        place = self._streams.take(self._browser.session_id())
+        answer = await make_response(self._stream(place))
         response = cast("Response", answer)
         response.content_type = "text/event-stream; charset=utf-8"
         response.timeout = None  # Quart would end the stream after a minute
@@ -90,16 +83,11 @@ class Pages:
             raise Conflict(str(error)) from error
         return redirect(url_for("pages.approvals"), HTTPStatus.SEE_OTHER)
 
-    async def _stream(self, session_id: str) -> AsyncIterator[str]:
-        self._streams[session_id] += 1
-        try:
-            async for text in self._live.updates():
-                if not self._sessions.is_open(session_id):
-                    return
-                yield _COMMENT if text is None else _event("health", text)
-        finally:
-            self._streams[session_id] -= 1
-            self._streams += Counter()  # leaves out who has none
+    async def _stream(self, place: Place) -> AsyncIterator[str]:
+        async for text in self._live.updates():
+            if not self._sessions.is_open(place.session_id):
+                return
+            yield _COMMENT if text is None else _event("health", text)
 
     async def _require_session(self) -> None:
         self._browser.require_session()

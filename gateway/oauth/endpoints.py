@@ -18,7 +18,7 @@ from gateway.oauth.metadata import find_document
 from gateway.oauth.registration import Registrations
 from gateway.oauth.requests import Form, read_credentials, read_form, read_json
 from gateway.oauth.resources import read_resource
-from gateway.reach.address import client_address
+from gateway.reach.address import client_address, counted_block
 from gateway.relay.http import ClientGone, Headers, Receive, Scope, Send, send_body
 from gateway.store import StoreError
 
@@ -45,6 +45,7 @@ class Call:
         self.entry = journal.entry(scope["method"], scope["path"])
         self.entry.note(agent=self.headers.get(b"user-agent"), base=base)
         self.entry.note(address=client_address(scope))
+        self.block = counted_block(scope)
 
 
 Answer = tuple[int, Mapping[str, Any] | None]
@@ -145,7 +146,8 @@ class Endpoints:
         return 200, _tokens(issued)
 
     async def _register(self, call: Call) -> Answer:
-        answer = await self._registrations.register(await read_json(call.receive))
+        asked = await read_json(call.receive)
+        answer = await self._registrations.register(asked, call.block)
         call.entry.note(client=answer["client_id"], name=answer["client_name"])
         return 201, answer
 

@@ -1,5 +1,6 @@
 """Clients that register themselves (RFC 7591): what they may say, how many there may be."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -13,10 +14,14 @@ from gateway.oauth.clients import new_secret
 from gateway.oauth.errors import OAuthError
 from gateway.oauth.metadata import AUTH_METHODS, SCOPES
 from gateway.oauth.newcomers import Newcomers, Rate
+from gateway.reach.buckets import Buckets
 
-RATE = 30
-"""Registrations in RATE_S; claude.ai needs two for a connection."""
+RATE = 60
+"""Registrations in RATE_S, from everywhere."""
 RATE_S = 60.0
+ADDRESS_BURST = 10
+"""Registrations from one address at once; claude.ai needs two for a connection."""
+ADDRESS_EVERY_S = 10.0
 _GRANTS = ("authorization_code", "refresh_token")
 
 
@@ -28,21 +33,19 @@ class Registrations:
     ) -> None:
         self._newcomers = newcomers
         self._rate = Rate(RATE, RATE_S, monotonic)
+        self._addresses = Buckets(burst=ADDRESS_BURST, every_s=ADDRESS_EVERY_S, monotonic=monotonic)
 
-    async def register(self, asked: object) -> dict[str, Any]:
-        """Store a client and return what it is told. Raises OAuthError and StoreError."""
+    async def register(self, asked: object, block: str | None) -> dict[str, Any]:
+        """Store a client and return what it is told. Raises OAuthError and StoreError.
+
+        `block`: what its address is counted under; None: it is not.
+        """
         if not isinstance(asked, dict):
             raise invalid("The body must be a JSON object.")
         metadata = cast("dict[str, Any]", asked)
         redirects, method = read_redirects(metadata), _method(metadata)
         name = read_name(metadata.get("client_name")) or "A client without a name"
-        if not self._rate.take():
-            raise OAuthError(
-                "temporarily_unavailable",
-                "Too many clients register at the moment; try again in a minute.",
-                429,
-                retry_after_s=int(RATE_S),
-            )
+        self._count(block)
         secret = None if method == "none" else new_secret()
         client = Client(
             new_id("client"),
@@ -54,6 +57,22 @@ class Registrations:
         )
         await self._newcomers.admit(client)
         return _answer(client, method, secret)
+
+    def _count(self, block: str | None) -> None:
+        """Count a registration; one that its address may not make leaves the others theirs."""
+        if block is not None and (wait_s := self._addresses.take(block)):
+            raise _too_many("from your address", math.ceil(wait_s))
+        if not self._rate.take():
+            raise _too_many("at the moment", int(RATE_S))
+
+
+def _too_many(where: str, wait_s: int) -> OAuthError:
+    return OAuthError(
+        "temporarily_unavailable",
+        f"Too many clients register {where}; try again in {wait_s} s.",
+        429,
+        retry_after_s=wait_s,
+    )
 
 
 def _method(metadata: Mapping[str, Any]) -> str:

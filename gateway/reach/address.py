@@ -12,6 +12,8 @@ UNKNOWN = "unknown"
 """What stands for a caller whose address the HTTP server does not know."""
 SEEN_ADDRESSES = 1024
 """How many are remembered as they were read; callers choose them."""
+_HERE = frozenset({"127.0.0.1", "::/64", UNKNOWN})
+"""Also everybody behind a proxy that is not trusted; they must not be limited together."""
 SITE_BITS = 64
 """What one subscriber of IPv6 has at least: an address of its own for each request is free."""
 
@@ -25,6 +27,12 @@ def client_address(scope: Mapping[str, Any]) -> str:
 def address_block(address: str) -> str:
     """Return what to count an address under: itself, or its network of 64 bits where it is IPv6."""
     return address if ":" not in address else _site(address)
+
+
+def counted_block(scope: Mapping[str, Any]) -> str | None:
+    """Return what to count a request's address under; None for this machine, which is not."""
+    block = address_block(client_address(scope))
+    return None if block in _HERE else block
 
 
 @lru_cache(maxsize=SEEN_ADDRESSES)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from gateway.auth.caller import Caller, CallerKind
-from gateway.reach.address import UNKNOWN, address_block, client_address
+from gateway.reach.address import counted_block
 from gateway.reach.buckets import Buckets
 from gateway.relay.http import Scope
 from gateway.settings import Settings
@@ -15,8 +15,6 @@ BURST_S = 10
 FAILURES = 20
 """Wrong tokens from one address at once: a client whose token ended repeats itself."""
 FAILURE_EVERY_S = 3.0
-_HERE = frozenset({"127.0.0.1", "::/64", UNKNOWN})
-"""Also everybody behind a proxy that is not trusted; they must not be limited together."""
 
 
 class CallerLimits:
@@ -36,8 +34,8 @@ class CallerLimits:
     def take(self, caller: Caller, scope: Scope) -> float:
         """Count a call; return 0.0, or the seconds after which the caller may call again."""
         if self._addresses is not None:
-            block = address_block(client_address(scope))
-            if block not in _HERE and (wait_s := self._addresses.take(block)):
+            block = counted_block(scope)
+            if block is not None and (wait_s := self._addresses.take(block)):
                 return wait_s
         if self._tokens is None or caller.kind is CallerKind.LOCAL:
             return 0.0
@@ -45,15 +43,16 @@ class CallerLimits:
 
     def note_failure(self, scope: Scope) -> None:
         """Count a token that is nobody's."""
-        block = address_block(client_address(scope))
-        if block not in _HERE:
+        block = counted_block(scope)
+        if block is not None:
             self._failures.take(block)
 
     def failed_wait_s(self, scope: Scope) -> float:
         """Return the seconds for which an address that failed too often is not heard; else 0.0."""
         if not self._failures:
             return 0.0
-        return self._failures.wait_s(address_block(client_address(scope)))
+        block = counted_block(scope)
+        return 0.0 if block is None else self._failures.wait_s(block)
 
 
 def open_limits(settings: Settings) -> CallerLimits:

@@ -3,6 +3,8 @@
 Above: `servers`, `disk`, `operation`.
 """
 
+from weakref import WeakValueDictionary
+
 import anyio
 
 from supervisor.errors import InvalidServer, UnknownServer
@@ -16,7 +18,7 @@ class Known:
     def __init__(self) -> None:
         self._specs: dict[str, ServerSpec] = {}
         self._tried: dict[str, str] = {}
-        self._turns: dict[str, anyio.Lock] = {}
+        self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
 
     def __contains__(self, name: str) -> bool:
         return name in self._specs
@@ -78,5 +80,5 @@ class Known:
         return self._specs.pop(name, None) is not None
 
     def turn(self, name: str) -> anyio.Lock:
-        """Return what whoever changes a server holds meanwhile."""
+        """Return what whoever changes a server holds meanwhile; gone when nobody holds it."""
         return self._turns.setdefault(name, anyio.Lock())

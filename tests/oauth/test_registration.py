@@ -2,14 +2,21 @@
 
 import json
 
+import httpx2
 import pytest
 
 from gateway.oauth.errors import OAuthError
 from gateway.oauth.newcomers import MAX_UNUSED, PRUNE_EVERY, Newcomers
 from gateway.oauth.redirects import is_acceptable, is_registered
-from gateway.oauth.registration import RATE, RATE_S, Registrations
+from gateway.oauth.registration import (
+    ADDRESS_BURST,
+    ADDRESS_EVERY_S,
+    RATE,
+    RATE_S,
+    Registrations,
+)
 from tests.demonstrations import Counts, Demonstrations
-from tests.oauth.parts import CLAUDE_CALLBACK
+from tests.oauth.parts import CLAUDE_CALLBACK, Program
 from tests.oauth.stage import BASE, Stage
 
 GOOD = (
@@ -119,9 +126,25 @@ async def test_a_registration_that_makes_no_sense_is_an_error_in_json(
 
 
 async def test_registrations_have_a_rate(stage: Stage) -> None:
-    """Security E 7."""
+    """Security E 7: of all together, which alone counts for this machine and an unknown proxy."""
     answers = [(await stage.program().register()).status_code for _ in range(RATE + 1)]
     assert answers == [201] * RATE + [429]
+
+
+async def test_an_address_that_registers_too_often_leaves_the_others_theirs(stage: Stage) -> None:
+    """Ours: a stranger's flood does not keep the owner from adding a connector."""
+
+    async def register(address: str) -> int:
+        transport = httpx2.ASGITransport(stage.transport.app, client=(address, 50000))
+        async with httpx2.AsyncClient(transport=transport) as http:
+            return (await Program(BASE, http).register()).status_code
+
+    answers = [await register("203.0.113.7") for _ in range(RATE + 1)]
+    assert answers == [201] * ADDRESS_BURST + [429] * (RATE + 1 - ADDRESS_BURST)
+    assert await register("203.0.113.8") == 201
+    answers = [await register(f"2001:db8::{number}") for number in range(ADDRESS_BURST + 1)]
+    assert answers == [201] * ADDRESS_BURST + [429]
+    assert await register("2001:db8:0:1::1") == 201
 
 
 async def test_ten_thousand_registrations_do_not_fill_the_database(
@@ -138,7 +161,7 @@ async def test_ten_thousand_registrations_do_not_fill_the_database(
     ids: list[str] = []
     for _ in range(count):
         now += RATE_S / RATE + 0.01
-        made = await registrations.register({"redirect_uris": [CLAUDE_CALLBACK]})
+        made = await registrations.register({"redirect_uris": [CLAUDE_CALLBACK]}, None)
         ids.append(made["client_id"])
     left = [each for each in ids if await stage.store.oauth_clients.get(each)]
     assert left == ids[-len(left) :]
@@ -154,10 +177,19 @@ async def test_too_many_at_once_are_refused_and_told_when_to_come_back(stage: St
     now = 0.0
     registrations = Registrations(Newcomers(stage.store.oauth_clients), lambda: now)
     asked = {"redirect_uris": [CLAUDE_CALLBACK]}
-    for _ in range(RATE):
-        await registrations.register(asked)
-    with pytest.raises(OAuthError) as refused:
-        await registrations.register(asked)
-    assert (refused.value.status, refused.value.retry_after_s) == (429, 60)
+
+    async def wait_s(block: str | None) -> int | None:
+        with pytest.raises(OAuthError) as refused:
+            await registrations.register(asked, block)
+        assert refused.value.status == 429
+        return refused.value.retry_after_s
+
+    for _ in range(ADDRESS_BURST):
+        await registrations.register(asked, "203.0.113.7")
+    assert await wait_s("203.0.113.7") == ADDRESS_EVERY_S
+    for _ in range(RATE - ADDRESS_BURST):
+        await registrations.register(asked, None)
+    assert await wait_s(None) == RATE_S
     now = RATE_S
-    assert (await registrations.register(asked))["client_id"]
+    for block in (None, "203.0.113.7"):
+        assert (await registrations.register(asked, block))["client_id"]
