@@ -1,12 +1,14 @@
 """Takes entries without waiting for anything, and writes them down in batches.
 
-What does not fit into the queue is counted, and that count is an entry too.
+What does not fit into the queue, and what cannot be made or stored, is counted, and that count is
+an entry too.
 """
 
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 
@@ -77,7 +79,9 @@ class Trail:
             self._held += held_bytes
             if self._held > MAX_HELD_BYTES:
                 self._held -= held_bytes
-                made = make()
+                made = self._made(make)
+                if made is None:
+                    return
                 make = lambda: made  # noqa: E731 - what it stands for is made
         waiting.append(make)
         if len(waiting) == 1:
@@ -117,16 +121,17 @@ class Trail:
         async with self._writing:
             while self._waiting:
                 batch = self._waiting[:BATCH]
-                entries = [self._finished(make) for make in batch]
+                entries = [made for make in batch if (made := self._made(make)) is not None]
                 if self._keeping.entries:
-                    await self._table.add(entries)
+                    await self._add(entries)
                 del self._waiting[: len(batch)]
                 self._since_pruned += len(batch)
             self._held, self._filled = 0, anyio.Event()
             if self._lost and self._keeping.entries:
-                lost, self._lost = self._lost, 0
-                log.warning("%d entries of the audit log were lost: too many at once", lost)
+                lost = self._lost
+                log.warning("%d entries of the audit log were lost", lost)
                 await self._table.add([self._of_lost(lost)])
+                self._lost -= lost
 
     async def _last_flush(self) -> None:
         try:
@@ -144,9 +149,37 @@ class Trail:
             older_than=self._now_ms() - keeping.days * DAY_MS, keep=keeping.entries
         )
 
-    def _finished(self, make: Make) -> AuditEntry:
-        """Return an entry; a name in which there is a secret is left out."""
-        entry = make()
+    async def _add(self, entries: list[AuditEntry]) -> None:
+        """Store entries; one that no database takes is lost alone. Raises StoreError."""
+        try:
+            await self._table.add(entries)
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - each is tried by itself, and what fails is logged there
+            for entry in entries:
+                await self._add_alone(entry)
+
+    async def _add_alone(self, entry: AuditEntry) -> None:
+        try:
+            await self._table.add([entry])
+        except StoreError:
+            raise
+        except Exception:
+            self._lost += 1
+            log.exception("An audit entry of %r cannot be stored", entry.action)
+
+    def _made(self, make: Make) -> AuditEntry | None:
+        """Return an entry, None for one that cannot be made: that is no reason to stop."""
+        try:
+            return self._finished(make())
+        except Exception:
+            self._lost += 1
+            what: object = make.func if isinstance(make, partial) else make
+            log.exception("An audit entry cannot be made: %s", getattr(what, "__qualname__", what))
+            return None
+
+    def _finished(self, entry: AuditEntry) -> AuditEntry:
+        """Return an entry as it is kept; a name in which there is a secret is left out."""
         named = (entry.server, entry.tool, entry.target, entry.correlation, entry.actor_id)
         together = "\n".join(named)
         if self._redactor.hide_text(together) != together:

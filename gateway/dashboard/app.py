@@ -79,8 +79,18 @@ def build_dashboard(sources: Sources, login: Login, further: Sequence[Blueprint]
     app.context_processor(shared)
     pages = Pages(sessions=login.sessions, live=live, browser=browser, approvals=sources.approvals)
     for blueprint in (pages.blueprint(), LoginPages(login).blueprint(), *further):
-        app.register_blueprint(blueprint)
+        _register(app, blueprint)
     return Dashboard(app, live)
+
+
+def _register(app: Quart, blueprint: Blueprint) -> None:
+    """Add pages whose rendering waits for no thread.
+
+    A blueprint brings a processor of Flask's along, which finds nothing under Quart but, being no
+    coroutine, is run in the loop's thread pool: a page in a flood would wait there for its turn.
+    """
+    blueprint.template_context_processors[None].clear()
+    app.register_blueprint(blueprint)
 
 
 def _guard(app: Quart, origins: Origins, forms: Forms) -> None:

@@ -8,7 +8,14 @@ import anyio
 import pytest
 
 from gateway.audit.programs import watch_programs
-from gateway.audit.trail import MAX_WAITING, PRUNE_AFTER, STRANGERS_PER_MINUTE, Keeping, Trail
+from gateway.audit.trail import (
+    MAX_HELD_BYTES,
+    MAX_WAITING,
+    PRUNE_AFTER,
+    STRANGERS_PER_MINUTE,
+    Keeping,
+    Trail,
+)
 from gateway.domain.audit import Actor, AuditEntry, AuditWish, Outcome
 from gateway.oauth.journal import Journal
 from gateway.store import Store
@@ -68,6 +75,38 @@ async def test_what_does_not_fit_is_counted_and_said(store: Store) -> None:
     (newest,) = await store.audit.find(AuditWish(limit=1))
     assert (newest.entry.outcome, newest.entry.arguments) == (Outcome.LOST, "7 entries")
     assert newest.number == MAX_WAITING + 1
+
+
+async def test_what_cannot_be_made_or_stored_is_lost_alone(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ours: it is logged with its place and counted; the rest is written, and the log goes on."""
+
+    def spoiled() -> AuditEntry:
+        raise LookupError("no such thing")
+
+    trail = trail_of(store)
+    with anyio.fail_after(GUARD_S):
+        async with anyio.create_task_group() as group:
+            group.start_soon(trail.run)
+            trail.note(lambda: entry(action="first"))
+            trail.note(spoiled)
+            trail.note(spoiled, MAX_HELD_BYTES + 1)
+            trail.note(lambda: entry(action="too large", asked_bytes=2**70))
+            trail.note(lambda: entry(action="second"))
+            while len(await actions(store)) != 3:
+                await anyio.lowlevel.checkpoint()
+            trail.note(lambda: entry(action="third"))
+            while len(await actions(store)) != 4:
+                await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+    assert await actions(store) == ["third", "audit", "second", "first"]
+    (lost,) = await store.audit.find(AuditWish(outcome=Outcome.LOST))
+    assert lost.entry.arguments == "3 entries"
+    shown = caplog.text
+    assert shown.count("spoiled") >= 2
+    assert "LookupError: no such thing" in shown
+    assert "An audit entry of 'too large' cannot be stored" in shown
 
 
 async def test_what_programs_ask_of_oauth_leaves_entries(store: Store) -> None:

@@ -1,8 +1,10 @@
 """The owner's login by password: who gets in, who waits, and what every form needs."""
 
 import asyncio
+import threading
 import unicodedata
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,7 @@ from tests.dashboard.parts import Shown, open_link, send, sign_in, token_of
 NAME, PASSWORD = "ann", "pässwörd 漢字 \U0001f511"
 RIGHT = {"username": NAME, "password": PASSWORD}
 WRONG = {**RIGHT, "password": "passwort"}
+GUARD_S = 20.0
 PUBLIC: dict[str, Any] = {"Host": "runner.example.org"}
 
 
@@ -365,3 +368,22 @@ async def test_the_page_that_was_wanted_comes_after_the_login() -> None:
     assert 'name="next" value="/approvals?tool=%3Cx%3E"' in page
     slip = await house.log_in(client, {**WRONG, "next": "/approvals"})
     assert 'name="next" value="/approvals"' in await slip.get_data(as_text=True)
+
+
+async def test_no_page_waits_for_the_thread_pool() -> None:
+    """Ours: in a flood the owner would stand in that line behind everybody else."""
+    loop, gone_on = asyncio.get_running_loop(), threading.Event()
+    with ThreadPoolExecutor(1) as only:
+        loop.set_default_executor(only)
+        waiting = loop.run_in_executor(None, gone_on.wait)
+        try:
+            house = House()
+            client = house.browser()
+            async with asyncio.timeout(GUARD_S):
+                assert (await house.log_in(client, WRONG)).status_code == 401
+                assert (await house.log_in(client)).status_code == 303
+                assert (await client.get("/")).status_code == 200
+        finally:
+            gone_on.set()
+            await waiting
+            loop.set_default_executor(ThreadPoolExecutor())
