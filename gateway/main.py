@@ -29,6 +29,7 @@ from gateway.domain.clock import utc_ms
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
+from gateway.jobs.run_outside import OutsideButUs, own_names
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
 from gateway.jobs.work_folders import Retention
@@ -90,7 +91,8 @@ async def build(
 ) -> AsyncGenerator[Gateway]:
     """Build the gateway that is reached at `base_url`; its children end with the body.
 
-    `outside`: what documents of OAuth clients are fetched from; None: the internet.
+    `outside`: what runs reach, and what documents of OAuth clients are fetched from; None: the
+    internet.
     `tunnel_port`: where nothing but the tunnel's end connects.
 
     Raises:
@@ -131,10 +133,11 @@ async def build(
                     store=store,
                     home=settings.home,
                     clock=SystemClock(),
-                    agent=_agent(settings),
+                    agent=_agent(settings, closed),
                     gate=LiveServers(supervisor, relay, combined, guard),
                     run_tokens=run_tokens,
                     begin=loaded.wait,
+                    outside=OutsideButUs(outside or Internet(), own_names(store, reach.address)),
                     limits=RunLimits(settings.run_concurrency, settings.server_concurrency),
                     retention=Retention(settings.run_folders, settings.run_folders_days),
                     redactor=redactor,
@@ -223,7 +226,7 @@ def _servers(
     )
 
 
-def _agent(settings: Settings) -> AgentConfig:
+def _agent(settings: Settings, closed_ports: tuple[int, ...]) -> AgentConfig:
     return AgentConfig(
         api_key=settings.anthropic_api_key,
         model=settings.claude_model,
@@ -231,4 +234,5 @@ def _agent(settings: Settings) -> AgentConfig:
         level=settings.sandbox,
         uid_base=settings.sandbox_uid_base,
         certificates=settings.certificates,
+        closed_ports=closed_ports,
     )

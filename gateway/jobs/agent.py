@@ -141,6 +141,7 @@ class Agent:
             uid=uid,
             proxied=proxied,
             readable=config.certificates.values(),
+            closed_ports=config.closed_ports,
         )
 
     def _check_config(self) -> None:

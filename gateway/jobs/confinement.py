@@ -61,11 +61,12 @@ def confine(
     uid: int | None,
     proxied: bool,
     readable: Iterable[Path] = (),
+    closed_ports: tuple[int, ...] = (),
 ) -> Launch:
     """Return how the CLI is started at this level; its own arguments are added at the end.
 
     `proxied`: it gets a second listener, the proxy's, and is told of it. `readable`: files
-    that it may read besides.
+    that it may read besides. `closed_ports`: of the machine, where it must not connect.
 
     Raises:
         SandboxError: the level cannot be had, or the CLI cannot be reached in it.
@@ -81,6 +82,7 @@ def confine(
         network=Network(NetworkMode.NONE if strong else NetworkMode.FULL),
         limits=limits,
         listeners=((PORT, way_out.PORT) if proxied else (PORT,)) if strong else (),
+        closed_ports=closed_ports,
         uid=uid,
     )
     if proxied:

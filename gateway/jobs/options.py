@@ -66,6 +66,8 @@ class AgentConfig:
     uid_base: int = UID_BASE
     certificates: Mapping[str, Path] = field(default_factory=dict[str, Path])
     """Variables that name further authorities of this machine, such as a company's."""
+    closed_ports: tuple[int, ...] = ()
+    """The gateway's own, which runs with the machine's network must not reach."""
 
 
 def cli_options(

@@ -18,7 +18,7 @@ class Outside(Protocol):
     """What lies beyond the proxy. Its methods may take any time; the caller bounds them."""
 
     async def resolve(self, name: str, port: int) -> Sequence[str]:
-        """Return the addresses of a name, best first. Raises OSError."""
+        """Return the addresses of a name, best first. Raises OSError, or the proxy's Refusal."""
         ...
 
     async def dial(self, address: str, port: int) -> ByteStream:

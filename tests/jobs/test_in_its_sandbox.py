@@ -12,6 +12,7 @@ import pytest
 from gateway.domain.run import RunStatus
 from gateway.jobs.options import BUNDLED_CLI
 from gateway.standin import Call, ModelRequest, Reply, Say
+from sandboxes.confinement import landlock
 from sandboxes.ownership import UID_BASE, UID_SPAN
 from sandboxes.policy import MIB, Level
 from tests.jobs.parts import API_KEY, CLI_GUARD_S, Parts, a_run, processes_of
@@ -48,6 +49,10 @@ except urllib.error.HTTPError as error:
 CODE
 done
 """
+CONNECT = (
+    'python3 -c \'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2);'
+    ' print("CONN" "ECTED")\''
+)
 BUILT_IN = ("Bash", "Read", "Write", "Edit")
 
 
@@ -160,13 +165,14 @@ async def test_a_run_that_fills_the_memory_is_stopped_with_the_reason(strong: Pa
 
 @pytest.mark.parametrize("level", [Level.REDUCED, Level.OFF])
 async def test_a_run_works_at_the_other_levels(parts: Parts, level: Level) -> None:
-    """Ours: the same door, on this machine's loopback."""
+    """Ours: the same door, on this machine's loopback; reduced still closes the gateway's port."""
     skip_unless_available(level)
     if level is Level.REDUCED and os.geteuid() == 0 and not is_open_to_all(BUNDLED_CLI):
         pytest.skip("level reduced as root needs a CLI outside of root's home folder")
-    parts.config = replace(parts.config, level=level)
+    port = int(parts.api.url.rpartition(":")[2])
+    parts.config = replace(parts.config, level=level, closed_ports=(port,))
     open_to_all(parts.home)
-    command = f"id -u; cat {parts.home}/jobs.db >/dev/null && echo READ; echo END"
+    command = f"id -u; cat {parts.home}/jobs.db >/dev/null && echo READ; {CONNECT} {port}; echo END"
     parts.api.script = plays(
         [Call("mcp__adder__add", {"a": 1, "b": 2}), Call("Bash", {"command": command}), Say("ok")]
     )
@@ -175,3 +181,5 @@ async def test_a_run_works_at_the_other_levels(parts: Parts, level: Level) -> No
     seen = parts.api.requests[-1].tool_results[-1]
     assert "END" in seen
     assert ("READ" in seen) is (level is Level.OFF), seen
+    if landlock.abi() >= landlock.ABI_WITH_NET:
+        assert ("CONNECTED" in seen) is (level is Level.OFF), seen

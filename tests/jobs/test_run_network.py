@@ -10,6 +10,7 @@ from gateway.domain.network import NONE, PUBLIC, NetworkAccess, RunNetwork
 from gateway.domain.run import RunStatus
 from gateway.jobs.errors import RunRefused
 from gateway.jobs.run_egress import egress_of
+from gateway.jobs.run_outside import OutsideButUs, own_names
 from gateway.standin import Call, ModelRequest, Reply, Say
 from sandboxes.network.way_out import Egress
 from sandboxes.policy import Level
@@ -23,6 +24,9 @@ pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)
 
 TOOLS = ("WebFetch", "Bash")
 INSIDE, OWN = "inside.example.com", "own.example.com"
+GATEWAY, ALIAS = "gateway.example.com", "alias.example.com"
+GATEWAY_ADDRESS = "93.184.216.35"
+"""Of a reverse proxy or a tunnel in front of the gateway."""
 FETCH = Call("WebFetch", {"url": f"https://{HOST}/", "prompt": "What does it say?"})
 ASK = """
 python3 - <<'CODE'
@@ -62,14 +66,23 @@ def port(certificate: tuple[Path, Path]) -> Iterator[int]:
 
 
 @pytest.fixture
-def strong(parts: Parts, certificate: tuple[Path, Path], port: int) -> Parts:
-    """The parts of runs at level strong, with a network of the test's."""
+def fake(port: int) -> FakeOutside:
+    """A network of the test's."""
+    names = {
+        HOST: [[ADDRESS]], CHECKER: [[ADDRESS]], INSIDE: [["10.0.0.5"]], OWN: [["127.0.0.1"]],
+        GATEWAY: [[GATEWAY_ADDRESS]], ALIAS: [[GATEWAY_ADDRESS]],
+    }  # fmt: skip
+    return FakeOutside(names, {(ADDRESS, 443): port, (GATEWAY_ADDRESS, 443): port})
+
+
+@pytest.fixture
+def strong(parts: Parts, certificate: tuple[Path, Path], fake: FakeOutside) -> Parts:
+    """The parts of runs at level strong, outside of which is that network."""
     skip_unless_available(Level.STRONG)
     certificate[0].chmod(0o644)
     trusted = {"NODE_EXTRA_CA_CERTS": certificate[0]}
     parts.config = replace(parts.config, level=Level.STRONG, certificates=trusted)
-    names = {HOST: [[ADDRESS]], CHECKER: [[ADDRESS]], INSIDE: [["10.0.0.5"]], OWN: [["127.0.0.1"]]}
-    parts.outside = FakeOutside(names, {(ADDRESS, 443): port})
+    parts.outside = OutsideButUs(fake, own_names(parts.store, lambda: f"https://{GATEWAY}"))
     return parts
 
 
@@ -94,9 +107,10 @@ class Plays:
 
 
 async def test_a_public_run_fetches_pages_and_reaches_nothing_inside(strong: Parts) -> None:
-    """Issue 3, 7: WebFetch works; private names, our own, addresses and other ports do not."""
+    """Issue 3, 7: WebFetch works; private names, addresses, other ports and we do not."""
     targets = (
         f"{INSIDE}:443", f"{OWN}:443", f"{ADDRESS}:443", "127.0.0.1:80", f"{HOST}:22",
+        f"{GATEWAY}:443", f"{ALIAS}:443",
     )  # fmt: skip
     api_port = strong.api.url.rpartition(":")[2]
     ask = ASK.replace("TARGETS", repr(targets)).replace("PORT", api_port)
@@ -114,15 +128,20 @@ async def test_a_public_run_fetches_pages_and_reaches_nothing_inside(strong: Par
         "127.0.0.1:80 400 The host '127.0.0.1:80' is an address; a name is needed.",
         f"{HOST}:22 403 {HOST}:22 is not granted to this run; add '{HOST}:22' to its network"
         " hosts.",
+        f"{GATEWAY}:443 403 {GATEWAY}:443 is the gateway that carries out this run; a run cannot"
+        " call it.",
+        f"{ALIAS}:443 403 {ALIAS}:443 is the gateway that carries out this run; a run cannot"
+        " call it.",
         "127.0.0.1 no way",
         "1.1.1.1 no way",
     ]
     assert run.refused_hosts == (
         f"{INSIDE}:443", f"{OWN}:443", f"'{ADDRESS}:443'", "'127.0.0.1:80'", f"{HOST}:22",
+        f"{GATEWAY}:443", f"{ALIAS}:443",
     )  # fmt: skip
 
 
-async def test_named_hosts_narrow_a_run(strong: Parts) -> None:
+async def test_named_hosts_narrow_a_run(strong: Parts, fake: FakeOutside) -> None:
     """Issue 3, 7: `hosts` narrows; the CLI's own question about a host is not asked then."""
     script = in_turn(
         FETCH,
@@ -135,8 +154,8 @@ async def test_named_hosts_narrow_a_run(strong: Parts) -> None:
     assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
     assert [f"hello from {HOST}" in page for page in script.pages] == [True]
     assert run.refused_hosts == ("other.example.com:443",)
-    assert isinstance(strong.outside, FakeOutside)
-    assert strong.outside.resolved == [HOST]
+    assert "other.example.com" not in fake.resolved
+    assert CHECKER not in fake.resolved
 
 
 async def test_a_closed_run_has_no_proxy(strong: Parts) -> None:
