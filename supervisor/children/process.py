@@ -78,8 +78,6 @@ class ChildProcess:
         self._unsent = bytearray()
         self._lengthened = False
         """True once its output was given a longer pipe, if that could be had."""
-        self._collecting = False
-        """True once a line was sent in this turn of the loop."""
         self._gone = asyncio.Event()
         self._stdin_fd = spawned.stdin
         self._stdout_fd = spawned.stdout
@@ -100,19 +98,13 @@ class ChildProcess:
         """
         if self._stdin_fd < 0:
             raise BrokenPipeError
-        if self._unsent or self._collecting:
-            if len(self._unsent) + len(line) > MAX_UNSENT_BYTES:
-                raise BlockingIOError
-            self._unsent += line
-            return
-        sent = self._send(line)
-        if sent < len(line):
-            self._unsent += line[sent:]
-            self._loop.add_writer(self._stdin_fd, self._flush)
-        else:
-            # What many callers send in one turn of the loop goes out by two writes, not by many.
-            self._collecting = True
-            self._loop.call_soon(self._send_collected)
+        if not self._unsent:
+            # What is sent in one turn of the loop goes out together: each write may have to wake
+            # the child, which costs more than the rest of a small call.
+            self._loop.call_soon(self._flush)
+        elif len(self._unsent) + len(line) > MAX_UNSENT_BYTES:
+            raise BlockingIOError
+        self._unsent += line
 
     async def stop(self) -> bool:
         """End the process and its group: close the input, then TERM, then KILL.
@@ -164,12 +156,9 @@ class ChildProcess:
             )
             raise
 
-    def _send_collected(self) -> None:
-        self._collecting = False
-        if self._unsent:
-            self._flush()
-
     def _flush(self) -> None:
+        if not self._unsent:
+            return
         try:
             sent = self._send(self._unsent)
         except BrokenPipeError:
