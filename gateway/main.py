@@ -235,4 +235,5 @@ def _agent(settings: Settings, closed_ports: tuple[int, ...]) -> AgentConfig:
         uid_base=settings.sandbox_uid_base,
         certificates=settings.certificates,
         closed_ports=closed_ports,
+        prices=settings.prices,
     )

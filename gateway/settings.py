@@ -14,6 +14,8 @@ from typing import TypeVar
 from dotenv.parser import parse_stream
 
 from gateway import variables as known
+from gateway.budgets.price_file import PriceFileError, read_price_file
+from gateway.budgets.prices import PriceList
 from gateway.jobs.limits import ServerLimits
 from gateway.machine_timezone import machine_timezone
 from gateway.package_index import CERTIFICATES, read_index
@@ -91,12 +93,15 @@ class Settings:
     server_concurrency: ServerLimits = field(default_factory=ServerLimits)
     package_hosts: tuple[Target, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
+    prices_file: Path | None = None
     master_key_credential: Path | None = field(default=None, compare=False)
     """Where systemd puts a credential of this name for the service, whether it is there or not."""
     index: PackageIndex = field(default_factory=PackageIndex, compare=False)
     """Where packages of servers come from: the machine's settings of uv, pip and npm."""
     certificates: Mapping[str, Path] = field(default_factory=dict[str, Path], compare=False)
     """Files of further authorities that this machine's variables name, for the CLI of runs."""
+    prices: PriceList = field(default_factory=PriceList, compare=False)
+    """The shipped ones and before them those of PRICES_FILE."""
 
 
 def load(
@@ -109,6 +114,7 @@ def load(
     source = _Source(dict(environ), _read_env_file(env_file) if env_file else {})
     home = source.read(known.CLAUDE_RUNNER_HOME)
     package_hosts = source.optional(known.PACKAGE_HOSTS) or ()
+    prices_file = source.optional(known.PRICES_FILE)
     settings = Settings(
         anthropic_api_key=source.optional(known.ANTHROPIC_API_KEY),
         anthropic_base_url=source.optional(known.ANTHROPIC_BASE_URL),
@@ -149,9 +155,11 @@ def load(
         webhook_sender_rate=source.read(known.WEBHOOK_SENDER_RATE),
         package_hosts=package_hosts,
         trusted_proxies=source.optional(known.TRUSTED_PROXIES) or (),
+        prices_file=prices_file,
         master_key_credential=_systemd_credential(environ),
         index=replace(read_index(environ), further_hosts=package_hosts),
         certificates=_certificates(environ),
+        prices=_prices(prices_file),
     )
     _check_together(settings)
     for variable in VARIABLES:
@@ -163,6 +171,13 @@ def load(
 def _systemd_credential(environ: Mapping[str, str]) -> Path | None:
     folder = environ.get("CREDENTIALS_DIRECTORY")
     return Path(folder) / "master.key" if folder else None
+
+
+def _prices(path: Path | None) -> PriceList:
+    try:
+        return PriceList() if path is None else read_price_file(path)
+    except PriceFileError as error:
+        raise SettingsError("PRICES_FILE", f"names {path}, which {error}.") from None
 
 
 def _certificates(environ: Mapping[str, str]) -> dict[str, Path]:

@@ -309,6 +309,7 @@ RUN_FOLDERS_DAYS = Variable(
 WEBHOOK_SENDER_RATE = Variable(
     "WEBHOOK_SENDER_RATE", "a whole number from 0 to 1000000", _whole(0, 1_000_000), "600"
 )
+PRICES_FILE = Variable("PRICES_FILE", _FOLDER, _path)
 PACKAGE_HOSTS = Variable(
     "PACKAGE_HOSTS", "host names with commas between them, each perhaps with a :port", _targets
 )
@@ -353,4 +354,5 @@ VARIABLES: tuple[Variable[object], ...] = (
     RUN_FOLDERS,
     RUN_FOLDERS_DAYS,
     WEBHOOK_SENDER_RATE,
+    PRICES_FILE,
 )

@@ -5,7 +5,7 @@ import secrets
 import anyio
 
 from gateway.auth.run_tokens import token_hash
-from gateway.forwarder.prices import Usage, cost_micro_usd, price_of
+from gateway.budgets.prices import PriceList, Usage, unknown_price
 
 PREFIX = "crf_"
 """Tells a token for the forwarder from one for servers, for people and secret scanners."""
@@ -17,8 +17,9 @@ MICRO = 1_000_000
 class Account:
     """The spending of one live run. A request in flight counts once its answer has come."""
 
-    def __init__(self, run_id: str, budget_micro_usd: int | None) -> None:
+    def __init__(self, run_id: str, budget_micro_usd: int | None, prices: PriceList) -> None:
         self.run_id = run_id
+        self._prices = prices
         self.requests = anyio.Semaphore(MAX_PARALLEL)
         self.ended = anyio.Event()
         """Set when the run is over: what is in flight is cut."""
@@ -56,10 +57,7 @@ class Account:
         if self._budget is None:
             return None
         if self.is_unaccountable(model):
-            return (
-                f"The price of model {model[:80]!r} is not known, so a run with a money budget "
-                f"cannot use it; choose another model or remove the budget."
-            )
+            return unknown_price(model)
         if self.spent_micro_usd >= self._budget:
             self.exhausted.set()
             return self.reached
@@ -67,7 +65,7 @@ class Account:
 
     def is_unaccountable(self, model: str) -> bool:
         """Tell whether the budget cannot be kept because a price is not known."""
-        return self._budget is not None and (self._unpriced or price_of(model) is None)
+        return self._budget is not None and (self._unpriced or self._prices.price_of(model) is None)
 
     @property
     def reached(self) -> str:
@@ -78,7 +76,7 @@ class Account:
         """Add what one answer used."""
         self.input_tokens += usage.prompt
         self.output_tokens += usage.output
-        cost = cost_micro_usd(model, usage)
+        cost = self._prices.cost_micro_usd(model, usage)
         if cost is None:
             self._unpriced = True
         else:
@@ -88,13 +86,16 @@ class Account:
 class Accounts:
     """The accounts of live runs, by the hash of their tokens."""
 
-    def __init__(self) -> None:
+    def __init__(self, prices: PriceList) -> None:
+        self._prices = prices
         self._accounts: dict[str, Account] = {}
 
     def open(self, run_id: str, budget_micro_usd: int | None) -> tuple[str, Account]:
         """Return a fresh token and the account that it opens."""
         token = PREFIX + secrets.token_urlsafe(32)
-        account = self._accounts[token_hash(token)] = Account(run_id, budget_micro_usd)
+        account = self._accounts[token_hash(token)] = Account(
+            run_id, budget_micro_usd, self._prices
+        )
         return token, account
 
     def find(self, token: str) -> Account | None:

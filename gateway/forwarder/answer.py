@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from gateway.forwarder.prices import Usage, read_usage
+from gateway.budgets.prices import Usage, read_usage
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """A longer event is passed on unread; usage comes in events of a few hundred bytes."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 
 from gateway.auth.run_tokens import RunTokens
+from gateway.budgets.prices import unknown_price
 from gateway.domain.run import Run
 from gateway.forwarder import Accounts
 from gateway.jobs.access import Access, plan_access
@@ -77,6 +78,7 @@ class Agent:
         Raises RunRefused, SandboxError, and SupervisorError for a server that cannot take calls.
         """
         self._check_config()
+        self._check_price(run)
         access = plan_access(run, await defaults_of(self._store, self._gate))
         first_message = await self._store.runs.count_messages(run.id) if run.attempt > 1 else 0
         level = self._config.level
@@ -151,6 +153,11 @@ class Agent:
             raise RunRefused(
                 f"The Claude CLI is missing at {self._config.cli}; install the requirements again."
             )
+
+    def _check_price(self, run: Run) -> None:
+        model = run.model or self._config.model
+        if run.budget_micro_usd is not None and self._config.prices.is_unknown(model):
+            raise RunRefused(unknown_price(model))
 
     async def _hand_over_servers(
         self, run: Run, access: Access, folders: RunFolders, door: Door

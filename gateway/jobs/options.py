@@ -11,6 +11,7 @@ import claude_agent_sdk
 from claude_agent_sdk import ClaudeAgentOptions
 from claude_agent_sdk.types import SystemPromptFile, SystemPromptPreset
 
+from gateway.budgets.prices import PriceList
 from gateway.domain.network import NetworkAccess
 from gateway.domain.run import Run, Trigger
 from gateway.jobs.access import ALL, Access
@@ -68,6 +69,7 @@ class AgentConfig:
     """Variables that name further authorities of this machine, such as a company's."""
     closed_ports: tuple[int, ...] = ()
     """The gateway's own, which runs with the machine's network must not reach."""
+    prices: PriceList = field(default_factory=PriceList)
 
 
 def cli_options(
@@ -103,7 +105,9 @@ def cli_options(
         system_prompt=_system_prompt(run, folders),
         resume=run.session_id,
         max_turns=run.max_turns,
-        max_budget_usd=None if budget is None else budget / MICRO,
+        # The CLI counts by its own prices, which must not end a run that the owner's prices let
+        # go on; the forwarder counts by ours.
+        max_budget_usd=None if budget is None or config.prices.own else budget / MICRO,
         # Strangers write a webhook's prompt: no @file and no /command in it means anything.
         verbatim_prompts=run.trigger is Trigger.WEBHOOK,
         max_buffer_size=MAX_MESSAGE_BYTES,

@@ -39,13 +39,10 @@ def conclude(
     """Return the result of an attempt.
 
     `failure`: the sentence of the error that ended it. `counted_micro_usd`: what the forwarder
-    counted, which no program in the sandbox can change; without it the CLI's own estimate holds.
+    counted, which no program in the sandbox can change; None where a model has no known price.
     """
     message = transcript.result
     status, error = _verdict(run, message, stop, failure)
-    estimate = message.total_cost_usd if message else None
-    if counted_micro_usd is None and estimate is not None:
-        counted_micro_usd = round(estimate * MICRO)
     tokens = transcript.tokens
     return RunResult(
         status=status,

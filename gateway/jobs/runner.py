@@ -122,7 +122,7 @@ class Runner:
         url = self._config.base_url or DEFAULT_URL
         upstream = Upstream(self._config.api_key, url)
         client = await self._stack.enter_async_context(upstream_client(upstream))
-        accounts = Accounts()
+        accounts = Accounts(self._config.prices)
         return Agent(
             store=self._store,
             home=self._home,

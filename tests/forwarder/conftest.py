@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 
+from gateway.budgets.prices import PriceList
 from gateway.forwarder import Accounts, Forwarder, Upstream, upstream_client
 from gateway.secret import Secret
 from gateway.standin import StandIn
@@ -33,7 +34,7 @@ async def way() -> AsyncIterator[Way]:
     """A way to the stand-in."""
     async with StandIn() as api:
         upstream = Upstream(Secret(KEY), api.url)
-        accounts = Accounts()
+        accounts = Accounts(PriceList())
         async with upstream_client(upstream) as outside:
             transport = httpx2.ASGITransport(Forwarder(outside, upstream, accounts))  # pyright: ignore[reportArgumentType] - its own type of scope
             async with httpx2.AsyncClient(transport=transport, base_url="http://door") as client:

@@ -2,8 +2,8 @@
 
 import json
 
+from gateway.budgets.prices import Usage
 from gateway.forwarder.answer import AnswerReader
-from gateway.forwarder.prices import Usage
 
 
 def event(kind: str, **fields: object) -> bytes:

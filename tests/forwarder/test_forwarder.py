@@ -4,6 +4,7 @@ import anyio
 import httpx2
 import pytest
 
+from gateway.budgets.prices import PriceList
 from gateway.forwarder import Accounts, Forwarder, Upstream, upstream_client
 from gateway.forwarder.forwarder import MAX_REQUEST_BYTES
 from gateway.secret import Secret
@@ -61,7 +62,7 @@ async def test_a_model_without_a_price_is_refused_under_a_budget(way: Way) -> No
     answer = await way.ask(token, model="claude-secret-9")
     assert sentence(answer) == (
         "The price of model 'claude-secret-9' is not known, so a run with a money budget cannot"
-        " use it; choose another model or remove the budget."
+        " use it; choose another model, put its price into PRICES_FILE, or remove the budget."
     )
     assert not account.exhausted.is_set()
     assert way.api.requests == []
@@ -135,7 +136,7 @@ async def test_too_large_and_broken_requests_are_refused(way: Way) -> None:
 async def test_an_api_that_cannot_be_reached_is_said_so() -> None:
     """Ours: one sentence in the API's shape."""
     upstream = Upstream(Secret("key"), "http://127.0.0.1:9")
-    accounts = Accounts()
+    accounts = Accounts(PriceList())
     token, account = accounts.open("run_1", None)
     async with upstream_client(upstream) as outside:
         transport = httpx2.ASGITransport(Forwarder(outside, upstream, accounts))  # pyright: ignore[reportArgumentType] - its own type of scope

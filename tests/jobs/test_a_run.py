@@ -17,7 +17,10 @@ pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)
 
 
 async def test_run_calls_the_tool_and_keeps_what_happened(parts: Parts):
-    """Issue 2, 8: output, messages, tokens, cost and session are stored; nothing is left behind."""
+    """Issue 2, 8: output, messages, tokens and session are stored; nothing is left behind.
+
+    Issue 7, 4: what a model without a known price cost is not guessed.
+    """
     run = await parts.execute(a_run(prompt='Use mcp__adder__add with {"a": 19, "b": 23}.'))
     assert run.error is None
     assert run == replace(
@@ -30,7 +33,7 @@ async def test_run_calls_the_tool_and_keeps_what_happened(parts: Parts):
         attempt=1,
         process_group=None,
     )
-    assert run.cost_micro_usd
+    assert run.cost_micro_usd is None
     assert run.session_id
     messages = await parts.store.runs.messages(run.id)
     assert [message.kind for message in messages] == [
@@ -136,6 +139,17 @@ async def test_limit_ends_the_run_as_budget(parts: Parts, limit: dict[str, int],
     run = await parts.execute(a_run(model="claude-sonnet-5-5", **limit))
     assert (run.status, run.error) == (RunStatus.BUDGET, sentence)
     assert run.cost_micro_usd
+
+
+async def test_money_budget_refuses_an_unknown_model_before_the_start(parts: Parts):
+    """Issue 7, 4: nothing is asked of a model whose price is not known."""
+    run = await parts.execute(a_run(model="glm-9", budget_micro_usd=1_000_000))
+    assert (run.status, run.error) == (
+        RunStatus.FAILED,
+        "The price of model 'glm-9' is not known, so a run with a money budget cannot use it;"
+        " choose another model, put its price into PRICES_FILE, or remove the budget.",
+    )
+    assert parts.api.requests == []
 
 
 async def test_refusal_of_the_api_fails_the_run_with_its_words(parts: Parts):

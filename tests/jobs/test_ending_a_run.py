@@ -31,7 +31,7 @@ def two_sleep(found: list[Seen]) -> bool:
 async def test_killed_run_keeps_its_cost_and_leaves_no_process(parts: Parts):
     """Issue 2, 8: interrupt first, so that what it cost is known."""
     parts.api.script = call_then_hang
-    run = a_run()
+    run = a_run(model="claude-sonnet-5-5")
     with anyio.fail_after(CLI_GUARD_S):
         async with parts.runner() as runner:
             await runner.submit(run)

@@ -95,6 +95,7 @@ RIGHT: dict[str, tuple[str, object]] = {
     "RUN_FOLDERS": ("0", 0),
     "RUN_FOLDERS_DAYS": ("30", 30),
     "WEBHOOK_SENDER_RATE": ("0", 0),
+    "PRICES_FILE": ("deploy/prices.example.toml", CHECKOUT / "deploy/prices.example.toml"),
     "PACKAGE_HOSTS": (
         "files.example.com, cache.example.com:8443",
         (Target("files.example.com", 443), Target("cache.example.com", 8443)),
@@ -143,6 +144,7 @@ WRONG = {
     "RUN_FOLDERS": ["-1", "5001", "all"],
     "RUN_FOLDERS_DAYS": ["a week", "4000"],
     "WEBHOOK_SENDER_RATE": ["-1", "1000001", "many"],
+    "PRICES_FILE": ["no/such/file.toml", "README.md"],
     "PACKAGE_HOSTS": ["10.0.0.1", "https://files.example.com", "a.example,", "*.example.com"],
 }
 COMPANIONS = {

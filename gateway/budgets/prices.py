@@ -1,21 +1,29 @@
-"""What tokens cost: list prices in US dollars for a million tokens, as of 2026-11-22. Pure.
+"""What tokens cost: a list with a date and a source, which the owner's own file may extend. Pure.
 
 A dollar for a million tokens is a micro-dollar for one, so prices here are micro-dollars for a
-token. Source: the model catalog in the bundled CLI (2.1.330); Anthropic's page lists the same.
+token.
 """
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, cast
 
+AS_OF = date(2026, 11, 22)
+SOURCE = (
+    "Anthropic's list prices (the pricing page of its API documentation), as the model catalog of"
+    " Claude Code 2.1.330 has them"
+)
 CACHE_WRITE_5M = 1.25
 CACHE_WRITE_1H = 2.0
-"""Writing to the prompt cache costs this many times the input price, for every model."""
+"""Writing to the prompt cache costs this many times the input price, for every listed model."""
 WEB_SEARCH_MICRO_USD = 10_000
 US_ONLY = 1.1
 """Factor for requests that must be computed in the United States."""
+ALIASES = frozenset({"default", "best", "sonnet", "opus", "haiku", "fable", "opusplan"})
+"""Words that the CLI turns into the name of a model; which one, only its request tells."""
 _SUFFIX = re.compile(r"(\[1m\]|-\d{8}|-latest)+$")
 
 
@@ -25,30 +33,52 @@ class Price:
 
     input: float
     output: float
+    cache_write: float
+    cache_write_1h: float
     cache_read: float
     long_prompt_above: int | None = None
     """Prompts of more tokens cost `long_prompt_factor` times as much, in and out."""
     long_prompt_factor: float = 1.0
 
 
-_SONNET = Price(3, 15, 0.3)
-_OPUS_4 = Price(15, 75, 1.5)
-_OPUS = Price(5, 25, 0.5)
-_LARGE = Price(10, 50, 1)
-_LARGE_1 = Price(10, 50, 0.25)
-_LARGE_2 = Price(8, 40, 0.2)
+def listed(
+    input_: float,
+    output: float,
+    cache_read: float,
+    *,
+    long_prompt_above: int | None = None,
+    long_prompt_factor: float = 1.0,
+) -> Price:
+    """Return a price whose writes to the cache cost what they cost for every listed model."""
+    return Price(
+        input_,
+        output,
+        cache_write=input_ * CACHE_WRITE_5M,
+        cache_write_1h=input_ * CACHE_WRITE_1H,
+        cache_read=cache_read,
+        long_prompt_above=long_prompt_above,
+        long_prompt_factor=long_prompt_factor,
+    )
+
+
+_SONNET = listed(3, 15, 0.3)
+_OPUS_4 = listed(15, 75, 1.5)
+_OPUS = listed(5, 25, 0.5)
+_LARGE = listed(10, 50, 1)
+_LARGE_1 = listed(10, 50, 0.25)
+_LARGE_2 = listed(8, 40, 0.2)
 PRICES: Mapping[str, Price] = {
-    "claude-3-5-haiku": Price(0.8, 4, 0.08),
-    "claude-haiku-4-5": Price(1, 5, 0.1),
-    "claude-haiku-5-5": Price(0.1, 0.5, 0.01, 100_000, 5.0),
+    "claude-3-5-haiku": listed(0.8, 4, 0.08),
+    "claude-haiku-4-5": listed(1, 5, 0.1),
+    "claude-haiku-5-5": listed(0.1, 0.5, 0.01, long_prompt_above=100_000, long_prompt_factor=5.0),
     "claude-3-5-sonnet": _SONNET,
     "claude-3-7-sonnet": _SONNET,
     "claude-sonnet-4": _SONNET,
     "claude-sonnet-4-0": _SONNET,
     "claude-sonnet-4-5": _SONNET,
     "claude-sonnet-4-6": _SONNET,
-    "claude-sonnet-5": Price(2, 10, 0.2),
-    "claude-sonnet-5-5": Price(2, 10, 0.1),
+    "claude-sonnet-5": listed(2, 10, 0.2),
+    "claude-sonnet-5-5": listed(2, 10, 0.1),
     "claude-opus-4": _OPUS_4,
     "claude-opus-4-0": _OPUS_4,
     "claude-opus-4-1": _OPUS_4,
@@ -57,7 +87,7 @@ PRICES: Mapping[str, Price] = {
     "claude-opus-4-7": _OPUS,
     "claude-opus-4-8": _OPUS,
     "claude-opus-5": _OPUS,
-    "claude-opus-5-5": Price(4, 20, 0.2),
+    "claude-opus-5-5": listed(4, 20, 0.2),
     "claude-fable-5": _LARGE,
     "claude-fable-5-1": _LARGE_1,
     "claude-fable-5-2": _LARGE_2,
@@ -88,9 +118,33 @@ class Usage:
         return self.input + self.cache_read + self.cache_write + self.cache_write_1h
 
 
-def price_of(model: str) -> Price | None:
-    """Return the price of a model by the name in a request or an answer; None: unknown."""
-    return PRICES.get(_SUFFIX.sub("", model))
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """The shipped prices and, before them, the owner's."""
+
+    own: Mapping[str, Price] = field(default_factory=dict[str, Price])
+
+    def price_of(self, model: str) -> Price | None:
+        """Return the price of a model by the name in a request or an answer; None: unknown."""
+        plain = _SUFFIX.sub("", model)
+        return self.own.get(model) or self.own.get(plain) or PRICES.get(plain)
+
+    def is_unknown(self, model: str) -> bool:
+        """Tell whether a run that names this model will ask one without a price."""
+        return _SUFFIX.sub("", model) not in ALIASES and self.price_of(model) is None
+
+    def cost_micro_usd(self, model: str, usage: Usage) -> int | None:
+        """Return what `usage` of `model` costs, rounded up; None when no price is known."""
+        price = self.price_of(model)
+        return None if price is None or usage.fast else _cost(price, usage)
+
+
+def unknown_price(model: str) -> str:
+    """Return the sentence for a run that has a money budget and names this model."""
+    return (
+        f"The price of model {model[:80]!r} is not known, so a run with a money budget cannot use"
+        " it; choose another model, put its price into PRICES_FILE, or remove the budget."
+    )
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
@@ -109,15 +163,12 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     )
 
 
-def cost_micro_usd(model: str, usage: Usage) -> int | None:
-    """Return what `usage` of `model` costs, rounded up; None when no price is known."""
-    price = price_of(model)
-    if price is None or usage.fast:
-        return None
-    written = usage.cache_write * CACHE_WRITE_5M + usage.cache_write_1h * CACHE_WRITE_1H
+def _cost(price: Price, usage: Usage) -> int:
     cost = (
-        (usage.input + written) * price.input
+        usage.input * price.input
         + usage.output * price.output
+        + usage.cache_write * price.cache_write
+        + usage.cache_write_1h * price.cache_write_1h
         + usage.cache_read * price.cache_read
     )
     if price.long_prompt_above is not None and usage.prompt > price.long_prompt_above:
