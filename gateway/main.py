@@ -33,6 +33,7 @@ from gateway.jobs.run_outside import OutsideButUs, own_names
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
 from gateway.jobs.work_folders import Retention
+from gateway.notify.opening import Notify, open_notify
 from gateway.oauth.opening import open_oauth
 from gateway.oauth.server import AuthorizationServer
 from gateway.reach.opening import Reach, open_reach
@@ -76,6 +77,7 @@ class Gateway:
     follower: Follower
     pin_keeper: PinKeeper
     trail: Trail
+    notify: Notify
     watcher: Watcher
     loaded: anyio.Event
     """Set once every server on disk has started or said why not."""
@@ -107,7 +109,8 @@ async def build(
         endings = Endings()
         oauth = await open_oauth(settings, store, vault, endings, outside or Internet())
         guard = Guard(store, run_tokens, oauth.access_tokens, endings)
-        hearers = Hearers(PinKeeper(store.definition_pins))
+        notify = await open_notify(settings, store, vault, redactor)
+        hearers = Hearers(PinKeeper(store.definition_pins), notify.hearer)
         pins = await store.definition_pins.all()
         audit = open_audit(settings, store, redactor)
         loaded = anyio.Event()
@@ -141,6 +144,7 @@ async def build(
                     limits=RunLimits(settings.run_concurrency, settings.server_concurrency),
                     retention=Retention(settings.run_folders, settings.run_folders_days),
                     redactor=redactor,
+                    notify_after=settings.notify_after,
                 ) as runner,
                 open_webhooks(settings, store, vault, runner, reach.address, redactor) as webhooks,
             ):
@@ -159,6 +163,7 @@ async def build(
                     credential_links=Links(utc_ms),
                     vault=vault,
                     webhooks=webhooks,
+                    notify=notify,
                     runner=runner,
                     scheduler=Scheduler(store, runner, SystemClock()),
                     settings=settings,
@@ -207,6 +212,7 @@ def _gateway(parts: Parts) -> Gateway:
         follower=hearers.follower,
         pin_keeper=hearers.pin_keeper,
         trail=parts.audit.trail,
+        notify=services.notify,
         watcher=watch(services.settings, services.servers, hearers, parts.loaded),
         loaded=parts.loaded,
     )

@@ -90,6 +90,7 @@ class Settings:
     run_folders: int
     run_folders_days: int
     webhook_sender_rate: int
+    notify_after: int
     server_concurrency: ServerLimits = field(default_factory=ServerLimits)
     package_hosts: tuple[Target, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
@@ -152,6 +153,7 @@ def load(
         audit_days=source.read(known.AUDIT_DAYS),
         run_folders=source.read(known.RUN_FOLDERS),
         run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
+        notify_after=source.read(known.NOTIFY_AFTER),
         webhook_sender_rate=source.read(known.WEBHOOK_SENDER_RATE),
         package_hosts=package_hosts,
         trusted_proxies=source.optional(known.TRUSTED_PROXIES) or (),

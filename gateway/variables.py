@@ -310,6 +310,7 @@ WEBHOOK_SENDER_RATE = Variable(
     "WEBHOOK_SENDER_RATE", "a whole number from 0 to 1000000", _whole(0, 1_000_000), "600"
 )
 PRICES_FILE = Variable("PRICES_FILE", _FOLDER, _path)
+NOTIFY_AFTER = Variable("NOTIFY_AFTER", "a whole number from 0 to 1000", _whole(0, 1000), "1")
 PACKAGE_HOSTS = Variable(
     "PACKAGE_HOSTS", "host names with commas between them, each perhaps with a :port", _targets
 )
@@ -355,4 +356,5 @@ VARIABLES: tuple[Variable[object], ...] = (
     RUN_FOLDERS_DAYS,
     WEBHOOK_SENDER_RATE,
     PRICES_FILE,
+    NOTIFY_AFTER,
 )

@@ -11,7 +11,7 @@ from gateway.cli.client import Json, call_tool
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import live_gateway
 
-TAKES_SECRET = frozenset({"set_server_credential"})
+TAKES_SECRET = frozenset({"add_notification_channel", "set_server_credential"})
 MAY_TAKE_SECRET = frozenset({"create_webhook", "set_webhook_scheme"})
 NOTHING = "{}"
 """What the parser puts where no arguments are given."""

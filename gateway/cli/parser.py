@@ -12,6 +12,7 @@ from gateway.cli.audit_parser import add_audit
 from gateway.cli.changes_parser import add_changes
 from gateway.cli.dashboard_parser import add_dashboard
 from gateway.cli.key_parser import add_key
+from gateway.cli.notify_parser import add_notify
 from gateway.cli.tunnel_arguments import add_tunnel
 from gateway.cli.webhooks_parser import add_webhooks
 
@@ -73,6 +74,7 @@ def build_parser() -> ArgumentParser:
     add_key(commands)
     add_tunnel(commands)
     add_webhooks(commands)
+    add_notify(commands)
     add_audit(commands)
     return parser
 

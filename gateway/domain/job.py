@@ -89,6 +89,10 @@ class Job:
     """Id of the job that runs after a run of this one has succeeded."""
     on_failure: str | None = None
     """The same after a run that did not: failed, timed out, over its budget or interrupted."""
+    notify_after: int | None = None
+    """So many failures in a row are worth a notice; None: NOTIFY_AFTER says how many; 0: none."""
+    failures: int = 0
+    """How many of its last runs failed, one after the other."""
 
     @property
     def most_at_once(self) -> int | None:

@@ -35,6 +35,16 @@ class RunStatus(StrEnum):
         """True when the run will never change again."""
         return self not in (RunStatus.QUEUED, RunStatus.STARTING, RunStatus.RUNNING)
 
+    @property
+    def failure(self) -> bool:
+        """True of the ends of a run that began and did not do its work."""
+        return self in (
+            RunStatus.FAILED,
+            RunStatus.TIMED_OUT,
+            RunStatus.BUDGET,
+            RunStatus.INTERRUPTED,
+        )
+
 
 class Trigger(StrEnum):
     """What started a run."""

@@ -10,9 +10,6 @@ MAX_DEPTH = 10
 """Jobs that lead to each other in a circle end here; the tools refuse such circles."""
 MAX_PASSED_CHARS = 32 * 1024
 """Of what the earlier run said; the rest is cut."""
-FAILURES = frozenset(
-    {RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.BUDGET, RunStatus.INTERRUPTED}
-)
 
 
 def follower_id(job: Job, run: Run, status: RunStatus) -> str | None:
@@ -21,7 +18,7 @@ def follower_id(job: Job, run: Run, status: RunStatus) -> str | None:
         return None
     if status is RunStatus.SUCCEEDED:
         return job.on_success
-    return job.on_failure if status in FAILURES else None
+    return job.on_failure if status.failure else None
 
 
 def chained_run(follower: Job, job: Job, run: Run, result: RunResult, now: int) -> Run:

@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
+from gateway.domain.job import Job
 from gateway.domain.run import Run, RunResult, RunStatus
 from gateway.jobs.chain import chained_run, follower_id
 from gateway.jobs.clock import Clock
@@ -17,6 +18,7 @@ from gateway.jobs.folders import folders_of, keep_conversation, remove_folders
 from gateway.jobs.outcome import Ended
 from gateway.jobs.process import ProcessGroup, end_leftover
 from gateway.jobs.repeating import is_resumed, pause_s, with_earlier
+from gateway.notify.wording import RunEnd
 from gateway.store import Store, StoreError, UnknownJob
 from supervisor.redaction import Redactor
 
@@ -31,11 +33,15 @@ INTERRUPTED = "The gateway ended before the run did."
 class Endings:
     """Writes down how attempts ended; what an attempt that was given up writes changes nothing."""
 
-    def __init__(self, store: Store, home: Path, clock: Clock, redactor: Redactor) -> None:
+    def __init__(
+        self, store: Store, home: Path, clock: Clock, redactor: Redactor, notify_after: int
+    ) -> None:
+        """`notify_after`: so many failures of a job in a row are worth a notice; 0: none."""
         self._store = store
         self._home = home
         self._clock = clock
         self._redactor = redactor
+        self._notify_after = notify_after
 
     async def write(self, run: Run, ended: Ended) -> None:
         """Store the end of an attempt, again and again while the database does not answer."""
@@ -71,20 +77,23 @@ class Endings:
         log.warning("Run %s begins again in %d s: %s", run.id, pause, result.error)
 
     async def _finish(self, run: Run, result: RunResult, now: int) -> None:
-        then = await self._following(run, result, now)
+        job = await self._store.jobs.get(run.job_id) if run.job_id else None
+        then = await self._following(job, run, result, now) if job else None
+        end = RunEnd(job, run, result, now, self._notify_after) if job else None
+        tell = end and end.notice
+        runs = self._store.runs
         try:
-            await self._store.runs.finish(run.id, run.attempt, result, now, then=then)
+            await runs.finish(run.id, run.attempt, result, now, then=then, tell=tell)
         except UnknownJob:
             # Deleted this moment; nothing leads to it any more.
-            await self._store.runs.finish(run.id, run.attempt, result, now)
+            await runs.finish(run.id, run.attempt, result, now, tell=tell)
         log.info("Run %s ended as %s", run.id, result.status)
 
-    async def _following(self, run: Run, result: RunResult, now: int) -> Run | None:
+    async def _following(self, job: Job, run: Run, result: RunResult, now: int) -> Run | None:
         """Return the run that this one's end starts, if it starts one."""
-        job = await self._store.jobs.get(run.job_id) if run.job_id else None
-        next_id = follower_id(job, run, result.status) if job else None
+        next_id = follower_id(job, run, result.status)
         follower = await self._store.jobs.get(next_id) if next_id else None
-        return chained_run(follower, job, run, result, now) if follower and job else None
+        return chained_run(follower, job, run, result, now) if follower else None
 
     def _shown(self, result: RunResult) -> RunResult:
         output, error = (

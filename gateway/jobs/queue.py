@@ -8,6 +8,7 @@ from gateway.domain.run import Run
 from gateway.jobs.access import Defaults, plan_access
 from gateway.jobs.gate import ServerGate
 from gateway.jobs.limits import RunLimits
+from gateway.notify import wording
 from gateway.store import Store
 
 LOOKED_AT = 100
@@ -34,7 +35,7 @@ class Queue:
 
     async def expire(self, now: int) -> tuple[str, ...]:
         """End the runs that have waited too long; return their ids."""
-        return await self._store.runs.expire(now, EXPIRED)
+        return await self._store.runs.expire(now, EXPIRED, lambda run: wording.expired(run, now))
 
     async def claim(self, live: Collection[Claimed], now: int) -> Claimed | None:
         """Take the next run that may start beside the live ones; None when there is none."""

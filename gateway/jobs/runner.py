@@ -68,11 +68,13 @@ class Runner:
         outside: Outside | None = None,
         retention: Retention = KEPT,
         redactor: Redactor | None = None,
+        notify_after: int = 1,
     ) -> None:
         """`begin` is awaited before the first claim: runs must not start before their servers.
 
         `outside` is what runs reach besides the model and their servers; None: the internet.
-        `redactor` hides secrets in what is stored of a run.
+        `redactor` hides secrets in what is stored of a run. `notify_after`: so many failures of a
+        job in a row are worth a notice; 0: none.
         """
         self._store = store
         self._home = home
@@ -86,7 +88,7 @@ class Runner:
         self._begin = begin
         self._outside = outside or Internet()
         self._redactor = redactor or Redactor()
-        self._endings = Endings(store, home, clock, self._redactor)
+        self._endings = Endings(store, home, clock, self._redactor, notify_after)
         self._work_folders = WorkFolders(home, store, clock.now_ms, retention)
         self._untidy = anyio.Event()
         self._tasks: TaskGroup

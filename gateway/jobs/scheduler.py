@@ -5,12 +5,13 @@ the instant of a job is unique in the store: a crash at any moment repeats and l
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import anyio
 
 from gateway.domain.job import Job
+from gateway.domain.notice import Notice
 from gateway.domain.run import Run, RunStatus, Trigger, run_of_job
 from gateway.jobs.calendar import firings, instants_of, making_of, offset_ms
 from gateway.jobs.clock import Clock, wait_until
@@ -18,6 +19,7 @@ from gateway.jobs.errors import InvalidCron, RunFinished, RunNotFound
 from gateway.jobs.overlap import Verdict, judge
 from gateway.jobs.runner import Runner
 from gateway.jobs.ticks import MAX_COUNTED, Missed, Why, due
+from gateway.notify import wording
 from gateway.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,8 @@ class Scheduler:
                 await self._handle(job, now)
             except InvalidCron as error:
                 log.error("Job %s is not scheduled any more: %s", job.id, error)
-                await self._advance(job, None)
+                notice = wording.job_unscheduled(job, str(error), now)
+                await self._advance(job, None, notices=[notice])
 
     async def _start_anew(self, now: int) -> None:
         """Give jobs their next instant after `now`; what has run by then does not run again."""
@@ -88,20 +91,27 @@ class Scheduler:
         verdict = judge(job.overlap, unfinished, found.fire)
         rows = [*_skipped(job, found.missed, verdict, now), *_queued(job, verdict, now)]
         following = None if found.following is None else found.following + offset
-        if await self._advance(job, following, rows):
+        notices = [wording.missed(job.name, row, now) for row in rows if _is_skipped(row)]
+        if await self._advance(job, following, rows, notices):
             self._tell(job, rows)
             await self._cancel(verdict.cancel)
 
-    async def _advance(self, job: Job, following: int | None, rows: Iterable[Run] = ()) -> bool:
+    async def _advance(
+        self,
+        job: Job,
+        following: int | None,
+        rows: Iterable[Run] = (),
+        notices: Sequence[Notice] = (),
+    ) -> bool:
         """Move a job's next instant; False when the job was changed or deleted meanwhile."""
         assert job.next_fire_at is not None
         return await self._store.jobs.advance(
-            job.id, seen=job.next_fire_at, next_fire_at=following, rows=rows
+            job.id, seen=job.next_fire_at, next_fire_at=following, rows=rows, notices=notices
         )
 
     def _tell(self, job: Job, rows: Iterable[Run]) -> None:
         for row in rows:
-            if row.status is RunStatus.SKIPPED:
+            if _is_skipped(row):
                 log.warning("Job %s was skipped: %s", job.id, row.error)
         self._runner.wake()
 
@@ -111,6 +121,10 @@ class Scheduler:
                 await self._runner.stop(run_id, "Ended because the job's next run was due.")
             except (RunFinished, RunNotFound):
                 log.info("Run %s ended before the next one was due", run_id)
+
+
+def _is_skipped(row: Run) -> bool:
+    return row.status is RunStatus.SKIPPED
 
 
 def _queued(job: Job, verdict: Verdict, now: int) -> Iterator[Run]:

@@ -13,6 +13,7 @@ from gateway.store.errors import (
     UnsupportedDatabase,
 )
 from gateway.store.jobs import JobTable
+from gateway.store.notices import NoticeTable
 from gateway.store.runs import RunTable
 from gateway.store.server_versions import ServerVersionTable
 from gateway.store.servers import ServerTable
@@ -28,6 +29,7 @@ __all__ = [
     "DefinitionPinTable",
     "JobTable",
     "MigrationFailed",
+    "NoticeTable",
     "RunTable",
     "SchemaTooNew",
     "ServerTable",

@@ -1,12 +1,14 @@
 """Stored jobs and their next due instants."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, func, or_, select, update
 
 from gateway.domain.job import Job
+from gateway.domain.notice import Notice
 from gateway.domain.run import Run
 from gateway.store.database import Database
+from gateway.store.notices import NoticeTable, insert_notice
 from gateway.store.record import Record
 from gateway.store.runs import insert_once
 from gateway.store.schema import jobs
@@ -17,8 +19,9 @@ JOB = Record(Job, jobs)
 class JobTable:
     """Statements on `jobs`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notices: NoticeTable) -> None:
         self._db = database
+        self._notices = notices
 
     async def add(self, job: Job) -> None:
         """Store a new job."""
@@ -34,15 +37,15 @@ class JobTable:
         return JOB.all(await self._db.all(statement))
 
     async def update(self, job: Job) -> bool:
-        """Replace everything but id, created_at and next_fire_at; False: there is no such job.
+        """Replace what a person may change but not the next instant; False: there is no such job.
 
-        The next instant belongs to the scheduler, which may be moving it now.
+        That belongs to the scheduler, which may be moving it now.
         """
-        return await self._replace(job, "id", "created_at", "next_fire_at")
+        return await self._replace(job, "next_fire_at")
 
     async def reschedule(self, job: Job) -> bool:
-        """Replace everything but id and created_at; False when there is no such job."""
-        return await self._replace(job, "id", "created_at")
+        """Replace what a person may change, and the next instant; False: there is no such job."""
+        return await self._replace(job)
 
     async def delete(self, job_id: str) -> bool:
         """Delete the job, its runs and their messages, and let no other job lead to it.
@@ -72,9 +75,15 @@ class JobTable:
         return None if row is None else row["at"]
 
     async def advance(
-        self, job_id: str, *, seen: int, next_fire_at: int | None, rows: Iterable[Run] = ()
+        self,
+        job_id: str,
+        *,
+        seen: int,
+        next_fire_at: int | None,
+        rows: Iterable[Run] = (),
+        notices: Sequence[Notice] = (),
     ) -> bool:
-        """Move the next instant from `seen` and store the runs and rows of what was due, together.
+        """Move the next instant from `seen` and store the rows of what was due, and the notices.
 
         False: it was moved by someone else meanwhile, and nothing is stored. A run whose instant
         the job has already is left as it is.
@@ -84,8 +93,12 @@ class JobTable:
             .where(jobs.c.id == job_id, jobs.c.next_fire_at == seen)
             .values(next_fire_at=next_fire_at)
         )
-        return await self._db.change_together(move, (insert_once(self._db, run) for run in rows))
+        others = [insert_once(self._db, run) for run in rows]
+        moved = await self._db.change_together(move, [*others, *map(insert_notice, notices)])
+        if notices:
+            self._notices.ring()
+        return moved
 
     async def _replace(self, job: Job, *kept: str) -> bool:
-        values = JOB.values(job, without=kept)
+        values = JOB.values(job, without=("id", "created_at", "failures", *kept))
         return await self._db.change(update(jobs).where(jobs.c.id == job.id).values(values)) == 1

@@ -4,17 +4,20 @@ A claim counts `attempt` up; every later write names the attempt it belongs to, 
 that was given up for dead changes nothing when it comes back.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Update, case, func, or_, select, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.notice import Notice
 from gateway.domain.run import Run, RunMessage, RunResult, RunStatus, Trigger
-from gateway.store.database import Database
+from gateway.store.database import Database, rows_of
 from gateway.store.errors import UnknownJob
+from gateway.store.notices import NoticeTable, insert_notice
 from gateway.store.record import Record
 from gateway.store.schema import jobs, run_messages, runs
 
@@ -27,11 +30,16 @@ _URGENCY = case(
 )
 
 
+Tell = Callable[[int], Notice | None]
+"""Returns the notice that the end of a run is worth after so many failures of its job in a row."""
+
+
 class RunTable:
     """Statements on `runs` and `run_messages`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notices: NoticeTable) -> None:
         self._db = database
+        self._notices = notices
 
     async def add(self, run: Run) -> bool:
         """Store a new run; False when (job_id, scheduled_for) is taken. Raises UnknownJob."""
@@ -87,15 +95,31 @@ class RunTable:
         statement = _startable(select(*RUN.columns), now, without_jobs).limit(limit)
         return RUN.all(await self._db.all(statement))
 
-    async def expire(self, now: int, reason: str) -> tuple[str, ...]:
-        """End the queued runs whose time to start is over; return their ids."""
+    async def expire(
+        self, now: int, reason: str, tell: Callable[[Run], Notice] | None = None
+    ) -> tuple[str, ...]:
+        """End the queued runs whose time to start is over; return their ids.
+
+        `tell` makes the notice of each, which is stored with it.
+        """
         statement = (
             update(runs)
             .where(runs.c.status == RunStatus.QUEUED, runs.c.expires_at <= now)
             .values(status=RunStatus.EXPIRED, error=reason, finished_at=now)
-            .returning(runs.c.id)
+            .returning(*RUN.columns)
         )
-        return tuple(row["id"] for row in await self._db.change_returning(statement))
+
+        async def work(connection: AsyncConnection) -> tuple[str, ...]:
+            ended = RUN.all(rows_of(await connection.execute(statement)))
+            if tell is not None:
+                for notice in map(tell, ended):
+                    await connection.execute(insert_notice(notice))
+            return tuple(run.id for run in ended)
+
+        ended = await self._db.transact(work)
+        if ended:
+            self._notices.ring()
+        return ended
 
     async def next_change_at(self, now: int) -> int | None:
         """Return when the next queued run expires or has waited long enough, or None."""
@@ -148,9 +172,16 @@ class RunTable:
         return await self._db.change(statement.values(values)) == 1
 
     async def finish(
-        self, run_id: str, attempt: int, result: RunResult, now: int, *, then: Run | None = None
+        self,
+        run_id: str,
+        attempt: int,
+        result: RunResult,
+        now: int,
+        *,
+        then: Run | None = None,
+        tell: Tell | None = None,
     ) -> bool:
-        """Store how the run ended and with it the run that follows, `then`.
+        """Store how the run ended, the run that follows, `then`, and the notice that `tell` makes.
 
         False when the attempt is no longer the run's: nothing is stored. Raises UnknownJob when
         that of `then` was deleted.
@@ -158,13 +189,24 @@ class RunTable:
         ended = _claimed(run_id, attempt).values(
             **asdict(result), finished_at=now, process_group=None, process_started_at=None
         )
-        following = () if then is None else (insert_once(self._db, then),)
+
+        async def work(connection: AsyncConnection) -> bool:
+            if (await connection.execute(ended)).rowcount == 0:
+                return False
+            if then is not None:
+                await connection.execute(insert_once(self._db, then))
+            if tell is not None:
+                await _count_failures(connection, run_id, result.status, tell)
+            return True
+
         try:
-            return await self._db.change_together(ended, following)
+            stored = await self._db.transact(work)
         except IntegrityError:
             if then is not None and then.job_id and await self._job_is_gone(then.job_id):
                 raise UnknownJob(then.job_id) from None
             raise
+        self._notices.ring()
+        return stored
 
     async def cancel_queued(self, run_id: str, now: int, reason: str) -> bool:
         """Cancel a run that nobody has claimed; False when it is not queued any more."""
@@ -218,6 +260,23 @@ class RunTable:
     async def _job_is_gone(self, job_id: str) -> bool:
         statement = select(jobs.c.id).where(jobs.c.id == job_id)
         return await self._db.one(statement) is None
+
+
+async def _count_failures(
+    connection: AsyncConnection, run_id: str, status: RunStatus, tell: Tell
+) -> None:
+    """Count how many runs of the run's job failed in a row, and store the notice of it."""
+    of_the_run = select(runs.c.job_id).where(runs.c.id == run_id).scalar_subquery()
+    wanted = select(jobs.c.failures).where(jobs.c.id == of_the_run).with_for_update()
+    before = (await connection.execute(wanted)).scalar_one_or_none()
+    if before is None or not (status.failure or status is RunStatus.SUCCEEDED):
+        return
+    counted = before + 1 if status.failure else 0
+    if counted != before:
+        change = update(jobs).where(jobs.c.id == of_the_run).values(failures=counted)
+        await connection.execute(change)
+    if (notice := tell(before)) is not None:
+        await connection.execute(insert_notice(notice))
 
 
 def _startable(columns: Select[Any], now: int, without_jobs: Collection[str]) -> Select[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy.sql import ColumnElement
 
 from gateway.domain.secret import Sealed, SealedPlace
 from gateway.store.database import Row
-from gateway.store.schema import credentials, oauth_keys, webhook_secrets, webhooks
+from gateway.store.schema import channels, credentials, oauth_keys, webhook_secrets, webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ SEALED_COLUMNS = (
         webhook_secrets.c.key_id,
         webhook_secrets.c.sealed,
     ),
+    SealedColumn(channels, channels.c.id, "address", channels.c.key_id, channels.c.sealed),
     SealedColumn(oauth_keys, "oauth", oauth_keys.c.name, oauth_keys.c.key_id, oauth_keys.c.sealed),
 )
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.secret import DataKey
 from gateway.store.audit import AuditTable
+from gateway.store.channels import ChannelTable
 from gateway.store.credentials import CredentialTable
 from gateway.store.dashboard_sessions import DashboardSessionTable
 from gateway.store.data_keys import DataKeyTable, find_data_keys
@@ -30,6 +31,7 @@ from gateway.store.engines import (
 from gateway.store.fire_tokens import FireTokenTable
 from gateway.store.jobs import JobTable
 from gateway.store.migrate import SHIPPED, Migrations, is_current, migrate
+from gateway.store.notices import NoticeTable
 from gateway.store.oauth_clients import OAuthClientTable
 from gateway.store.oauth_grants import OAuthGrantTable
 from gateway.store.oauth_keys import OAuthKeyTable
@@ -48,9 +50,11 @@ class Store:
     """One table object per aggregate, over SQLite or PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
-        self.jobs = JobTable(database)
-        self.runs = RunTable(database)
-        self.webhooks = WebhookTable(database)
+        self.notices = NoticeTable(database)
+        self.channels = ChannelTable(database)
+        self.jobs = JobTable(database, self.notices)
+        self.runs = RunTable(database, self.notices)
+        self.webhooks = WebhookTable(database, self.notices)
         self.deliveries = DeliveryTable(database)
         self.fire_tokens = FireTokenTable(database)
         self.settings = SettingTable(database)

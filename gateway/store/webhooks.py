@@ -3,9 +3,11 @@
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.notice import Notice
 from gateway.domain.secret import Sealed
 from gateway.domain.webhook import Webhook, WebhookSecret
 from gateway.store.database import Database, Row
+from gateway.store.notices import NoticeTable, insert_notice
 from gateway.store.record import Record
 from gateway.store.schema import webhook_secrets, webhooks
 
@@ -15,8 +17,9 @@ WEBHOOK = Record(Webhook, webhooks)
 class WebhookTable:
     """Statements on `webhooks` and `webhook_secrets`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notices: NoticeTable) -> None:
         self._db = database
+        self._notices = notices
 
     async def add(
         self,
@@ -75,10 +78,11 @@ class WebhookTable:
         row = await self._db.one(statement)
         return None if row is None else Sealed(row["secret_key_id"], row["secret_sealed"])
 
-    async def pause(self, webhook_id: str, now: int) -> None:
-        """Note that a webhook takes nothing until somebody enables it again."""
+    async def pause(self, webhook_id: str, now: int, notice: Notice) -> None:
+        """Note that a webhook takes nothing until somebody enables it again, and tell of it."""
         statement = update(webhooks).where(webhooks.c.id == webhook_id).values(paused_at=now)
-        await self._db.change(statement)
+        await self._db.change_together(statement, [insert_notice(notice)])
+        self._notices.ring()
 
     async def secrets(self, webhook_id: str | None = None) -> tuple[WebhookSecret, ...]:
         """Return the secrets of one webhook or of all, oldest first."""

@@ -25,6 +25,7 @@ from gateway.tools.invoke import InvokeTools
 from gateway.tools.job_writing import JobWritingTools
 from gateway.tools.jobs import JobTools
 from gateway.tools.long_calls import LongCallTools
+from gateway.tools.notifications import NotificationTools
 from gateway.tools.operations import OperationTools
 from gateway.tools.results import ResultTools
 from gateway.tools.runs import RunTools
@@ -79,6 +80,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
     credentials, versions = CredentialTools(services), VersionTools(services)
     operations = OperationTools(services)
     deliveries, fire_tokens = DeliveryTools(services), FireTokenTools(services)
+    notifications = NotificationTools(services)
     discovery, long_calls = DiscoveryTools(services), LongCallTools(services)
     return (
         jobs.list_jobs,
@@ -101,6 +103,11 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         deliveries.replay_webhook_delivery,
         fire_tokens.create_job_fire_token,
         fire_tokens.delete_job_fire_token,
+        notifications.list_notification_channels,
+        notifications.add_notification_channel,
+        notifications.remove_notification_channel,
+        notifications.test_notification_channel,
+        notifications.list_notifications,
         dynamic.create_mcp_server,
         dynamic.list_dynamic_mcp_servers,
         dynamic.get_dynamic_mcp_server,

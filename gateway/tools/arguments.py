@@ -145,6 +145,17 @@ OnFailure = Annotated[
         ),
     ),
 ]
+NotifyAfter = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=1000,
+        description=(
+            "The owner is told after so many failures in a row; 0: never. Without it NOTIFY_AFTER "
+            "of the gateway counts."
+        ),
+    ),
+]
 Timezone = Annotated[
     str, Field(min_length=1, max_length=64, description="IANA time zone, such as Europe/Berlin.")
 ]

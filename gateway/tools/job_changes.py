@@ -34,6 +34,7 @@ class Given:
     on_interrupt: OnInterrupt | None = None
     on_success: str | None = None
     on_failure: str | None = None
+    notify_after: int | None = None
     model: str | None = None
     system_prompt: str | None = None
     max_turns: int | None = None
@@ -64,6 +65,7 @@ def apply(old: Job, given: Given, now: int) -> Job:
         on_interrupt=given.on_interrupt or old.on_interrupt,
         on_success=changed(old.on_success, given.on_success),
         on_failure=changed(old.on_failure, given.on_failure),
+        notify_after=old.notify_after if given.notify_after is None else given.notify_after,
         model=changed(old.model, given.model),
         system_prompt=changed(old.system_prompt, given.system_prompt),
         max_turns=changed(old.max_turns, given.max_turns),

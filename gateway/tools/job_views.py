@@ -38,6 +38,9 @@ class JobView:
     on_interrupt: str
     on_success: str | None
     on_failure: str | None
+    notify_after: int | None
+    failures: int
+    """Of its last runs, one after the other."""
     next_run_at: str | None
     created_at: str
     updated_at: str
@@ -91,6 +94,8 @@ def view_job(job: Job) -> JobView:
         on_interrupt=job.on_interrupt,
         on_success=job.on_success,
         on_failure=job.on_failure,
+        notify_after=job.notify_after,
+        failures=job.failures,
         next_run_at=iso_or_none(job.next_fire_at),
         created_at=iso(job.created_at),
         updated_at=iso(job.updated_at),

@@ -22,6 +22,7 @@ from gateway.calls.calls import NoSuchCall, TooManyCalls
 from gateway.calls.kept_results import NoSuchResult
 from gateway.credentials import CredentialRefused
 from gateway.jobs.errors import JobError
+from gateway.notify.errors import NotifyError
 from gateway.store import StoreError
 from gateway.tools.names import InvalidToolName, did_you_mean
 from gateway.vault import VaultError
@@ -45,10 +46,11 @@ DOMAIN_ERRORS: tuple[type[Exception], ...] = (
     NoSuchResult,
     NoSuchCall,
     TooManyCalls,
+    NotifyError,
 )
 """Errors whose message is one sentence for a person."""
 
-_SECRET_ARGUMENTS = frozenset({"credentials", "secret", "value"})
+_SECRET_ARGUMENTS = frozenset({"address", "credentials", "secret", "value"})
 _SHOWN_LENGTH = 60
 _SHOWN_PROBLEMS = 3
 

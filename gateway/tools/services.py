@@ -11,6 +11,7 @@ from gateway.credential_requests.links import Links
 from gateway.credentials import Credentials
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
+from gateway.notify.opening import Notify
 from gateway.servers import Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store
@@ -31,6 +32,7 @@ class Services:
     credential_links: Links
     vault: Vault
     webhooks: Webhooks
+    notify: Notify
     runner: Runner
     scheduler: Scheduler
     settings: Settings

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from gateway.domain.ids import new_id
 from gateway.domain.webhook import Scheme, Webhook, WebhookSecret
+from gateway.notify.wording import webhook_paused
 from gateway.secret import Secret
 from gateway.store import DEFAULT_WEBHOOK_BASE_URL, Store
 from gateway.vault import SealBroken, Vault
@@ -119,10 +120,12 @@ class Hooks:
             await self.load()
         return met
 
-    async def pause(self, webhook_id: str) -> None:
-        """Take nothing more for this webhook until it is enabled again."""
+    async def pause(self, webhook: Webhook, bad: int) -> None:
+        """Take nothing more for this webhook until it is enabled again; `bad`: wrong signatures."""
+        now = self._now_ms()
         async with self._changing:
-            await self._store.webhooks.pause(webhook_id, self._now_ms())
+            notice = webhook_paused(webhook, bad, now)
+            await self._store.webhooks.pause(webhook.id, now, notice)
             await self.load()
 
     async def sign_with(

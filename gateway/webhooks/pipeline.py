@@ -202,7 +202,7 @@ class Pipeline:
             webhook.id,
             MAX_BAD_SIGNATURES,
         )
-        await self._hooks.pause(webhook.id)
+        await self._hooks.pause(webhook, MAX_BAD_SIGNATURES)
 
     async def _store(self, arrival: Arrival) -> Settled:
         try:

@@ -51,6 +51,7 @@ UNSET = Settings(
     run_folders=100,
     run_folders_days=7,
     webhook_sender_rate=600,
+    notify_after=1,
 )
 
 RIGHT: dict[str, tuple[str, object]] = {
@@ -96,6 +97,7 @@ RIGHT: dict[str, tuple[str, object]] = {
     "RUN_FOLDERS_DAYS": ("30", 30),
     "WEBHOOK_SENDER_RATE": ("0", 0),
     "PRICES_FILE": ("deploy/prices.example.toml", CHECKOUT / "deploy/prices.example.toml"),
+    "NOTIFY_AFTER": ("3", 3),
     "PACKAGE_HOSTS": (
         "files.example.com, cache.example.com:8443",
         (Target("files.example.com", 443), Target("cache.example.com", 8443)),
@@ -145,6 +147,7 @@ WRONG = {
     "RUN_FOLDERS_DAYS": ["a week", "4000"],
     "WEBHOOK_SENDER_RATE": ["-1", "1000001", "many"],
     "PRICES_FILE": ["no/such/file.toml", "README.md"],
+    "NOTIFY_AFTER": ["-1", "1001", "often"],
     "PACKAGE_HOSTS": ["10.0.0.1", "https://files.example.com", "a.example,", "*.example.com"],
 }
 COMPANIONS = {

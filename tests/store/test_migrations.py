@@ -111,7 +111,7 @@ async def fill_first(store: Store) -> tuple[Job, Run, Webhook]:
         "grace_s", "overlap", "scheduled_until", "start_within_s", "retries", "concurrency",
         "on_interrupt", "expires_at", "not_before", "on_success", "on_failure", "chained_from",
         "chain_depth", "scheme", "tolerance_s", "missing", "rate_per_minute", "same_body_s",
-        "may_wait", "paused_at",
+        "may_wait", "paused_at", "notify_after", "failures",
     }  # fmt: skip
     key = DataKey("key_1", b"wrapped", 1)
     await store.data_keys.add(key)
@@ -358,7 +358,8 @@ async def test_the_tables_are_the_ones_that_were_promised(empty: Address) -> Non
     versions |= {"audit"}
     oauth = {"oauth_grants", "oauth_access_tokens", "oauth_keys", "dashboard_sessions"}
     hooks = {"webhook_secrets", "webhook_keys", "webhook_deliveries", "job_fire_tokens"}
-    assert await seen(empty, tables) == promised | ours | versions | oauth | hooks
+    told = {"channels", "notices", "sendings"}
+    assert await seen(empty, tables) == promised | ours | versions | oauth | hooks | told
 
 
 def test_no_domain_field_lacks_a_column() -> None:

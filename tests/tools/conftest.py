@@ -29,6 +29,7 @@ from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
+from gateway.notify.opening import open_notify
 from gateway.server_entries import McpHttpEntry
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import load
@@ -210,6 +211,7 @@ async def open_gateway(
                 credential_links=Links(utc_ms),
                 vault=vault,
                 webhooks=webhooks,
+                notify=await open_notify(settings, store, vault, Redactor()),
                 runner=runner,
                 scheduler=Scheduler(store, runner, SystemClock()),
                 settings=settings,

@@ -4,7 +4,7 @@ from tests.tools.conftest import Gateway
 
 JOB_OPTIONS = (
     "tools servers timezone enabled paused_until jitter_s catch_up catch_up_max grace_s overlap "
-    "start_within_s retries concurrency on_interrupt on_success on_failure model "
+    "start_within_s retries concurrency on_interrupt on_success on_failure notify_after model "
     "system_prompt max_turns timeout_s budget_usd network"
 )
 WEBHOOK_OPTIONS = (
@@ -33,6 +33,11 @@ TOOLS = {
     "replay_webhook_delivery": "delivery_id!",
     "create_job_fire_token": "job_id!",
     "delete_job_fire_token": "job_id!",
+    "list_notification_channels": "",
+    "add_notification_channel": "name! kind! address! occasions secret",
+    "remove_notification_channel": "channel!",
+    "test_notification_channel": "channel!",
+    "list_notifications": "limit",
     "create_mcp_server": "name! code! description credentials network dependencies enable",
     "list_dynamic_mcp_servers": "",
     "get_dynamic_mcp_server": "name!",
@@ -75,11 +80,12 @@ DESTRUCTIVE = {
     "set_webhook_scheme", "create_job_fire_token", "delete_job_fire_token",
     "create_mcp_server", "update_mcp_server", "delete_mcp_server", "invoke_internal_mcp_tool",
     "set_server_credential", "delete_server_credential", "rollback_mcp_server",
-    "restart_mcp_server", "cancel_call",
+    "restart_mcp_server", "cancel_call", "remove_notification_channel",
 }  # fmt: skip
 OPEN_WORLD = {
     "trigger_job", "create_mcp_server", "update_mcp_server", "rollback_mcp_server",
     "invoke_internal_mcp_tool", "test_mcp_server", "restart_mcp_server",
+    "test_notification_channel",
 }  # fmt: skip
 
 

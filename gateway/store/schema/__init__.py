@@ -12,6 +12,7 @@ from gateway.store.schema.access import (
 from gateway.store.schema.audit import audit
 from gateway.store.schema.dashboard import dashboard_sessions
 from gateway.store.schema.metadata import metadata
+from gateway.store.schema.notices import channels, notices, sendings
 from gateway.store.schema.secrets import credentials, data_keys
 from gateway.store.schema.servers import definition_pins, server_files, server_versions, servers
 from gateway.store.schema.settings import settings
@@ -27,6 +28,7 @@ from gateway.store.schema.work import jobs, run_messages, runs
 __all__ = [
     "HEAD",
     "audit",
+    "channels",
     "credentials",
     "dashboard_sessions",
     "data_keys",
@@ -34,6 +36,7 @@ __all__ = [
     "job_fire_tokens",
     "jobs",
     "metadata",
+    "notices",
     "oauth_access_tokens",
     "oauth_clients",
     "oauth_codes",
@@ -42,6 +45,7 @@ __all__ = [
     "oauth_refresh_tokens",
     "run_messages",
     "runs",
+    "sendings",
     "server_files",
     "server_versions",
     "servers",
@@ -53,5 +57,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0013"
+HEAD = "0014"
 """Newest revision; a database that has it opens without Alembic."""

@@ -49,6 +49,9 @@ jobs = Table(
     # No foreign keys: deleting a job clears them in the same transaction.
     Column("on_success", Words),
     Column("on_failure", Words),
+    Column("notify_after", INTEGER),
+    # Counted with the end of each run.
+    Column("failures", INTEGER, nullable=False, server_default=text("0")),
     Index(None, "next_fire_at"),
     sqlite_strict=True,
 )

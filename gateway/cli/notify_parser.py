@@ -1,0 +1,34 @@
+"""The commands for notices and their arguments."""
+
+from gateway.cli.arguments import AddParser, add_command
+
+KINDS = ("apprise", "slack", "webhook")
+
+
+def add_notify(add_parser: AddParser) -> None:
+    """Add `notify` with its actions."""
+    notify = add_parser("notify", help="choose how you are told of failures, and test it")
+    actions = notify.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
+    listed = add_command(actions, "list", "list channels, without their addresses", "notify")
+    add = add_command(
+        actions,
+        "add",
+        "add a channel; its address is typed in or comes by standard input",
+        "notify",
+    )
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--kind", choices=KINDS, default=KINDS[0], help="apprise unless given")
+    add.add_argument(
+        "--on",
+        metavar="OCCASION",
+        action="append",
+        help="what it is told, such as run_failed; all but run_missed unless given",
+    )
+    remove = add_command(actions, "remove", "remove a channel", "notify")
+    test = add_command(actions, "test", "send a test notice through a channel", "notify")
+    for action in (remove, test):
+        action.add_argument("channel", metavar="CHANNEL", help="its name or id")
+    log = add_command(actions, "log", "list the newest notices and what became of them", "notify")
+    named = {"list": listed, "add": add, "remove": remove, "test": test, "log": log}
+    for name, action in named.items():
+        action.set_defaults(action=name)

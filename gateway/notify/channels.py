@@ -1,0 +1,175 @@
+"""The channels: their addresses sealed in the store, opened only to send."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from gateway.domain.ids import new_id
+from gateway.domain.notice import Channel, ChannelKind, Notice, Occasion
+from gateway.domain.secret import Sealed
+from gateway.domain.webhook import Scheme
+from gateway.notify.apprise_process import Apprise
+from gateway.notify.errors import AddressRefused, NoSuchChannel, NotSent
+from gateway.notify.posting import host_of, post_signed, post_slack
+from gateway.secret import Secret
+from gateway.store import Store
+from gateway.vault import SealBroken, Vault
+from gateway.webhooks.schemes import UnusableSecret, check_secret, new_secret
+from supervisor.redaction import Redactor
+
+MAX_CHANNELS = 20
+TABLE = "channels"
+LABEL = "address of a channel"
+LONG_PART = 16
+"""Characters; shorter parts of an address are words as often as keys."""
+
+
+class _Kept(msgspec.Struct):
+    """What is sealed of a channel."""
+
+    address: str
+    secret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A channel that somebody wants."""
+
+    name: str
+    kind: ChannelKind
+    address: Secret
+    occasions: frozenset[Occasion]
+    secret: Secret | None = None
+    """What a signed webhook signs with; None: a fresh one."""
+
+
+class Channels:
+    """Every channel of a gateway."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        redactor: Redactor,
+        apprise: Apprise,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._redactor = redactor
+        self._apprise = apprise
+        self._now_ms = now_ms
+
+    async def load(self) -> None:
+        """Have every address hidden from now on. Raises StoreError."""
+        for each in await self._store.channels.sealed():
+            try:
+                self._hide(self._opened(each.channel.id, each.sealed))
+            except SealBroken:
+                # Sending says so, to whoever looks.
+                continue
+
+    async def all(self) -> tuple[Channel, ...]:
+        """Return every channel, oldest first. Raises StoreError."""
+        return await self._store.channels.all()
+
+    async def find(self, named: str) -> Channel:
+        """Return the channel of an id or a name. Raises NoSuchChannel and StoreError."""
+        for channel in await self.all():
+            if named in (channel.id, channel.name):
+                return channel
+        raise NoSuchChannel(named)
+
+    async def add(self, wish: Wish) -> tuple[Channel, Secret | None]:
+        """Store a channel; return it, and the secret if a fresh one was made.
+
+        Raises AddressRefused, NotSent when Apprise cannot be asked, and StoreError.
+        """
+        if len(await self.all()) >= MAX_CHANNELS:
+            raise AddressRefused(f"There are {MAX_CHANNELS} channels; remove one first.")
+        kept, fresh = _kept(wish)
+        self._hide(kept)
+        if wish.kind is ChannelKind.APPRISE:
+            place = await self._apprise.check(wish.address)
+        else:
+            place = host_of(kept.address)
+        channel = Channel(
+            new_id("channel"), wish.name, wish.kind, place, wish.occasions, self._now_ms()
+        )
+        async with self._vault.storing():
+            text = msgspec.json.encode(kept).decode()
+            sealed = self._vault.seal(channel.id, "address", text, table=TABLE)
+            if not await self._store.channels.add(channel, sealed):
+                raise AddressRefused(f"There is a channel {wish.name!r}; choose another name.")
+        return channel, fresh
+
+    async def remove(self, named: str) -> Channel:
+        """Delete a channel, with what waits for it. Raises NoSuchChannel and StoreError."""
+        channel = await self.find(named)
+        if not await self._store.channels.delete(channel.id):
+            raise NoSuchChannel(named)
+        return channel
+
+    async def send(self, channel_id: str, notice: Notice) -> None:
+        """Send a notice now. Raises NotSent, NoSuchChannel, StoreError."""
+        found = [
+            each for each in await self._store.channels.sealed() if each.channel.id == channel_id
+        ]
+        if not found:
+            raise NoSuchChannel(channel_id)
+        (one,) = found
+        try:
+            kept = self._opened(channel_id, one.sealed)
+        except SealBroken:
+            raise NotSent("its address cannot be opened; remove the channel and add it") from None
+        address = Secret(kept.address)
+        match one.channel.kind:
+            case ChannelKind.APPRISE:
+                await self._apprise.send(address, notice.title, notice.text)
+            case ChannelKind.SLACK:
+                await post_slack(address, notice)
+            case ChannelKind.WEBHOOK:
+                secret = Secret(kept.secret or "")
+                await post_signed(address, secret, notice, self._now_ms() // 1000)
+
+    def _opened(self, channel_id: str, sealed: Sealed) -> _Kept:
+        text = self._vault.unseal(channel_id, "address", sealed, table=TABLE)
+        return msgspec.json.decode(text, type=_Kept)
+
+    def _hide(self, kept: _Kept) -> None:
+        for part in (kept.address, kept.secret, *_long_parts(kept.address)):
+            if part:
+                self._redactor.know(LABEL, part)
+
+
+def _kept(wish: Wish) -> tuple[_Kept, Secret | None]:
+    """Return what is sealed of a wish, and the secret if it is fresh. Raises AddressRefused."""
+    address = wish.address.reveal()
+    if wish.kind is not ChannelKind.WEBHOOK:
+        if wish.secret is not None:
+            raise AddressRefused("Only a channel of kind 'webhook' has a secret; leave it out.")
+        return _Kept(address, None), None
+    if wish.secret is None:
+        fresh = Secret(new_secret(Scheme.STANDARD))
+        return _Kept(address, fresh.reveal()), fresh
+    try:
+        check_secret(Scheme.STANDARD, wish.secret.reveal())
+    except UnusableSecret as error:
+        raise AddressRefused(f"The secret must be {error}.") from None
+    return _Kept(address, wish.secret.reveal()), None
+
+
+def _long_parts(address: str) -> set[str]:
+    """Return what of an address is likely to be a key: its password and its long parts."""
+    try:
+        parts = urlsplit(address)
+        named = {unquote(parts.password)} if parts.password else set[str]()
+    except ValueError:
+        return set()
+    pieces = re.split(r"[/?&=#:@]+", address.removeprefix(f"{parts.scheme}://"))
+    hosts = {parts.hostname, parts.netloc}
+    long = {piece for piece in pieces if len(piece) >= LONG_PART and piece not in hosts}
+    return named | long | {unquote(piece) for piece in long}
