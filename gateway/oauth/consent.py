@@ -20,6 +20,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, ServiceUna
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.headers import content_security_policy
 from gateway.dashboard.login_pages import login_page
+from gateway.domain.oauth import ClientSource
 from gateway.domain.token import Scope
 from gateway.oauth.authorization import (
     PARAMETERS,
@@ -76,7 +77,7 @@ class Consent:
         return pages
 
     async def show(self) -> Response:
-        """Ask the owner, or tell the client what is wrong with its request."""
+        """Ask the owner, who must be logged in, or say what is wrong with the request."""
         return await self._logged(self._show)
 
     async def decide(self) -> Response:
@@ -90,15 +91,16 @@ class Consent:
             entry.note(page="login")
             return await _login_page()
         asker = await self._read_asker(entry, query)
+        if not self._browser.is_logged_in():
+            # First of all: whoever lures somebody here has them sent nowhere (RFC 9700, 4.11.2).
+            entry.note(page="login")
+            return await _login_page()
         try:
             asked = read_asked(query, asker)
         except OAuthError as error:
             entry.note(error=error.code)
-            return _send_back(asker.answer(error=error.code, error_description=str(error)))
+            return await _refused(asker, error)
         entry.note(resource=asked.resource, scopes=" ".join(sorted(asked.scopes)))
-        if not self._browser.is_logged_in():
-            entry.note(page="login")
-            return await _login_page()
         return await self._consent_page(query, asker, asked)
 
     async def _decide(self, entry: Entry) -> Response:
@@ -144,11 +146,9 @@ class Consent:
             hidden=[(name, value) for name in PARAMETERS for value in query.get(name, ())],
             ticket=self._ticket(query, self._now_ms() + TICKET_LIFE_S * 1000),
         )
-        response = await _response(page)
+        response = _in_any_window(await _response(page))
         policy = content_security_policy(form_target(asker.redirect_uri))
         response.headers["Content-Security-Policy"] = policy
-        # A client that opened this in a window of its own hears of the end through that window.
-        response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
         return response
 
     def _ticket(self, query: Query, ends_at: int) -> str:
@@ -188,8 +188,28 @@ class Consent:
 async def _login_page() -> Response:
     # Not 401: clients look at this page before they open a browser on it.
     sentence = "A program asks for access to this gateway. Log in to decide."
-    response = await login_page(HTTPStatus.OK, sentence=sentence)
-    # A client that opened this in a window of its own hears of the end through that window.
+    return _in_any_window(await login_page(HTTPStatus.OK, sentence=sentence))
+
+
+async def _refused(asker: Asker, error: OAuthError) -> Response:
+    """Tell a client of the owner's own what is wrong; of a stranger the owner decides that."""
+    address = asker.answer(error=error.code, error_description=str(error))
+    if asker.client.source is ClientSource.PREREGISTERED:
+        return _send_back(address)
+    page = await render_template(
+        "refused.html",
+        client=asker.client,
+        sentence=str(error),
+        receiver=shown_host(asker.redirect_uri),
+        address=address,
+    )
+    response = _in_any_window(await _response(page))
+    response.status_code = HTTPStatus.BAD_REQUEST
+    return response
+
+
+def _in_any_window(response: Response) -> Response:
+    """Let a client that opened a page in a window of its own hear of the end through it."""
     response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
     return response
 

@@ -51,7 +51,9 @@ CASES: dict[str, tuple[str, ...]] = {
         "oauth/test_tokens.py::test_a_code_that_is_used_twice_ends_what_it_gave",
         "oauth/test_tokens.py::test_a_code_is_exchanged_with_everything_it_was_given_for",
         "oauth/test_tokens.py::test_a_code_is_good_for_a_minute_and_for_its_client",
-        "oauth/test_consent.py::test_other_mistakes_are_told_to_the_client",
+        "oauth/test_consent.py::test_other_mistakes_are_told_to_the_owners_own_client",
+        "oauth/test_consent.py::test_mistakes_of_a_stranger_are_shown_to_the_owner_who_may_go_back",
+        "oauth/test_consent.py::test_without_a_login_no_mistake_leads_anywhere",
     ),
     "7 Registrations are bounded, and what they say is text": (
         "oauth/test_registration.py::test_ten_thousand_registrations_do_not_fill_the_database",

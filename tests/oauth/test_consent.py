@@ -1,9 +1,15 @@
 """The consent page: who may say yes, to what, and where refusals go."""
 
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 
+from gateway.oauth.clients import Configured
+from gateway.secret import Secret
 from tests.oauth.parts import CLAUDE_CALLBACK, Inputs, answer_of
-from tests.oauth.stage import BASE, PUBLIC, Stage
+from tests.oauth.stage import BASE, PUBLIC, Stage, open_stage
 
 HOSTILE = "<script>alert(1)</script>\u202e\n"
 
@@ -180,7 +186,7 @@ async def test_a_wrong_client_or_address_is_shown_and_never_redirected(
     assert "Location" not in answer.headers
 
 
-@pytest.mark.parametrize(
+MISTAKES = pytest.mark.parametrize(
     ("change", "error"),
     [
         ({"response_type": "token"}, "unsupported_response_type"),
@@ -193,14 +199,64 @@ async def test_a_wrong_client_or_address_is_shown_and_never_redirected(
     ],
     ids=str,
 )
-async def test_other_mistakes_are_told_to_the_client(
-    stage: Stage, change: dict[str, str | None], error: str
+
+
+@MISTAKES
+async def test_other_mistakes_are_told_to_the_owners_own_client(
+    tmp_path: Path, change: dict[str, str | None], error: str
 ) -> None:
     """RFC 6749, section 4.1.2.1; RFC 8707, section 2; PKCE by S256 only."""
-    program = stage.program()
-    await program.register()
-    async with stage.stranger() as browser:
+    configured = Configured("claude", Secret("shh"))
+    async with open_stage(tmp_path, configured=configured) as stage, stage.browser() as browser:
+        await stage.server.preregister()
+        program = stage.program()
+        program.id = "claude"
         answer = await browser.open(program.authorize_url("/oauth/authorize", **change))
     told = answer_of(answer)
     assert answer.status_code == 303
     assert (told["error"], told["state"], told["iss"]) == (error, "st", BASE)
+
+
+@MISTAKES
+async def test_mistakes_of_a_stranger_are_shown_to_the_owner_who_may_go_back(
+    stage: Stage, change: dict[str, str | None], error: str
+) -> None:
+    """RFC 9700, section 4.11.2: an address that somebody registered is not led to by itself."""
+    program = stage.program()
+    await program.register(client_name=HOSTILE)
+    async with stage.browser() as browser:
+        answer = await browser.open(program.authorize_url(**change))
+    assert answer.status_code == 400
+    assert "Location" not in answer.headers
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in answer.text
+    (address,) = [each for each in Links(answer.text).found if each.startswith(CLAUDE_CALLBACK)]
+    told = dict(parse_qsl(urlsplit(address).query))
+    assert (told["error"], told["state"], told["iss"]) == (error, "st", BASE)
+
+
+@MISTAKES
+async def test_without_a_login_no_mistake_leads_anywhere(
+    stage: Stage, change: dict[str, str | None], error: str
+) -> None:
+    """RFC 9700, section 4.11.2: whoever comes is asked to log in first."""
+    program = stage.program()
+    await program.register()
+    async with stage.stranger() as browser:
+        answer = await browser.open(program.authorize_url(**change))
+    assert answer.status_code == 200
+    assert error not in answer.text
+    assert CLAUDE_CALLBACK not in Links(answer.text).found
+
+
+class Links(HTMLParser):
+    """Where the links of a page lead."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take one link."""
+        if tag == "a":
+            self.found.append(dict(attrs).get("href") or "")
