@@ -1,18 +1,18 @@
-"""The gateway's one ASGI application: the first path segments decide which room answers.
+"""The gateway's one ASGI application: the table of routes decides which room answers.
 
-It starts and ends the applications behind it and guards every MCP endpoint. Whole segments
-are compared, so `/mcpfoo` is not `/mcp`.
+It starts and ends the applications behind it and guards every MCP endpoint.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 import anyio
 from quart import Quart
 from starlette.applications import Starlette
 
+from gateway.answer_headers import hardened
 from gateway.auth.admission import Admission
 from gateway.auth.caller import CALLER, Caller, CallerKind
 from gateway.auth.endings import Endings
@@ -37,11 +37,12 @@ from gateway.relay.http import (
 )
 from gateway.relay.refusal import INVALID_REQUEST, Refusal
 from gateway.relay.request import read_envelope
+from gateway.routes import Room, find_room
 from supervisor.children.wire import encode, error_message
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-KNOWN_PATHS = 256
-"""How many are remembered in their segments; callers choose them."""
+_FOR_RUNS = frozenset({Room.RELAY, Room.COMBINED})
+"""A run that is being drained still calls its servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Router:
         origins: Origins,
         ready: Callable[[], bool],
     ) -> None:
-        self._rooms = rooms
+        self.rooms = rooms
         self._admission = admission
         self._endings = endings
         self._origins = origins
@@ -97,11 +98,11 @@ class Router:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
         elif scope["method"] == "GET":
-            await self._http(scope, _until(self._closing.wait, receive), send)
+            await self._http(scope, _until(self._closing.wait, receive), hardened(send))
         else:
             self._active += 1
             try:
-                await self._http(scope, receive, send)
+                await self._http(scope, receive, hardened(send))
             finally:
                 self._active -= 1
                 if not self._active:
@@ -111,51 +112,50 @@ class Router:
     async def running(self) -> AsyncGenerator[None]:
         """Run the applications' own start-up and shutdown around the body."""
         async with AsyncExitStack() as stack:
-            await self._rooms.pages.startup()
-            stack.push_async_callback(self._rooms.pages.shutdown)
-            for app in (self._rooms.mcp, self._rooms.sse):
+            await self.rooms.pages.startup()
+            stack.push_async_callback(self.rooms.pages.shutdown)
+            for app in (self.rooms.mcp, self.rooms.sse):
                 if app is not None:
                     await stack.enter_async_context(app.router.lifespan_context(app))
             yield
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        segments = _segments(scope["path"])
+        room, segments = find_room(scope["path"])
         headers = Headers.of(scope)
         host, origin = headers.get(b"host") or "", headers.get(b"origin")
         if not self._origins.answers_to(host):
             await _text(send, 421, "This gateway does not answer to this Host; see PUBLIC_URL.")
-        elif not self._may_come(segments, origin, host, repeated=headers.repeated(b"origin")):
+        elif not self._may_come(room, origin, host, repeated=headers.repeated(b"origin")):
             await _text(send, 403, "A web page of another origin sent this request.")
-        elif segments in (("healthz",), ("readyz",)):
+        elif room is Room.HEALTH:
             await self._health(segments[0], send)
-        elif self._closing.is_set() and segments[:1] != ("servers",) and segments != ("mcp", "all"):
-            # A run that is being drained still calls its servers.
+        elif self._closing.is_set() and room not in _FOR_RUNS:
             await send_body(send, 503, headers={b"retry-after": b"5"})
         else:
-            await self._route(segments, scope, receive, send)
+            await self._answer(room, segments, scope, receive, send)
 
-    def _route(
-        self, segments: tuple[str, ...], scope: Scope, receive: Receive, send: Send
+    def _answer(
+        self, room: Room, segments: tuple[str, ...], scope: Scope, receive: Receive, send: Send
     ) -> Awaitable[object]:
-        """Return the answer of the room that a path leads to, not begun yet."""
-        rooms = self._rooms
-        match segments:
-            case ("servers", server, "mcp"):
-                return self._relayed(rooms.relay, server, scope, receive, send)
-            case ("mcp", "all"):
+        """Return the answer of a room, not begun yet."""
+        rooms = self.rooms
+        match room:
+            case Room.RELAY:
+                return self._relayed(rooms.relay, segments[1], scope, receive, send)
+            case Room.COMBINED:
                 return self._relayed(rooms.combined, ALL_SERVERS, scope, receive, send)
-            case ("mcp",):
+            case Room.MANAGEMENT:
                 scope["path"] = "/mcp"
                 return self._management(rooms.mcp, scope, receive, send)
-            case ("sse",) | ("messages", *_) if rooms.sse is not None:
+            case Room.SSE if rooms.sse is not None:
                 return self._management(rooms.sse, scope, receive, send)
-            case _ if rooms.oauth.owns(segments):
+            case Room.OAUTH:
                 return rooms.oauth(scope, receive, send)
-            case ("webhook", *_) | ("jobs", _, "fire"):
+            case Room.WEBHOOKS:
                 return rooms.webhooks(scope, receive, send)
-            case ("connector-probe", _):
+            case Room.PROBE:
                 return rooms.probe(scope, receive, send)
-            case ("local", *_):
+            case Room.LOCAL:
                 return self._local(scope, receive, send)
             case _:
                 return rooms.pages(scope, receive, send)  # pyright: ignore[reportArgumentType] - Quart's own TypedDicts
@@ -171,7 +171,7 @@ class Router:
     async def _local(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = await self._admission.admit(scope, send)
         if caller is not None and caller.kind is CallerKind.LOCAL:
-            await self._rooms.local(scope, receive, send)
+            await self.rooms.local(scope, receive, send)
         elif caller is not None:
             await _forbidden(send, "Only this machine's command line may do that.")
 
@@ -205,13 +205,11 @@ class Router:
             if await self._admission.admit_call(scope, send, caller=caller, message=message):
                 await app(scope, replayed(body, receive), send)
 
-    def _may_come(
-        self, segments: tuple[str, ...], origin: str | None, host: str, *, repeated: bool
-    ) -> bool:
+    def _may_come(self, room: Room, origin: str | None, host: str, *, repeated: bool) -> bool:
         """True when no page, or one that may, sent a request; nothing of OAuth acts by a cookie."""
         if origin is None and not repeated:
             return True
-        if self._rooms.oauth.owns(segments):
+        if room is Room.OAUTH:
             return True
         return origin is not None and self._origins.may_come_from(origin, host)
 
@@ -238,11 +236,6 @@ def _until(over: Callable[[], Awaitable[object]], receive: Receive) -> Receive:
         return got[0] if got else {"type": "http.disconnect"}
 
     return receive_or_end
-
-
-@lru_cache(maxsize=KNOWN_PATHS)
-def _segments(path: str) -> tuple[str, ...]:
-    return tuple(part for part in path.split("/") if part)
 
 
 async def _forbidden(send: Send, sentence: str) -> None:

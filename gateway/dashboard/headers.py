@@ -2,6 +2,8 @@
 
 from quart import Response
 
+from gateway.answer_headers import ON_EVERY_ANSWER
+
 _POLICY = (
     "default-src 'none'",
     "script-src 'self'",
@@ -22,14 +24,12 @@ def content_security_policy(*form_targets: str) -> str:
 
 
 SECURITY_HEADERS = {
+    **ON_EVERY_ANSWER,
     "Content-Security-Policy": content_security_policy(),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     # With no-referrer the forms of our own pages would come from the origin "null".
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
 }
 
 

@@ -74,10 +74,6 @@ class Endpoints:
             ("revoke",): self._revoke,
         }
 
-    def owns(self, segments: tuple[str, ...]) -> bool:
-        """True when a path is one of ours."""
-        return segments in self._posts or (segments[:1] == (WELL_KNOWN,) and len(segments) > 1)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         base = self._origins.base_of(scope["scheme"], Headers.of(scope).get(b"host") or "")
         call = Call(scope, receive, base, self._journal)

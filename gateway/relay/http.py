@@ -105,7 +105,7 @@ async def send_body(
     headers: Mapping[bytes, bytes] | None = None,
 ) -> None:
     """Send a whole response."""
-    fields = [(b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    fields = [(b"content-length", b"%d" % len(body))]
     if body:
         fields.append((b"content-type", content_type))
     fields.extend((headers or {}).items())

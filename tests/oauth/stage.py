@@ -22,6 +22,7 @@ from gateway.oauth.clients import Configured
 from gateway.oauth.documents.fetch import Fetcher
 from gateway.oauth.server import AuthorizationServer
 from gateway.relay.http import Receive, Scope, Send
+from gateway.routes import Room, find_room
 from gateway.secret import Secret
 from gateway.store import Store
 from supervisor.metering.metrics import ServerMetrics
@@ -102,7 +103,7 @@ async def open_stage(
         endpoints = server.endpoints(origins)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            if endpoints.owns(tuple(part for part in scope["path"].split("/") if part)):
+            if find_room(scope["path"])[0] is Room.OAUTH:
                 await endpoints(scope, receive, send)
             else:
                 await dashboard.app(scope, receive, send)  # pyright: ignore[reportArgumentType] - Quart's own TypedDicts

@@ -1,45 +1,18 @@
-"""Host and Origin on every route there is, loopback or not."""
-
-import re
+"""Host, Origin and headers on every route there is, loopback or not, refusals included."""
 
 import pytest
 
+from gateway.answer_headers import ON_EVERY_ANSWER, hardened
 from gateway.main import Gateway
-from tests.reach.asking import ask
+from gateway.relay.http import Message
+from gateway.routes import Room, find_room
+from tests.reach.asking import Answered, ask
 from tests.reach.conftest import PUBLIC
+from tests.reach.walking import open_to_pages, routes
 
 OWN, EVIL = "127.0.0.1:8080", "evil.example"
-OPEN_TO_PAGES = (
-    "/.well-known/oauth-protected-resource/mcp",
-    "/.well-known/oauth-authorization-server",
-    "/token",
-    "/oauth/token",
-    "/register",
-    "/revoke",
-)
-"""Programs in browsers sign in by these; nothing there acts by a cookie."""
-ROOMS = (
-    "/healthz",
-    "/readyz",
-    "/mcp",
-    "/mcp/",
-    "/mcp/all",
-    "/servers/adder/mcp",
-    "/sse",
-    "/messages/",
-    "/webhook/0123456789abcdef",
-    "/local/status",
-    "/local/nothing",
-    "/nothing/at/all",
-)
-
-
-def routes(gateway: Gateway) -> list[str]:
-    """Return a path of every route: those of the router, and every page there is."""
-    rules = gateway.dashboard.app.url_map.iter_rules()
-    pages = {re.sub(r"<[^>]+>", "x", rule.rule) for rule in rules}
-    assert {"/", "/login", "/authorize"} <= pages
-    return sorted({*ROOMS, *OPEN_TO_PAGES, *pages})
+OWN_HOST = ("host", OWN)
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
@@ -72,7 +45,7 @@ async def test_a_page_of_another_origin_is_refused_everywhere(
 ) -> None:
     """Checklist of gateways, row 1."""
     headers = [("host", OWN), *(("origin", origin) for origin in origins)]
-    for path in set(routes(gateway)) - set(OPEN_TO_PAGES):
+    for path in routes(gateway) - open_to_pages():
         assert (await ask(gateway.app, path, *headers, method=method)).status == 403, path
 
 
@@ -80,8 +53,8 @@ async def test_a_page_of_another_origin_is_refused_everywhere(
 async def test_the_routes_for_programs_of_all_origins_take_no_cookie(
     gateway: Gateway, origin: str
 ) -> None:
-    """Checklist of gateways, row 1: what pages of others may call is open without credentials."""
-    for path in OPEN_TO_PAGES:
+    """Checklist of gateways, row 1: programs in browsers sign in here; no cookie counts."""
+    for path in open_to_pages():
         answer = await ask(gateway.app, path, ("host", OWN), ("origin", origin))
         assert answer.status not in (403, 421), path
         assert answer.headers["access-control-allow-origin"] == "*"
@@ -106,3 +79,70 @@ async def test_our_own_names_pass_everywhere(
     """Checklist of gateways, row 1: the counterpart; what a stranger forwards is not even read."""
     for path in routes(gateway):
         assert (await ask(gateway.app, path, *headers)).status not in (403, 421), path
+
+
+def lacking(answer: Answered) -> list[str]:
+    """Return what an answer should say and does not."""
+    said = {
+        "x-content-type-options": {"nosniff"},
+        "x-frame-options": {"DENY"},
+        "referrer-policy": {"no-referrer", "same-origin"},
+        "cache-control": {"no-store", "no-store, no-transform"},
+    }
+    wrong = [name for name, values in said.items() if answer.headers.get(name) not in values]
+    policy = answer.headers.get("content-security-policy", "").split("; ")
+    wanted = {"default-src 'none'", "frame-ancestors 'none'"}
+    return [*wrong, *(wanted - set(policy))]
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        [OWN_HOST],
+        [("host", "evil.example")],
+        [OWN_HOST, ("origin", "https://evil.example")],
+        [OWN_HOST, ("authorization", "Bearer crt_wrong")],
+    ],
+    ids=["own", "foreign host", "foreign origin", "wrong token"],
+)
+async def test_every_answer_refuses_frames_sniffing_and_caches(
+    gateway: Gateway, further: list[tuple[str, str]]
+) -> None:
+    """Security F: pages, JSON, what nobody may see, and what there is not."""
+    statuses: set[int] = set()
+    for path in routes(gateway):
+        for method in METHODS:
+            answer = await ask(gateway.app, path, *further, method=method, client="127.0.0.1")
+            assert lacking(answer) == [], (method, path, answer.status)
+            assert answer.status != 500, (method, path)
+            statuses.add(answer.status)
+    assert statuses & {401, 403, 421}
+
+
+async def test_the_answers_to_the_command_line_are_no_exception(gateway: Gateway) -> None:
+    """Security F."""
+    token = ("authorization", f"Bearer {gateway.guard.make_local_token()}")
+    statuses: set[int] = set()
+    for path in routes(gateway):
+        if find_room(path)[0] is Room.LOCAL:
+            answer = await ask(gateway.app, path, OWN_HOST, token)
+            assert lacking(answer) == [], path
+            statuses.add(answer.status)
+    assert statuses >= {200, 404}
+
+
+async def test_a_room_may_say_something_else() -> None:
+    """Ours: each header once, and what a room says itself counts."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    own = (b"Cache-Control", b"no-store, no-transform")
+    answer = hardened(send)
+    await answer({"type": "http.response.start", "status": 200, "headers": [own]})
+    await answer({"type": "http.response.body", "body": b"x"})
+    names = [name.lower() for name, _ in sent[0]["headers"]]
+    assert own in sent[0]["headers"]
+    assert sorted(names) == sorted(name.lower().encode() for name in ON_EVERY_ANSWER)
+    assert sent[1] == {"type": "http.response.body", "body": b"x"}
