@@ -25,16 +25,18 @@ from gateway.jobs.folders import (
     write_servers,
     write_system_prompt,
 )
-from gateway.jobs.gate import ServerGate
+from gateway.jobs.gate import Offer, ServerGate
 from gateway.jobs.options import AgentConfig, cli_environment, cli_options
 from gateway.jobs.proof import problem_with_offer
 from gateway.jobs.queue import defaults_of
+from gateway.jobs.recorder import Recorder
 from gateway.jobs.run_egress import egress_of, proxy_of
 from gateway.store import Store
 from sandboxes.launch import Launch
 from sandboxes.network.outside import Outside
 from sandboxes.network.traffic import Traffic
 from sandboxes.policy import Level
+from supervisor.errors import SupervisorError
 from supervisor.redaction import Redactor
 
 TOKEN_MARGIN_S = 300.0
@@ -90,7 +92,7 @@ class Agent:
         strong = level is Level.STRONG
         door = door_to_sandbox(folders.private) if strong else door_on_loopback()
         try:
-            await self._hand_over_servers(run, access, folders, door)
+            offers = await self._hand_over_servers(run, access, folders, door)
             if run.system_prompt is not None:
                 write_system_prompt(folders, run.system_prompt)
             env = cli_environment(folders, self._config, api_url=door.url, api_token=api_token)
@@ -101,7 +103,7 @@ class Agent:
                 folders,
                 config=self._config,
                 launch=await self._confine(env, folders, proxied=proxy is not None),
-                withheld=self._withheld(access),
+                withheld=_withheld(access, offers),
             )
             async with door.serving(self._rooms, proxy):
                 attempt = Attempt(
@@ -113,6 +115,14 @@ class Agent:
                     limits=self._config.limits,
                     options=lambda stderr: options(stderr=stderr),
                     runs=self._store.runs,
+                    records=self._store.run_records,
+                    recorder=Recorder(
+                        run,
+                        offers.values(),
+                        now_ms=self._clock.now_ms,
+                        generation_of=self._generation_of,
+                        hide=self._redactor.hide_tree,
+                    ),
                     now_ms=self._clock.now_ms,
                     hide=self._redactor.hide_tree,
                     first_message=first_message,
@@ -161,26 +171,36 @@ class Agent:
 
     async def _hand_over_servers(
         self, run: Run, access: Access, folders: RunFolders, door: Door
-    ) -> None:
+    ) -> Mapping[str, Offer]:
+        """Let the run reach its servers; return what each has now."""
         if not access.servers:
-            return
+            return {}
         token = self._run_tokens.issue(
             run.id, tools=access.tools, ttl_s=run.timeout_s + TOKEN_MARGIN_S
         )
         write_servers(folders, await self._gate.entries(access.servers, token, door.url))
         self._gate.check_tools(access.granted)
-        offered = {server: self._gate.tool_names(server) for server in access.servers}
+        offers = {server: self._gate.offer(server) for server in access.servers}
+        offered = {server: offer.tools for server, offer in offers.items()}
         if problem := problem_with_offer(access, offered):
             raise RunRefused(problem)
+        return offers
 
-    def _withheld(self, access: Access) -> tuple[tuple[str, str], ...]:
-        """Return tools of the run's servers that it may not call, so that it does not see them."""
-        return tuple(
-            (server, tool)
-            for server in access.servers
-            for tool in self._gate.tool_names(server)
-            if not access.allows(server, tool)
-        )
+    def _generation_of(self, server: str) -> int | None:
+        try:
+            return self._gate.offer(server).generation
+        except SupervisorError:
+            return None
+
+
+def _withheld(access: Access, offers: Mapping[str, Offer]) -> tuple[tuple[str, str], ...]:
+    """Return tools of the run's servers that it may not call, so that it does not see them."""
+    return tuple(
+        (server, tool)
+        for server, offer in offers.items()
+        for tool in offer.tools
+        if not access.allows(server, tool)
+    )
 
 
 def _left(run: Run) -> int | None:

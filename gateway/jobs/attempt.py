@@ -15,6 +15,7 @@ from claude_agent_sdk import (
 )
 
 from gateway.domain.run import Run, RunStatus
+from gateway.domain.run_record import RunRecord
 from gateway.forwarder import Account
 from gateway.jobs.access import Access
 from gateway.jobs.appetite import until_too_much
@@ -27,9 +28,10 @@ from gateway.jobs.proof import (
     problem_with_servers,
     problem_with_tools,
 )
+from gateway.jobs.recorder import Recorder
 from gateway.jobs.repeating import is_resumed
 from gateway.jobs.transcript import Transcript
-from gateway.store import RunTable
+from gateway.store import RunRecordTable, RunTable
 from sandboxes.network.traffic import Traffic
 from sandboxes.policy import Limits
 
@@ -62,6 +64,8 @@ class Attempt:
         limits: Limits,
         options: Callable[[Callable[[str], None]], ClaudeAgentOptions],
         runs: RunTable,
+        records: RunRecordTable,
+        recorder: Recorder,
         now_ms: Callable[[], int],
         hide: Callable[[Any], Any],
         first_message: int = 0,
@@ -73,6 +77,9 @@ class Attempt:
         self._traffic = traffic
         self._limits = limits
         self._runs = runs
+        self._records = records
+        self._recorder = recorder
+        self._record: RunRecord | None = None
         self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self._client = ClaudeSDKClient(options(self._stderr.append))
         self._transcript = Transcript(run.id, now_ms, hide, first=first_message)
@@ -105,7 +112,9 @@ class Attempt:
             with self._conversation:
                 failure = await self._converse()
             tasks.cancel_scope.cancel()
-        await self._runs.append_messages(self._transcript.take_unsaved())
+        if self._record:
+            await self._records.end(self._recorder.end(self._record))
+        await self._save()
         result = conclude(
             self._run,
             self._transcript,
@@ -172,12 +181,15 @@ class Attempt:
         started = False
         async for message in self._client.receive_response():
             self._transcript.add(message)
+            self._recorder.take(message)
             self._arrived.set()
             if not started and isinstance(message, SystemMessage) and message.subtype == "init":
                 first = FirstMessage.read(message.data)
                 if problem := problem_with_tools(self._access, self._reports, first):
                     return problem
                 self._account.admit()
+                self._record = self._recorder.begin(first)
+                await self._records.begin(self._record)
                 started = await self._runs.mark_running(
                     self._run.id, self._run.attempt, self._transcript.session_id
                 )
@@ -218,7 +230,11 @@ class Attempt:
             await self._arrived.wait()
             await anyio.sleep(SAVE_EVERY_S)
             self._arrived = anyio.Event()
-            await self._runs.append_messages(self._transcript.take_unsaved())
+            await self._save()
+
+    async def _save(self) -> None:
+        await self._runs.append_messages(self._transcript.take_unsaved())
+        await self._records.add_calls(self._recorder.take_ended())
 
     async def _end(self) -> None:
         """Leave no process: an idle CLI ends at once by itself, any other is killed first."""

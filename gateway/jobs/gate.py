@@ -1,10 +1,23 @@
 """What a run needs of the gateway's MCP servers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.relay.http import Receive, Scope, Send
 from gateway.server_entries import McpHttpEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A server with what it offers, at one instant."""
+
+    server: str
+    generation: int
+    code: str
+    """Digest of its folder."""
+    tools: Mapping[str, str]
+    """SHA-256 of each definition under the server's own name of the tool."""
 
 
 class ServerGate(Protocol):
@@ -14,8 +27,8 @@ class ServerGate(Protocol):
         """Return the names of all enabled servers."""
         ...
 
-    def tool_names(self, server: str) -> tuple[str, ...]:
-        """Return the tools that the server shows now, under its own names."""
+    def offer(self, server: str) -> Offer:
+        """Return what the server is and shows now. Raises SupervisorError for an unknown one."""
         ...
 
     def check_tools(self, tools: Iterable[tuple[str, str]]) -> None:

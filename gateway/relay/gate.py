@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from gateway.auth.caller import CallerKind
 from gateway.auth.guard import Guard
 from gateway.combined.endpoint import CombinedEndpoint
+from gateway.jobs.gate import Offer
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import Headers, Receive, Scope, Send, send_body
 from gateway.server_entries import McpHttpEntry, server_entries
 from supervisor.events import ServerState
+from supervisor.pinning.definitions import digest_of
 from supervisor.supervisor import Supervisor
 
 
@@ -32,13 +34,15 @@ class LiveServers:
         snapshots = self._supervisor.snapshots()
         return tuple(s.name for s in snapshots if s.state is not ServerState.DISABLED)
 
-    def tool_names(self, server: str) -> tuple[str, ...]:
-        """Return the tools that a server's last good child listed.
+    def offer(self, server: str) -> Offer:
+        """Return a server with the tools that its last good child listed.
 
         Raises:
             UnknownServer.
         """
-        return tuple(tool["name"] for tool in self._supervisor.snapshot(server).tools)
+        seen = self._supervisor.snapshot(server)
+        tools = {tool["name"]: digest_of(tool) for tool in seen.tools}
+        return Offer(server, seen.generation, seen.digest, tools)
 
     def check_tools(self, tools: Iterable[tuple[str, str]]) -> None:
         """Accept tools that a run names.

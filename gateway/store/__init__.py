@@ -14,6 +14,7 @@ from gateway.store.errors import (
 )
 from gateway.store.jobs import JobTable
 from gateway.store.notices import NoticeTable
+from gateway.store.run_records import RunRecordTable
 from gateway.store.runs import RunTable
 from gateway.store.server_versions import ServerVersionTable
 from gateway.store.servers import ServerTable
@@ -30,6 +31,7 @@ __all__ = [
     "JobTable",
     "MigrationFailed",
     "NoticeTable",
+    "RunRecordTable",
     "RunTable",
     "SchemaTooNew",
     "ServerTable",

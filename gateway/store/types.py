@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from gateway.domain.network import NetworkAccess, RunNetwork
+from gateway.domain.run_record import ServerUsed
 from gateway.domain.server_version import VersionFile
 from gateway.domain.view import View
 
@@ -130,6 +131,22 @@ class Shown(Json):
         if kept is None:
             return None
         return View(frozenset(kept["tools"]), tuple(sorted(kept["names"].items())))
+
+
+class ServersUsed(Json):
+    """A tuple of the servers of an attempt at a run, kept as a JSON list of lists."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return super().process_bind_param([astuple(server) for server in value], dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[ServerUsed, ...]:
+        rows: list[list[Any]] = super().process_result_value(value, dialect)
+        return tuple(
+            ServerUsed(*rest, tools=tuple((tool, digest) for tool, digest in tools))
+            for *rest, tools in rows
+        )
 
 
 class VersionFiles(Json):

@@ -8,9 +8,11 @@ from pydantic import Field
 from gateway.jobs.errors import RunNotFound
 from gateway.tools.arguments import JobId, RunId
 from gateway.tools.hints import CHANGE, READ
+from gateway.tools.run_record_views import SHOWN_CALLS
+from gateway.tools.run_views import RunDetail, view_run_detail
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.services import Services
-from gateway.tools.views import RunDetail, RunList, RunView, view_run, view_run_detail
+from gateway.tools.views import RunList, RunView, view_run
 
 
 class RunTools:
@@ -33,14 +35,19 @@ class RunTools:
 
     @tool(title="Get a run", annotations=READ)
     async def get_run(self, run_id: RunId) -> RunDetail:
-        """Show one run: status, prompt, output, error, tokens, cost and duration.
+        """Show one run: status, prompt, output, error, tokens, cost, and its tools and their calls.
 
         queued, starting and running are not final; ask again a little later.
         """
-        run = await self._services.store.runs.get(run_id)
+        store = self._services.store
+        run = await store.runs.get(run_id)
         if run is None:
             raise RunNotFound(run_id)
-        return view_run_detail(run)
+        return view_run_detail(
+            run,
+            await store.run_records.of_run(run_id),
+            await store.run_records.calls(run_id, limit=SHOWN_CALLS),
+        )
 
     @tool(title="Kill a run", annotations=CHANGE)
     async def kill_run(self, run_id: RunId) -> RunView:

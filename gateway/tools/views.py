@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from gateway.domain.run import Run
-from gateway.tools.run_network import show_network
 
 T = TypeVar("T")
 
@@ -53,22 +52,6 @@ class RunList:
     """Runs, newest first."""
 
     runs: list[RunView]
-
-
-@dataclass(frozen=True, slots=True)
-class RunDetail:
-    """A run with what it was asked and what it answered."""
-
-    run: RunView
-    prompt: str
-    output: str | None
-    model: str | None
-    tools: list[str]
-    servers: list[str]
-    network: str | list[str]
-    refused_hosts: list[str]
-    """The last ones that it asked for and its network does not grant."""
-    session_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +112,4 @@ def view_run(run: Run) -> RunView:
         input_tokens=run.input_tokens,
         output_tokens=run.output_tokens,
         turns=run.turns,
-    )
-
-
-def view_run_detail(run: Run) -> RunDetail:
-    """Return a run with its prompt and output."""
-    return RunDetail(
-        run=view_run(run),
-        prompt=run.prompt,
-        output=run.output,
-        model=run.model,
-        tools=list(run.tools),
-        servers=list(run.servers),
-        network=show_network(run.network),
-        refused_hosts=list(run.refused_hosts),
-        session_id=run.session_id,
     )

@@ -1,7 +1,8 @@
 """A tool's definition as it is compared: the whole object that a child sent, in canonical JSON."""
 
 import hashlib
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,6 +61,16 @@ class ListPage:
         """Return the answer without some tools; all else is byte for byte what it was."""
         kept = [entry for name, entry in self.entries if name not in names]
         return msgspec.Raw(with_member(self.result, "tools", kept))
+
+
+def digest_of(tool: Mapping[str, object]) -> str:
+    """Return the digest of a definition that was decoded, the same as that of its `Definition`."""
+    try:
+        text = _canonical.encode(tool)
+    except (OverflowError, RecursionError, UnicodeEncodeError):
+        # Beyond what our codec writes; a definition never comes back from here.
+        text = json.dumps(tool, sort_keys=True).encode()
+    return hashlib.sha256(text).hexdigest()
 
 
 def read_page(result: msgspec.Raw) -> ListPage | None:

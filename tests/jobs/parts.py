@@ -15,6 +15,7 @@ from gateway.auth.run_tokens import RunTokens, token_hash
 from gateway.domain.ids import new_id
 from gateway.domain.run import Run, RunStatus, Trigger
 from gateway.jobs.clock import SystemClock
+from gateway.jobs.gate import Offer
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.relay.http import send_body
@@ -59,12 +60,14 @@ class Gate:
         self.refuse: set[str] = set()
         self.quarantined: set[str] = set()
         self.tokens: list[str] = []
+        self.generation = 1
 
     def enabled_servers(self) -> tuple[str, ...]:
         return self.enabled
 
-    def tool_names(self, server: str) -> tuple[str, ...]:
-        return self.tools if server == "adder" else ()
+    def offer(self, server: str) -> Offer:
+        tools = self.tools if server == "adder" else ()
+        return Offer(server, self.generation, "0" * 64, {tool: f"digest-{tool}" for tool in tools})
 
     def check_tools(self, tools: Any) -> None:
         for server, tool in tools:

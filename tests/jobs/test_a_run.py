@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.run import RunStatus, Trigger
+from gateway.domain.run_record import CallOutcome, ServerUsed
 from gateway.jobs import cli_wrapper
 from gateway.jobs.options import FIXED_ENVIRONMENT
 from gateway.standin import ModelRequest, Refuse, Reply, Say
@@ -44,6 +45,17 @@ async def test_run_calls_the_tool_and_keeps_what_happened(parts: Parts):
     assert not (parts.home / "runs" / run.id).exists()
     token = parts.gate.tokens[0]
     assert not any(token in message.body for message in messages)
+    (record,) = await parts.store.run_records.of_run(run.id)
+    assert record.servers == (
+        ServerUsed(
+            "adder", 1, 1, "0" * 64, 2, (("add", "digest-add"), ("subtract", "digest-subtract"))
+        ),
+    )
+    assert (record.attempt, record.model, record.calls) == (1, "claude-test-model", 1)
+    assert all((record.cli_version, record.sdk_version, record.gateway_version))
+    (call,) = await parts.store.run_records.calls(run.id, limit=9)
+    assert (call.server, call.tool, call.outcome) == ("adder", "add", CallOutcome.OK)
+    assert (call.asked_bytes, call.took_ms > 0) == (len('{"a": 19, "b": 23}'), True)
 
 
 async def test_model_sees_exactly_the_granted_tools(parts: Parts):

@@ -355,7 +355,7 @@ async def test_the_tables_are_the_ones_that_were_promised(empty: Address) -> Non
     promised |= {"oauth_clients", "oauth_codes", "oauth_refresh_tokens"}
     ours = {"run_messages", "tokens", "credentials", "data_keys", "servers", "alembic_version"}
     versions = {"server_versions", "server_files", "definition_pins"}
-    versions |= {"audit"}
+    versions |= {"audit", "run_records", "run_calls"}
     oauth = {"oauth_grants", "oauth_access_tokens", "oauth_keys", "dashboard_sessions"}
     hooks = {"webhook_secrets", "webhook_keys", "webhook_deliveries", "job_fire_tokens"}
     told = {"channels", "notices", "sendings"}

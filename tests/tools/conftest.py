@@ -25,6 +25,7 @@ from gateway.credential_requests import Links
 from gateway.credentials import Credentials
 from gateway.domain.clock import utc_ms
 from gateway.jobs.clock import SystemClock
+from gateway.jobs.gate import Offer
 from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
@@ -54,9 +55,9 @@ class NoServers:
         """None."""
         return ()
 
-    def tool_names(self, server: str) -> tuple[str, ...]:
+    def offer(self, server: str) -> Offer:
         """None."""
-        return ()
+        raise NotImplementedError
 
     def check_tools(self, tools: Any) -> None:
         """None."""

@@ -111,7 +111,7 @@ async def test_a_run_that_names_a_quarantined_tool_is_told_before_its_first_toke
     with pytest.raises(ToolWithheld, match="'now'"):
         gate.check_tools([(NAME, "poison"), (NAME, "now")])
     await settled(gateway, "poison")
-    assert gate.tool_names(NAME) == ("poison",)
+    assert list(gate.offer(NAME).tools) == ["poison"]
 
 
 async def test_what_the_owner_is_shown_hides_nothing(gateway: Gateway) -> None:

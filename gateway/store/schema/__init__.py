@@ -13,6 +13,7 @@ from gateway.store.schema.audit import audit
 from gateway.store.schema.dashboard import dashboard_sessions
 from gateway.store.schema.metadata import metadata
 from gateway.store.schema.notices import channels, notices, sendings
+from gateway.store.schema.run_records import run_calls, run_records
 from gateway.store.schema.secrets import credentials, data_keys
 from gateway.store.schema.servers import definition_pins, server_files, server_versions, servers
 from gateway.store.schema.settings import settings
@@ -43,7 +44,9 @@ __all__ = [
     "oauth_grants",
     "oauth_keys",
     "oauth_refresh_tokens",
+    "run_calls",
     "run_messages",
+    "run_records",
     "runs",
     "sendings",
     "server_files",
@@ -57,5 +60,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0014"
+HEAD = "0015"
 """Newest revision; a database that has it opens without Alembic."""
