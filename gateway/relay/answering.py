@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.auth.caller import Caller
 from gateway.domain.audit import Outcome
+from gateway.relay.accepting import check_accept
 from gateway.relay.ended import Report, ended, nobody
 from gateway.relay.http import (
     BodyTooLarge,
@@ -89,6 +90,7 @@ class McpEndpoint(ABC):
             server, caller, Headers.of(scope), receive, send, self._patience, self._report
         )
         try:
+            check_accept(scope["method"], request.headers)
             if scope["method"] == "POST":
                 await self._post(request)
             else:

@@ -20,6 +20,7 @@ from gateway.relay.http import (
 )
 from gateway.relay.refusal import from_supervisor, modern_status
 from gateway.relay.request import Posted
+from gateway.relay.shown import shown
 from supervisor.children.call import Answer, Call, Notice
 from supervisor.children.child import Child
 from supervisor.children.era import to_modern_result
@@ -224,6 +225,8 @@ class Exchange:
         if answer.error is not None:
             return raw_error_message(posted.id, answer.error), _code(answer.error)
         assert result is not None
+        if posted.method == "tools/list":
+            result = shown(self._request.caller.view, self.child.spec.name, result)
         if posted.era is Era.MODERN and self.child.handshake.era is Era.HANDSHAKE:
             return result_message(posted.id, to_modern_result(posted.method, result)), None
         return result_message(posted.id, result), None

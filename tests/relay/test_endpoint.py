@@ -1,16 +1,20 @@
 """Streamable HTTP in front of a live child, in both eras."""
 
+import json
 import os
 import signal
 from functools import partial
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from mcp_types import TextContent
 
+from gateway.domain.view import View
+from gateway.relay.shown import shown
 from supervisor.spec import ServerSpec
 from tests.relay.conftest import Relay, events, modern, request
 from tests.supervisor.conftest import GUARD_S, raw_spec
@@ -291,6 +295,42 @@ async def test_a_runs_token_reaches_its_own_server_and_tools_only(relay: Relay) 
     refused = await relay.post("raw", body, {**headers, **run})
     assert refused.status_code == 403
     assert "may not call tool 'echo'" in refused.json()["error"]["message"]
+
+
+async def test_a_bound_token_is_shown_its_own_tools_only(relay: Relay) -> None:
+    """Ours: in either era; what it may not call takes no room in its model."""
+    await relay.stage.start(HANDSHAKE)
+    run = {"Authorization": "Bearer run"}
+    body, headers = modern("tools/list")
+    whole = (await relay.post("raw", body, headers)).json()["result"]
+    bound = (await relay.post("raw", body, {**headers, **run})).json()["result"]
+    own = [tool for tool in whole["tools"] if tool["name"] == "version"]
+    assert (len(whole["tools"]) > 1, bound) == (True, {**whole, "tools": own})
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
+    answer = await relay.post("raw", request("initialize", params), run)
+    session = {**run, "Mcp-Session-Id": answer.headers["Mcp-Session-Id"]}
+    listed = (await relay.post("raw", request("tools/list"), session)).json()["result"]
+    assert listed["tools"] == own
+
+
+@pytest.mark.parametrize(
+    ("tools", "left"),
+    [
+        (None, ["a", "b"]),
+        ({"mcp__raw__*"}, ["a", "b"]),
+        ({"mcp__*__*"}, ["a", "b"]),
+        ({"mcp__raw__b", "mcp__other__a"}, ["b"]),
+        ({"mcp__other__*"}, []),
+    ],
+)
+def test_a_page_is_cut_to_what_a_token_names(tools: set[str] | None, left: list[str]) -> None:
+    """Ours: what else the page says stays, and what is no page shows nothing to a bound token."""
+    page = {"tools": [{"name": "a", "x": 1.0}, {"name": "b"}], "nextCursor": "2"}
+    view = None if tools is None else View(frozenset(tools))
+    cut = json.loads(bytes(shown(view, "raw", msgspec.Raw(json.dumps(page).encode()))))
+    assert ([tool["name"] for tool in cut["tools"]], cut["nextCursor"]) == (left, "2")
+    if left != ["a", "b"]:
+        assert bytes(shown(view, "raw", msgspec.Raw(b"[]"))) == b'{"tools":[]}'
 
 
 async def test_other_methods_and_huge_bodies_are_refused(relay: Relay) -> None:
