@@ -26,13 +26,13 @@ from gateway.dashboard import Dashboard
 from gateway.dashboard.login import open_login
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
+from gateway.jobs import work_folders
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.run_outside import OutsideButUs, own_names
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
-from gateway.jobs.work_folders import Retention
 from gateway.notify.opening import Notify, open_notify
 from gateway.oauth.opening import open_oauth
 from gateway.oauth.server import AuthorizationServer
@@ -41,6 +41,7 @@ from gateway.reach.proxies import entrance
 from gateway.redaction import know_stored
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
+from gateway.retention import Retention, open_retention
 from gateway.rooms import Parts, build_pages, build_router, connector_of
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import Settings
@@ -78,6 +79,7 @@ class Gateway:
     pin_keeper: PinKeeper
     trail: Trail
     notify: Notify
+    retention: Retention
     watcher: Watcher
     loaded: anyio.Event
     """Set once every server on disk has started or said why not."""
@@ -142,7 +144,9 @@ async def build(
                     begin=loaded.wait,
                     outside=OutsideButUs(outside or Internet(), own_names(store, reach.address)),
                     limits=RunLimits(settings.run_concurrency, settings.server_concurrency),
-                    retention=Retention(settings.run_folders, settings.run_folders_days),
+                    retention=work_folders.Retention(
+                        settings.run_folders, settings.run_folders_days
+                    ),
                     redactor=redactor,
                     notify_after=settings.notify_after,
                 ) as runner,
@@ -213,6 +217,7 @@ def _gateway(parts: Parts) -> Gateway:
         pin_keeper=hearers.pin_keeper,
         trail=parts.audit.trail,
         notify=services.notify,
+        retention=open_retention(services.settings, services.store, utc_ms),
         watcher=watch(services.settings, services.servers, hearers, parts.loaded),
         loaded=parts.loaded,
     )

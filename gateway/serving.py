@@ -132,6 +132,7 @@ async def _run(
         group.start_soon(gateway.pin_keeper.run)
         group.start_soon(gateway.trail.run)
         group.start_soon(gateway.notify.run)
+        group.start_soon(gateway.retention.run)
         group.start_soon(gateway.scheduler.run)
         group.start_soon(_note_token_uses, gateway)
         group.start_soon(_prune_oauth, gateway.oauth)

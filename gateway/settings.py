@@ -87,6 +87,8 @@ class Settings:
     run_concurrency: int
     audit_entries: int
     audit_days: int
+    runs_kept: int
+    runs_days: int
     run_folders: int
     run_folders_days: int
     webhook_sender_rate: int
@@ -151,6 +153,8 @@ def load(
         server_concurrency=source.optional(known.SERVER_CONCURRENCY) or ServerLimits(),
         audit_entries=source.read(known.AUDIT_ENTRIES),
         audit_days=source.read(known.AUDIT_DAYS),
+        runs_kept=source.read(known.RUNS_KEPT),
+        runs_days=source.read(known.RUNS_DAYS),
         run_folders=source.read(known.RUN_FOLDERS),
         run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
         notify_after=source.read(known.NOTIFY_AFTER),

@@ -310,6 +310,10 @@ WEBHOOK_SENDER_RATE = Variable(
     "WEBHOOK_SENDER_RATE", "a whole number from 0 to 1000000", _whole(0, 1_000_000), "600"
 )
 PRICES_FILE = Variable("PRICES_FILE", _FOLDER, _path)
+RUNS_KEPT = Variable(
+    "RUNS_KEPT", "a whole number from 100 to 10000000", _whole(100, 10_000_000), "10000"
+)
+RUNS_DAYS = Variable("RUNS_DAYS", "a whole number from 3 to 3650", _whole(3, 3650), "90")
 NOTIFY_AFTER = Variable("NOTIFY_AFTER", "a whole number from 0 to 1000", _whole(0, 1000), "1")
 PACKAGE_HOSTS = Variable(
     "PACKAGE_HOSTS", "host names with commas between them, each perhaps with a :port", _targets
@@ -352,6 +356,8 @@ VARIABLES: tuple[Variable[object], ...] = (
     SERVER_CONCURRENCY,
     AUDIT_ENTRIES,
     AUDIT_DAYS,
+    RUNS_KEPT,
+    RUNS_DAYS,
     RUN_FOLDERS,
     RUN_FOLDERS_DAYS,
     WEBHOOK_SENDER_RATE,

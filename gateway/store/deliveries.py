@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, case, delete, func, select, update
+from sqlalchemy import Column, Delete, Select, Update, case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.delivery import Arrival, Delivery, DeliveryKey, Outcome, Verdict
@@ -19,6 +19,10 @@ from gateway.store.runs import RUN
 from gateway.store.schema import runs, webhook_deliveries, webhook_keys, webhooks
 
 DELIVERY = Record(Delivery, webhook_deliveries)
+PRUNED_AT_ONCE = 500
+"""Rows in one transaction."""
+LOOKED_UP = 20_000
+"""Rows whose ids are held at a time."""
 _LISTED = tuple(column for column in DELIVERY.columns if column.name != "body")
 
 
@@ -75,15 +79,25 @@ class DeliveryTable:
         sizes = case((webhook_deliveries.c.body.is_(None), 0), else_=webhook_deliveries.c.size)
         bodies = _newest(func.sum(sizes), "place")
         own = webhook_deliveries.c
-        for statement in (
-            delete(webhook_keys).where(webhook_keys.c.expires_at <= now),
-            delete(webhook_deliveries).where(own.received_at < kept_since),
-            delete(webhook_deliveries).where(own.id.in_(_beyond(lines, kept))),
-            update(webhook_deliveries)
-            .where(own.id.in_(_beyond(bodies, kept_bytes)), own.body.is_not(None))
-            .values(body=None),
-        ):
-            await self._db.change(statement)
+        keys = select(webhook_keys.c.value.label("id")).where(webhook_keys.c.expires_at <= now)
+        old = select(own.id).where(own.received_at < kept_since)
+        heavy = select(own.id).where(own.body.is_not(None), own.id.in_(_beyond(bodies, kept_bytes)))
+        without_body = update(webhook_deliveries).values(body=None)
+        await self._change_all(keys, delete(webhook_keys), webhook_keys.c.value)
+        for ids in (old, _beyond(lines, kept)):
+            await self._change_all(ids, delete(webhook_deliveries), own.id)
+        await self._change_all(heavy, without_body, own.id)
+
+    async def _change_all(
+        self, ids: Select[Any], change: Delete | Update, key: Column[str]
+    ) -> None:
+        """Change all of `ids`, a few in each transaction: others need the only writer."""
+        while True:
+            found = [row["id"] for row in await self._db.all(ids.limit(LOOKED_UP))]
+            for first in range(0, len(found), PRUNED_AT_ONCE):
+                await self._db.change(change.where(key.in_(found[first : first + PRUNED_AT_ONCE])))
+            if len(found) < LOOKED_UP:
+                return
 
 
 class _Settling:

@@ -35,6 +35,7 @@ from gateway.store.notices import NoticeTable
 from gateway.store.oauth_clients import OAuthClientTable
 from gateway.store.oauth_grants import OAuthGrantTable
 from gateway.store.oauth_keys import OAuthKeyTable
+from gateway.store.retention import RetentionTable
 from gateway.store.run_records import RunRecordTable
 from gateway.store.runs import RunTable
 from gateway.store.server_versions import ServerVersionTable
@@ -56,6 +57,7 @@ class Store:
         self.jobs = JobTable(database, self.notices)
         self.runs = RunTable(database, self.notices)
         self.run_records = RunRecordTable(database)
+        self.retention = RetentionTable(database)
         self.webhooks = WebhookTable(database, self.notices)
         self.deliveries = DeliveryTable(database)
         self.fire_tokens = FireTokenTable(database)

@@ -11,6 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from gateway.cli.parser import build_parser
+from gateway.store.schema import metadata
 from gateway.tools import Services, build_mcp
 from gateway.variables import VARIABLES
 from gateway.version import read_version
@@ -93,6 +94,13 @@ def test_every_member_of_metadata_is_documented() -> None:
     """Ours: the table in fixed-servers is where an author looks."""
     rows = table(CHECKOUT / "fixed-servers" / "README.md", first="member")
     assert [row[0] for row in rows] == [f"`{name}`" for name in Metadata.model_fields]
+
+
+def test_every_table_has_a_bound() -> None:
+    """Issue 7, 9: nothing grows without bound; a new table needs a rule and a line that says it."""
+    rows = table(CHECKOUT / "docs" / "retention.md", first="table")
+    assert sorted(row[0] for row in rows) == sorted(f"`{name}`" for name in metadata.tables)
+    assert all(row[1] for row in rows)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

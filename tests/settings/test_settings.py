@@ -52,6 +52,8 @@ UNSET = Settings(
     run_folders_days=7,
     webhook_sender_rate=600,
     notify_after=1,
+    runs_kept=10000,
+    runs_days=90,
 )
 
 RIGHT: dict[str, tuple[str, object]] = {
@@ -98,6 +100,8 @@ RIGHT: dict[str, tuple[str, object]] = {
     "WEBHOOK_SENDER_RATE": ("0", 0),
     "PRICES_FILE": ("deploy/prices.example.toml", CHECKOUT / "deploy/prices.example.toml"),
     "NOTIFY_AFTER": ("3", 3),
+    "RUNS_KEPT": ("500", 500),
+    "RUNS_DAYS": ("7", 7),
     "PACKAGE_HOSTS": (
         "files.example.com, cache.example.com:8443",
         (Target("files.example.com", 443), Target("cache.example.com", 8443)),
@@ -148,6 +152,8 @@ WRONG = {
     "WEBHOOK_SENDER_RATE": ["-1", "1000001", "many"],
     "PRICES_FILE": ["no/such/file.toml", "README.md"],
     "NOTIFY_AFTER": ["-1", "1001", "often"],
+    "RUNS_KEPT": ["99", "all"],
+    "RUNS_DAYS": ["2", "3651"],
     "PACKAGE_HOSTS": ["10.0.0.1", "https://files.example.com", "a.example,", "*.example.com"],
 }
 COMPANIONS = {

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gateway.domain.delivery import Arrival, DeliveryKey, Outcome, Verdict
 from gateway.domain.ids import new_id
+from gateway.domain.notice import Occasion, new_notice
 from gateway.domain.run import RunStatus, Trigger
 from gateway.domain.secret import DataKey, Sealed
 from gateway.domain.webhook import Scheme, WebhookSecret
@@ -94,7 +95,8 @@ async def test_a_replaced_secret_expires_and_older_ones_are_gone(store: Store) -
     assert await store.webhooks.secrets(hook) == (replace(made[1], expires_at=102), made[2])
     await store.webhooks.replace_secret(replace(webhook, scheme=Scheme.NONE), None, old_until=None)
     assert await store.webhooks.secrets() == ()
-    await store.webhooks.pause(hook, 7)
+    notice = new_notice(Occasion.PAUSED, hook, "Paused", "Why.", 7)
+    await store.webhooks.pause(hook, 7, notice)
     found = await store.webhooks.get(hook)
     assert found is not None
     assert (found.scheme, found.paused_at) == (Scheme.NONE, 7)
