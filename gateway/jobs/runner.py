@@ -83,6 +83,7 @@ class Runner:
         self._gate = gate
         self._run_tokens = run_tokens
         self._agent: Agent
+        self._limits = limits
         self._queue = Queue(store, gate, limits)
         self._stack = AsyncExitStack()
         self._begin = begin
@@ -152,6 +153,11 @@ class Runner:
     def wake(self) -> None:
         """Look at the queue now, because a run was stored there by someone else."""
         self._wake.set()
+
+    def wake_if_free(self) -> None:
+        """The same for runs that do not expire, of which many may come while none can start."""
+        if len(self._live) < self._limits.total:
+            self._wake.set()
 
     async def kill(self, run_id: str, reason: str = KILLED) -> Run:
         """End a queued or live run and return it, ended. Raises RunNotFound, RunFinished."""

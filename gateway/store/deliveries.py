@@ -153,7 +153,8 @@ class _Settling:
         pairs = list(zip(arrivals, verdicts, strict=True))
         accepted = [each for each, verdict in pairs if verdict.outcome is Outcome.ACCEPTED]
         if accepted:
-            await self._connection.execute(runs.insert(), [RUN.values(a.run) for a in accepted])
+            rows = _without_absent([RUN.values(each.run) for each in accepted])
+            await self._connection.execute(runs.insert(), rows)
             await self._put_keys(accepted)
             counted = Counter(arrival.delivery.webhook_id for arrival in accepted)
             for webhook_id, count in counted.items():
@@ -185,6 +186,12 @@ class _Settling:
 
     async def _rows(self, statement: Select[Any]) -> Sequence[Row]:
         return (await self._connection.execute(statement)).mappings().all()  # pyright: ignore[reportReturnType] - keys are column names
+
+
+def _without_absent(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows without the columns that are empty in all: each one costs its conversion."""
+    there = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    return [{name: row[name] for name in there} for row in rows]
 
 
 def _row(arrival: Arrival, key: DeliveryKey) -> dict[str, Any]:

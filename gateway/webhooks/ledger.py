@@ -119,7 +119,7 @@ class Ledger:
         else:
             for waiting, verdict in zip(batch, verdicts, strict=True):
                 waiting.verdict = verdict
-            self._runner.wake()
+            self._runner.wake_if_free()
         for waiting in batch:
             waiting.settled.set()
 

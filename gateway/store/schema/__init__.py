@@ -60,5 +60,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0015"
+HEAD = "0016"
 """Newest revision; a database that has it opens without Alembic."""
