@@ -23,12 +23,14 @@ from gateway.connector.opening import Connector, open_connector
 from gateway.credential_requests import CredentialPages
 from gateway.dashboard import Dashboard, Sources, build_dashboard
 from gateway.dashboard.login import Login
+from gateway.dashboard.slow_readers import drop_slow_readers
 from gateway.domain.run import Run
 from gateway.local_routes import build_local
 from gateway.oauth.server import AuthorizationServer
 from gateway.reach.limits import open_limits
 from gateway.reach.opening import Reach
 from gateway.relay.endpoint import ServerEndpoint
+from gateway.run_pages import RunPages, build_run_routes
 from gateway.sandbox_notice import sandbox_notice
 from gateway.supervising import Hearers
 from gateway.tools import Services, build_mcp, needed_scope
@@ -82,9 +84,11 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
                 browser, services.credential_links, services.servers, services.credentials
             ).blueprint(),
             ChangePages(browser, services.servers).blueprint(),
+            RunPages(browser, login.sessions, store, services.runner).blueprint(),
         ),
     )
     parts.audit.watch_pages(dashboard.app, browser)
+    drop_slow_readers(dashboard.app)
     return dashboard
 
 
@@ -139,6 +143,7 @@ def _local(parts: Parts, connector: Connector) -> Quart:
         further=(
             build_key_routes(services.vault),
             build_change_routes(services.servers),
+            build_run_routes(services.runner.feeds),
             connector.local_routes(),
             parts.reach.local_routes(),
             parts.audit.routes(),
@@ -146,4 +151,5 @@ def _local(parts: Parts, connector: Connector) -> Quart:
         ),
     )
     parts.audit.watch_command_line(local)
+    drop_slow_readers(local)
     return local

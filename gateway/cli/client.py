@@ -16,6 +16,8 @@ MCP_VERSION = "2026-07-28"
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 600.0
 """Silence this long means that nobody is there: the gateway pings a slow call every 15 s."""
+SILENCE_S = 45.0
+"""A stream says every 15 s that it goes on."""
 META = "io.modelcontextprotocol/"
 
 Json = Mapping[str, Any]
@@ -65,6 +67,29 @@ def call_tool(live: LiveGateway, path: str, tool: str, arguments: Json) -> Json:
     if "result" not in answer:
         raise Refused(_sentence(answer))
     return cast("Json", answer["result"])
+
+
+def stream_local(live: LiveGateway, path: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects that ``/local/<path>`` tells, one a line, until it ends.
+
+    Raises Refused, and GatewayUnreachable also when it stops in the middle.
+    """
+    connection = http.client.HTTPConnection(urlsplit(live.url).netloc, timeout=CONNECT_TIMEOUT_S)
+    try:
+        connection.connect()
+        connection.sock.settimeout(SILENCE_S)
+        headers = {"Authorization": f"Bearer {live.token}"}
+        connection.request("GET", f"/local/{path}", headers=headers)
+        response = connection.getresponse()
+        if response.status >= http.client.BAD_REQUEST:
+            raise Refused(_sentence(_decoded(live, response.read())))
+        for line in response:
+            if line.strip():
+                yield _decoded(live, line)
+    except (OSError, http.client.HTTPException) as error:
+        raise GatewayUnreachable(live, str(error) or type(error).__name__) from error
+    finally:
+        connection.close()
 
 
 def _meta() -> Json:

@@ -13,6 +13,14 @@ class Exit(IntEnum):
     """Wrong arguments or settings, or a home that another gateway holds."""
     NO_GATEWAY = 3
     """The command acts through a running gateway, and none holds this home."""
+    TIMED_OUT = 4
+    """The run that the command follows was ended at its time limit."""
+    BUDGET = 5
+    """It was ended at its limit of money or turns."""
+    CANCELLED = 6
+    """It was killed."""
+    NOT_RUN = 7
+    """It expired or was skipped, or the end of the gateway interrupted it."""
     INTERRUPTED = 130
 
 

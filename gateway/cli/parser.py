@@ -13,6 +13,7 @@ from gateway.cli.changes_parser import add_changes
 from gateway.cli.dashboard_parser import add_dashboard
 from gateway.cli.key_parser import add_key
 from gateway.cli.notify_parser import add_notify
+from gateway.cli.runs_parser import add_runs
 from gateway.cli.tunnel_arguments import add_tunnel
 from gateway.cli.webhooks_parser import add_webhooks
 
@@ -24,6 +25,10 @@ exit status:
   1    the gateway or the tool said no; the sentence is on standard error
   2    wrong arguments or settings, or another gateway holds the home
   3    the command needs a running gateway and there is none
+  4    the run was ended at its time limit
+  5    the run was ended at its limit of money or turns
+  6    the run was killed
+  7    the run did not start in time, or the gateway ended before it
   130  ended by Ctrl-C
 
 Results go to standard output, everything else to standard error.
@@ -73,6 +78,7 @@ def build_parser() -> ArgumentParser:
     _add_client(commands)
     add_key(commands)
     add_tunnel(commands)
+    add_runs(commands)
     add_webhooks(commands)
     add_notify(commands)
     add_audit(commands)

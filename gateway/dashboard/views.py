@@ -130,6 +130,11 @@ def server_rows(
     return tuple(_server_row(each, metrics(each.name)) for each in in_order)
 
 
+def tone_of(status: RunStatus) -> Tone:
+    """Return how the status of a run is coloured."""
+    return _STATUS_TONES.get(status, Tone.BAD)
+
+
 def run_rows(runs: Iterable[Run]) -> tuple[RunRow, ...]:
     """Return the rows in the order given."""
     return tuple(_run_row(each) for each in runs)
@@ -236,7 +241,7 @@ def _run_row(run: Run) -> RunRow:
     return RunRow(
         id=run.id,
         status=run.status.value,
-        tone=_STATUS_TONES.get(run.status, Tone.BAD),
+        tone=tone_of(run.status),
         trigger=run.trigger.value,
         job_id=run.job_id or NONE,
         created=instant(run.created_at),

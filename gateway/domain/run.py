@@ -1,6 +1,6 @@
 """A run: one execution of a prompt, from row to result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 from gateway.domain.ids import new_id
@@ -133,6 +133,32 @@ def run_of_job(job: Job, *, trigger: Trigger, now: int, scheduled_for: int | Non
         retries=job.retries,
         concurrency=job.most_at_once,
         on_interrupt=job.on_interrupt,
+    )
+
+
+def run_again(run: Run, now: int) -> Run:
+    """Return a queued run that is asked the same as `run`, with the same tools and limits."""
+    # A webhook's prompt was written by strangers and stays so.
+    trigger = run.trigger if run.trigger in (Trigger.WEBHOOK, Trigger.QUICK) else Trigger.MANUAL
+    result = {field.name: field.default for field in fields(RunResult) if field.name != "status"}
+    return replace(
+        run,
+        **result,
+        id=new_id("run"),
+        trigger=trigger,
+        status=RunStatus.QUEUED,
+        created_at=now,
+        scheduled_for=None,
+        scheduled_until=None,
+        expires_at=None,
+        not_before=None,
+        chained_from=None,
+        chain_depth=0,
+        attempt=0,
+        started_at=None,
+        finished_at=None,
+        process_group=None,
+        process_started_at=None,
     )
 
 

@@ -17,6 +17,7 @@ from gateway.jobs.clock import Clock
 from gateway.jobs.confinement import assign_uid, confine, hand_over_folders
 from gateway.jobs.door import Asgi, Door, door_on_loopback, door_to_sandbox, rooms
 from gateway.jobs.errors import RunRefused
+from gateway.jobs.feed import Feed
 from gateway.jobs.folders import (
     RunFolders,
     keep_conversation,
@@ -74,10 +75,11 @@ class Agent:
         """One user at a time: the owner of a work folder is the record that its uid is taken."""
 
     @asynccontextmanager
-    async def attempt(self, run: Run) -> AsyncGenerator[Attempt]:
+    async def attempt(self, run: Run, feed: Feed) -> AsyncGenerator[Attempt]:
         """Give the attempt at `run`; its tokens and private folder are gone afterwards.
 
-        Raises RunRefused, SandboxError, and SupervisorError for a server that cannot take calls.
+        `feed` is told what it does. Raises RunRefused, SandboxError, and SupervisorError for a
+        server that cannot take calls.
         """
         self._check_config()
         self._check_price(run)
@@ -123,6 +125,7 @@ class Agent:
                         generation_of=self._generation_of,
                         hide=self._redactor.hide_tree,
                     ),
+                    feed=feed,
                     now_ms=self._clock.now_ms,
                     hide=self._redactor.hide_tree,
                     first_message=first_message,

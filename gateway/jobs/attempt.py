@@ -1,7 +1,7 @@
 """One attempt at a run: the CLI from its start, over its conversation, to its last process."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -10,15 +10,19 @@ from claude_agent_sdk import (
     ClaudeAgentOptions,
     ClaudeSDKClient,
     ClaudeSDKError,
+    Message,
     ProcessError,
+    StreamEvent,
     SystemMessage,
 )
 
+from gateway.domain.live import Spent
 from gateway.domain.run import Run, RunStatus
 from gateway.domain.run_record import RunRecord
 from gateway.forwarder import Account
 from gateway.jobs.access import Access
 from gateway.jobs.appetite import until_too_much
+from gateway.jobs.feed import Feed
 from gateway.jobs.folders import RunFolders
 from gateway.jobs.outcome import Ended, Stop, conclude
 from gateway.jobs.process import ProcessGroup, end_group, read_group
@@ -66,6 +70,7 @@ class Attempt:
         runs: RunTable,
         records: RunRecordTable,
         recorder: Recorder,
+        feed: Feed,
         now_ms: Callable[[], int],
         hide: Callable[[Any], Any],
         first_message: int = 0,
@@ -80,6 +85,7 @@ class Attempt:
         self._records = records
         self._recorder = recorder
         self._record: RunRecord | None = None
+        self._feed = feed
         self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self._client = ClaudeSDKClient(options(self._stderr.append))
         self._transcript = Transcript(run.id, now_ms, hide, first=first_message)
@@ -180,9 +186,7 @@ class Attempt:
         await self._client.query(RESUMED if self._run.session_id else self._run.prompt)
         started = False
         async for message in self._client.receive_response():
-            self._transcript.add(message)
-            self._recorder.take(message)
-            self._arrived.set()
+            self._take(message)
             if not started and isinstance(message, SystemMessage) and message.subtype == "init":
                 first = FirstMessage.read(message.data)
                 if problem := problem_with_tools(self._access, self._reports, first):
@@ -193,7 +197,22 @@ class Attempt:
                 started = await self._runs.mark_running(
                     self._run.id, self._run.attempt, self._transcript.session_id
                 )
+                self._feed.mark()
         return None
+
+    def _take(self, message: Message) -> None:
+        """Keep a message; a piece of one is only told, for it comes again."""
+        if isinstance(message, StreamEvent):
+            if message.parent_tool_use_id is None:
+                _pass_on(message.event, self._feed)
+            return
+        if isinstance(message, SystemMessage) and message.subtype == "status":
+            return  # that it asks the API, which comes with partial messages
+        self._feed.expect(self._transcript.add(message))
+        self._recorder.take(message)
+        used = self._account
+        self._feed.use(Spent(used.input_tokens, used.output_tokens, used.cost_micro_usd or 0))
+        self._arrived.set()
 
     async def _obey_stop(self) -> None:
         """Interrupt first, for the CLI then still reports the cost; cut it off if it is late."""
@@ -233,7 +252,10 @@ class Attempt:
             await self._save()
 
     async def _save(self) -> None:
-        await self._runs.append_messages(self._transcript.take_unsaved())
+        """Store what came, then tell it."""
+        messages = self._transcript.take_unsaved()
+        await self._runs.append_messages(messages)
+        self._feed.publish(messages)
         await self._records.add_calls(self._recorder.take_ended())
 
     async def _end(self) -> None:
@@ -250,6 +272,17 @@ class Attempt:
         last_words = self._stderr[-1] if self._stderr else str(error).partition("\n")[0]
         ended = "could not be used" if code is None else f"ended with exit code {code}"
         return f"The Claude CLI {ended}: {last_words.rstrip('.')}."
+
+
+def _pass_on(event: Mapping[str, Any], feed: Feed) -> None:
+    """Tell what an event of the Messages API brings of a text."""
+    match event:
+        case {"type": "content_block_start", "content_block": {"type": "text"}}:
+            feed.begin_text()
+        case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
+            feed.write(text)
+        case _:
+            pass
 
 
 def _undecided(reports: tuple[ServerReport, ...]) -> bool:

@@ -28,3 +28,10 @@ class RunFinished(JobError):
 
 class RunRefused(JobError):
     """A run cannot start: a setting, a server or a tool is missing."""
+
+
+class TooManyReaders(JobError):
+    """No more streams of runs are given out."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} streams of runs are open already; close some and try again.")

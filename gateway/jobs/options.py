@@ -111,6 +111,7 @@ def cli_options(
         # Strangers write a webhook's prompt: no @file and no /command in it means anything.
         verbatim_prompts=run.trigger is Trigger.WEBHOOK,
         max_buffer_size=MAX_MESSAGE_BYTES,
+        include_partial_messages=True,
         stderr=stderr,
     )
 

@@ -23,6 +23,8 @@ from gateway.jobs.agent import Agent
 from gateway.jobs.clock import Clock, wait_until
 from gateway.jobs.ending import STORE_PAUSE_S, Endings
 from gateway.jobs.errors import RunFinished, RunNotFound, RunRefused
+from gateway.jobs.feed import Feed
+from gateway.jobs.feeds import Feeds
 from gateway.jobs.folders import folders_of, remove_folders
 from gateway.jobs.gate import ServerGate
 from gateway.jobs.limits import RunLimits
@@ -90,6 +92,8 @@ class Runner:
         self._outside = outside or Internet()
         self._redactor = redactor or Redactor()
         self._endings = Endings(store, home, clock, self._redactor, notify_after)
+        self.feeds = Feeds(store, self._redactor.hide_settled)
+        """Where readers follow runs."""
         self._work_folders = WorkFolders(home, store, clock.now_ms, retention)
         self._untidy = anyio.Event()
         self._tasks: TaskGroup
@@ -254,14 +258,17 @@ class Runner:
             run = claimed.run
             live = LiveRun(claimed, folders_of(self._home, run).work.name)
             self._live[run.id] = live
+        self.feeds.mark(run.id)
         self._tasks.start_soon(self._carry_out, run, live)
         return True
 
     async def _carry_out(self, run: Run, live: LiveRun) -> None:
         try:
-            ended = await self._execute(run, live)
-            live.over = True
-            await self._endings.write(run, ended)
+            with self.feeds.of(run.id) as feed:
+                ended = await self._execute(run, live, feed)
+                live.over = True
+                await self._endings.write(run, ended)
+                feed.end_attempt()
         finally:
             del self._live[run.id]
             live.ended.set()
@@ -270,10 +277,10 @@ class Runner:
                 self._untidy.set()
             self._wake.set()
 
-    async def _execute(self, run: Run, live: LiveRun) -> Ended:
+    async def _execute(self, run: Run, live: LiveRun, feed: Feed) -> Ended:
         try:
             with live.preparation:
-                async with self._agent.attempt(run) as attempt:
+                async with self._agent.attempt(run, feed) as attempt:
                     live.begin(attempt)
                     return await attempt.execute()
             return live.stopped_early()
@@ -292,6 +299,7 @@ class Runner:
         return run
 
     def _announce(self, run_id: str) -> None:
-        """Wake whoever waits for the end of this run."""
+        """Wake whoever waits for the end of this run, or reads it."""
+        self.feeds.mark(run_id)
         if changed := self._changed.pop(run_id, None):
             changed.set()

@@ -53,16 +53,17 @@ class Transcript:
         self.session_id: str | None = None
         self.called_tools = False
 
-    def add(self, message: Message) -> None:
-        """Take one message from the SDK."""
+    def add(self, message: Message) -> RunMessage:
+        """Take one message from the SDK; return it as it is stored."""
         body = json.dumps(
             self._hide(asdict(message)),
             ensure_ascii=False,
             default=lambda value: self._hide(str(value)),
         )
-        self._unsaved.append(
-            RunMessage(self._run_id, self._count, _kind(message), _capped(body), self._now_ms())
+        stored = RunMessage(
+            self._run_id, self._count, _kind(message), _capped(body), self._now_ms()
         )
+        self._unsaved.append(stored)
         self._count += 1
         if isinstance(message, ResultMessage):
             self.result = message
@@ -70,6 +71,7 @@ class Transcript:
             self._note_answer(message)
         elif isinstance(message, SystemMessage):
             self.session_id = self.session_id or message.data.get("session_id")
+        return stored
 
     def take_unsaved(self) -> list[RunMessage]:
         """Return the messages that nobody has taken yet."""

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import anyio
+
 LABEL = "[stand-in]"
 """Begins every text the stand-in says, so that nobody takes it for a model."""
 
@@ -43,6 +45,10 @@ class Say:
 
     text: str
     delay_s: float = 0.0
+    pieces: int = 1
+    """In how many it is streamed."""
+    hold: anyio.Event | None = None
+    """The last piece waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

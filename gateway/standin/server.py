@@ -12,8 +12,8 @@ from hypercorn.asyncio import serve  # pyright: ignore[reportUnknownVariableType
 from hypercorn.config import Config
 from quart import Quart, Response, request
 
-from gateway.standin.script import Hang, ModelRequest, Refuse, Script, call_then_report
-from gateway.standin.wire import events, read_request, whole
+from gateway.standin.script import Hang, ModelRequest, Refuse, Say, Script, call_then_report
+from gateway.standin.wire import BEHIND_TEXT, events, read_request, whole
 
 CLOSE_GRACE_S = 1.0
 """Requests still open at the end are cut after this: the scripts that hang never answer."""
@@ -88,11 +88,15 @@ class StandIn:
         if not asked.streamed:
             return _json(whole(reply, model=asked.model, number=number), 200)
         stream = events(reply, model=asked.model, number=number)
-        return Response(_each(list(stream)), content_type="text/event-stream")
+        hold = reply.hold if isinstance(reply, Say) else None
+        return Response(_each(list(stream), hold), content_type="text/event-stream")
 
 
-async def _each(chunks: list[bytes]) -> AsyncIterator[bytes]:
-    for chunk in chunks:
+async def _each(chunks: list[bytes], hold: anyio.Event | None) -> AsyncIterator[bytes]:
+    last = len(chunks) - BEHIND_TEXT - 1
+    for number, chunk in enumerate(chunks):
+        if number == last and hold is not None:
+            await hold.wait()
         yield chunk
 
 

@@ -53,6 +53,10 @@ def whole(reply: Say | Call, *, model: str, number: int) -> dict[str, Any]:
     }
 
 
+BEHIND_TEXT = 3
+"""Events that follow the last piece of a reply."""
+
+
 def events(reply: Say | Call, *, model: str, number: int) -> Iterator[bytes]:
     """Return the reply as the events of one stream."""
     opening: dict[str, Any] = {
@@ -65,17 +69,23 @@ def events(reply: Say | Call, *, model: str, number: int) -> Iterator[bytes]:
     block = _block(reply, number)
     if isinstance(reply, Say):
         yield _event("content_block_start", index=0, content_block=block | {"text": ""})
-        delta = {"type": "text_delta", "text": block["text"]}
+        deltas = [{"type": "text_delta", "text": text} for text in _pieces(block["text"], reply)]
     else:
         yield _event(
             "content_block_start", index=0, content_block={**block, "input": dict[str, Any]()}
         )
-        delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
-    yield _event("content_block_delta", index=0, delta=delta)
+        deltas = [{"type": "input_json_delta", "partial_json": json.dumps(block["input"])}]
+    for delta in deltas:
+        yield _event("content_block_delta", index=0, delta=delta)
     yield _event("content_block_stop", index=0)
     ending = {"stop_reason": _stop_reason(reply), "stop_sequence": None}
     yield _event("message_delta", delta=ending, usage={"output_tokens": OUTPUT_TOKENS})
     yield _event("message_stop")
+
+
+def _pieces(text: str, reply: Say) -> list[str]:
+    length = -(-len(text) // reply.pieces)
+    return [text[at : at + length] for at in range(0, len(text), length)]
 
 
 def _frame(model: str, number: int) -> dict[str, Any]:

@@ -229,12 +229,15 @@ class RunTable:
             statement = self._db.insert(run_messages).on_conflict_do_nothing()
             await self._db.change(statement, [MESSAGE.values(message) for message in messages])
 
-    async def messages(self, run_id: str) -> tuple[RunMessage, ...]:
-        """Return the transcript in order."""
+    async def messages(
+        self, run_id: str, *, since: int = 0, limit: int | None = None
+    ) -> tuple[RunMessage, ...]:
+        """Return the transcript in order, from message `since`, at most `limit` of it."""
         statement = (
             select(*MESSAGE.columns)
-            .where(run_messages.c.run_id == run_id)
+            .where(run_messages.c.run_id == run_id, run_messages.c.seq >= since)
             .order_by(run_messages.c.seq)
+            .limit(limit)
         )
         return MESSAGE.all(await self._db.all(statement))
 

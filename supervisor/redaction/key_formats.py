@@ -12,6 +12,8 @@ MAX_KEY_BYTES = 16 * 1024
 """The longest private key in use has 13 KB."""
 
 _WORD = rb"[A-Za-z0-9_-]"
+KEY_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
+"""What keys on one line are made of."""
 _PRIVATE_KEY = (
     rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
     rb"(?:[A-Za-z0-9+/=\\]|[\r\n][ \t]*|(?:Proc-Type|DEK-Info): [^\r\n\\]*){0,%d}+"

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
-from supervisor.redaction.key_formats import hide_keys, unfinished_key
+from supervisor.redaction.key_formats import KEY_BYTES, hide_keys, unfinished_key
 from supervisor.redaction.spellings import LINE_ENDS, PIECE, spellings
 
 _LINE_END = re.compile(b"[\r\n]")
@@ -91,6 +91,22 @@ class Redactor:
         known = search.hide(data)
         return hide_keys(known[: len(known) - search.unfinished(known)])
 
+    def hide_settled(self, text: str) -> str:
+        """Return the beginning of a growing text, without secrets, that no more text can change.
+
+        What may be the beginning of a secret is left out, and a last word that is not at its end.
+        """
+        data = text.encode("utf-8", "surrogatepass")
+        search = self._current()
+        spans = search.spans(data)
+        end = len(data) - max(search.unfinished(data), unfinished_key(data))
+        settled = -1
+        while end != settled:
+            settled = end
+            end = len(data[:end].rstrip(KEY_BYTES))
+            end = next((first for first, last in spans if first < end < last), end)
+        return hide_keys(search.hide(data[:end])).decode("utf-8", "surrogatepass")
+
     def _current(self) -> "_Search":
         search = self._search
         if search is None:
@@ -127,6 +143,14 @@ class _Search:
             done = place.of(end - 1) + 1
         parts.append(data[done:])
         return b"".join(parts)
+
+    def spans(self, data: bytes) -> list[tuple[int, int]]:
+        """Return from where to where in `data` something is hidden."""
+        if self._finder is None:
+            return []
+        text, place = data.translate(None, LINE_ENDS), _Places(data)
+        found = self._finder.find_matches_as_indexes(text, overlapping=True)
+        return [(place.of(first), place.of(last - 1) + 1) for first, last, _ in _joined(found)]
 
     def unfinished(self, data: bytes) -> int:
         """Return how many bytes at the end are the beginning of a spelling."""

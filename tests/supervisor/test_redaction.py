@@ -210,3 +210,31 @@ def test_text_made_against_it_takes_time_in_proportion(unit: str) -> None:
     redactor.hide_lines(data, 1 << 16)
     redactor.shown_now(data)
     assert time.process_time() - begun < 5.0
+
+
+WORDS = "!?two words & more!"
+
+
+@pytest.mark.parametrize("value", [CANARY, PLAIN, WORDS, f"sk-ant-{'a1B2' * 8}", PEM])
+def test_a_growing_text_never_shows_a_piece_of_a_secret(value: str) -> None:
+    """Ours: however a stream is cut, nothing of a secret is in it, and what was shown stays."""
+    redactor = knowing(CANARY, PLAIN, WORDS)
+    text = f"Here it is: {value}, and {value}: the end. "
+    secret = value.removeprefix("-----BEGIN RSA PRIVATE KEY-----").removeprefix("sk-ant-")
+    pieces = [secret[at : at + 6] for at in range(min(len(secret), 200) - 5)]
+    shown = ""
+    for length in (*range(0, len(text), 1 + len(text) // 200), len(text)):
+        now = redactor.hide_settled(text[:length])
+        assert now.startswith(shown) or value in (WORDS, PEM)  # its first signs are no secret yet
+        assert not any(piece in now for piece in pieces)
+        shown = now
+    assert shown == redactor.hide_text(text)
+
+
+def test_a_growing_text_waits_where_one_secret_begins_in_another() -> None:
+    """Ours: the longer one is not shown in part because the shorter one was hidden."""
+    redactor = knowing("secret-one", "secret-one-and-more", "one and a word")
+    for text in ("secret-one-and", "x secret-one an", "x secret-one and a wor"):
+        assert "and" not in redactor.hide_settled(text)
+    assert redactor.hide_settled("plain words, and on") == "plain words, and "
+    assert redactor.hide_settled("漢字、漢字") == "漢字、漢字"

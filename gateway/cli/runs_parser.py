@@ -1,0 +1,24 @@
+"""The commands for runs and their arguments."""
+
+from gateway.cli.arguments import AddParser, add_command
+
+
+def add_runs(add_parser: AddParser) -> None:
+    """Add `runs` with its actions."""
+    runs = add_parser("runs", help="look at runs, follow one while it happens, kill it")
+    actions = runs.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
+    listed = add_command(actions, "list", "list the newest runs", "runs")
+    listed.add_argument("--job", metavar="JOB", help="of this job")
+    listed.add_argument("--limit", type=int, default=20, metavar="N", help="the newest N, or 20")
+    kill = add_command(actions, "kill", "end a run that waits or is under way", "runs")
+    kill.add_argument("run_id", metavar="RUN")
+    for name, action in {"list": listed, "kill": kill}.items():
+        action.set_defaults(action=name)
+    follow = add_command(
+        actions, "follow", "print what a run does until it ends; its end is the status", "follow"
+    )
+    follow.add_argument("run_id", metavar="RUN")
+    follow.add_argument("--json", action="store_true", help="one JSON object for each event")
+    follow.add_argument(
+        "--after", metavar="NUMBER", default="0.0", help="go on after the event of this number"
+    )

@@ -1,0 +1,28 @@
+"""``/local/runs``: what the command line asks about a run while it happens."""
+
+import json
+
+from quart import Blueprint, Response, request
+
+from gateway.jobs.feeds import Events, Feeds
+from gateway.run_pages.events import event_view
+from gateway.run_pages.streaming import asked_place, stream_run
+
+
+def build_run_routes(feeds: Feeds) -> Blueprint:
+    """Return the routes."""
+    routes = Blueprint("live_runs", __name__)
+
+    @routes.get("/local/runs/<run_id>/events")
+    async def follow(run_id: str) -> Response:  # pyright: ignore[reportUnusedFunction] - a route
+        """Lines of JSON, one for each event; an empty line says that the run goes on."""
+        place = asked_place(request.args.get("after", "0.0"))
+        return await stream_run(
+            feeds, run_id, place, shown=_lines, content_type="application/jsonl; charset=utf-8"
+        )
+
+    return routes
+
+
+async def _lines(events: Events) -> str:
+    return "".join(f"{json.dumps(event_view(event))}\n" for event in events) or "\n"
