@@ -24,12 +24,14 @@ from gateway.credential_requests import CredentialPages
 from gateway.dashboard import Dashboard, Sources, build_dashboard
 from gateway.dashboard.login import Login
 from gateway.dashboard.slow_readers import drop_slow_readers
+from gateway.domain.clock import utc_ms
 from gateway.domain.run import Run
 from gateway.local_routes import build_local
 from gateway.oauth.server import AuthorizationServer
 from gateway.reach.limits import open_limits
 from gateway.reach.opening import Reach
 from gateway.relay.endpoint import ServerEndpoint
+from gateway.run_export.routes import RunExport
 from gateway.run_pages import RunPages, build_run_routes
 from gateway.sandbox_notice import sandbox_notice
 from gateway.supervising import Hearers
@@ -84,6 +86,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
                 browser, services.credential_links, services.servers, services.credentials
             ).blueprint(),
             ChangePages(browser, services.servers).blueprint(),
+            RunExport(store, utc_ms).pages(browser),
             RunPages(browser, login.sessions, store, services.runner).blueprint(),
         ),
     )
@@ -147,6 +150,7 @@ def _local(parts: Parts, connector: Connector) -> Quart:
             connector.local_routes(),
             parts.reach.local_routes(),
             parts.audit.routes(),
+            RunExport(services.store, utc_ms).local_routes(),
             parts.login.local(),
         ),
     )

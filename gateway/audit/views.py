@@ -62,7 +62,7 @@ def read_wish(asked: Mapping[str, str], now_ms: int, limit: int = 100) -> AuditW
     """Return what somebody asks for in words; empty ones count as not said. Raises BadWish."""
     given = {name: text.strip() for name, text in asked.items() if text.strip()}
     return AuditWish(
-        since=_since(given.get("since"), now_ms),
+        since=read_instant("since", given.get("since"), now_ms),
         who=given.get("who"),
         server=given.get("server"),
         tool=given.get("tool"),
@@ -89,8 +89,11 @@ def _number(given: Mapping[str, str], name: str) -> int | None:
     return int(text)
 
 
-def _since(text: str | None, now_ms: int) -> int | None:
-    """Return the instant that `2h`, `3d` or an ISO time means, in milliseconds UTC."""
+def read_instant(name: str, text: str | None, now_ms: int) -> int | None:
+    """Return the instant that `2h`, `3d` or an ISO time means, in milliseconds UTC.
+
+    Raises BadWish.
+    """
     if text is None:
         return None
     amount, unit = text[:-1], UNITS.get(text[-1:])
@@ -100,7 +103,8 @@ def _since(text: str | None, now_ms: int) -> int | None:
         instant = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise BadWish(
-            "'since' must be an age such as 30m, 2h or 7d, or an ISO time such as 2026-05-01T08:00."
+            f"{name!r} must be an age such as 30m, 2h or 7d, or an ISO time such as"
+            " 2026-05-01T08:00."
         ) from None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)

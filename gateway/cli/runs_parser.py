@@ -5,7 +5,7 @@ from gateway.cli.arguments import AddParser, add_command
 
 def add_runs(add_parser: AddParser) -> None:
     """Add `runs` with its actions."""
-    runs = add_parser("runs", help="look at runs, follow one while it happens, kill it")
+    runs = add_parser("runs", help="look at runs, follow one while it happens, kill it, export")
     actions = runs.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
     listed = add_command(actions, "list", "list the newest runs", "runs")
     listed.add_argument("--job", metavar="JOB", help="of this job")
@@ -22,3 +22,11 @@ def add_runs(add_parser: AddParser) -> None:
     follow.add_argument(
         "--after", metavar="NUMBER", default="0.0", help="go on after the event of this number"
     )
+    export = add_command(
+        actions, "export", "write runs as lines of JSON or as CSV, oldest first", "runs_export"
+    )
+    for name in ("since", "until"):
+        text = f"made {name} an age such as 2h or 7d ago, or an ISO time"
+        export.add_argument(f"--{name}", metavar="AGE", help=text)
+    export.add_argument("--job", metavar="JOB", help="of this job")
+    export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")

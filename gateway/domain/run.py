@@ -188,3 +188,16 @@ class RunMessage:
     body: str
     """The message as JSON text."""
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunWish:
+    """Which runs somebody wants to see, by when they were made."""
+
+    since: int | None = None
+    until: int | None = None
+    """Not that instant itself."""
+    job_id: str | None = None
+    after: tuple[int, str] | None = None
+    """When the last run that was seen was made, and its id."""
+    limit: int = 200

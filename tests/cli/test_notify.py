@@ -31,6 +31,11 @@ def test_a_job_that_fails_is_told_by_the_owners_channel(live_place: Place) -> No
         refused = run("notify", "test", "mine")
     assert (told["type"], told["data"]["subject"]) == ("run_failed", job)
     assert "Job brief failed" in run("notify", "log").stdout
+    exported = [json.loads(line) for line in run("runs", "export").stdout.splitlines()]
+    assert [(each["job_id"], each["status"]) for each in exported] == [(job, "failed")]
+    assert run("runs", "export", "--until", "1d").stdout == ""
+    table = run("runs", "export", "--job", job, "--format", "csv").stdout.splitlines()
+    assert (len(table), table[0].split(",")[0], exported[0]["id"] in table[1]) == (2, "id", True)
     assert (refused.returncode, "it answered 500" in refused.stderr) == (1, True)
     listed = run("notify", "list").stdout
     assert "127.0.0.1" in listed
