@@ -10,7 +10,6 @@ from functools import partial
 
 import anyio
 from quart import Quart
-from starlette.applications import Starlette
 
 from gateway.answer_headers import hardened
 from gateway.auth.admission import Admission
@@ -38,6 +37,7 @@ from gateway.relay.http import (
 from gateway.relay.refusal import INVALID_REQUEST, Refusal
 from gateway.relay.request import read_envelope
 from gateway.routes import Room, find_room
+from gateway.tools import Management
 from supervisor.children.wire import encode, error_message
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -50,8 +50,7 @@ class Rooms:
     """The applications behind the router."""
 
     pages: Quart
-    mcp: Starlette
-    sse: Starlette | None
+    management: Management
     relay: ServerEndpoint
     combined: CombinedEndpoint
     webhooks: Asgi
@@ -114,9 +113,7 @@ class Router:
         async with AsyncExitStack() as stack:
             await self.rooms.pages.startup()
             stack.push_async_callback(self.rooms.pages.shutdown)
-            for app in (self.rooms.mcp, self.rooms.sse):
-                if app is not None:
-                    await stack.enter_async_context(app.router.lifespan_context(app))
+            await stack.enter_async_context(self.rooms.management.running())
             yield
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,9 +143,9 @@ class Router:
                 return self._relayed(rooms.combined, ALL_SERVERS, scope, receive, send)
             case Room.MANAGEMENT:
                 scope["path"] = "/mcp"
-                return self._management(rooms.mcp, scope, receive, send)
-            case Room.SSE if rooms.sse is not None:
-                return self._management(rooms.sse, scope, receive, send)
+                return self._management(rooms.management.http, scope, receive, send)
+            case Room.SSE if rooms.management.has_sse:
+                return self._management(rooms.management.sse, scope, receive, send)
             case Room.OAUTH:
                 return rooms.oauth(scope, receive, send)
             case Room.WEBHOOKS:

@@ -68,11 +68,6 @@ def log_to_stderr(redactor: Redactor) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for name in ("gateway", "claude_runner"):
         logging.getLogger(name).setLevel(logging.INFO)
-    # FastMCP has handlers of its own, which wrap lines.
-    library = logging.getLogger("fastmcp")
-    library.handlers.clear()
-    library.propagate = True
-    library.setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
 

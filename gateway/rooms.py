@@ -5,7 +5,6 @@ Above: `main`, which makes the parts.
 
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import cast
 
 import anyio
@@ -35,7 +34,7 @@ from gateway.run_export.routes import RunExport
 from gateway.run_pages import RunPages, build_run_routes
 from gateway.sandbox_notice import sandbox_notice
 from gateway.supervising import Hearers
-from gateway.tools import Services, build_mcp, needed_scope
+from gateway.tools import Management, Services
 from gateway.variables import Transport
 from gateway.vault.routes import build_key_routes
 
@@ -99,12 +98,11 @@ def build_router(parts: Parts, dashboard: Dashboard, connector: Connector) -> Ro
     """Return the router with all its rooms."""
     settings, origins = parts.services.settings, parts.reach.origins
     parts.audit.watch_programs(parts.oauth.journal)
-    mcp = build_mcp(parts.services)
-    sse = settings.mcp_transport in (Transport.SSE, Transport.BOTH)
+    has_sse = settings.mcp_transport in (Transport.SSE, Transport.BOTH)
+    management = Management(parts.services, has_sse=has_sse)
     rooms = Rooms(
         pages=dashboard.app,
-        mcp=mcp.http_app(path="/mcp"),
-        sse=mcp.http_app(path="/sse", transport="sse") if sse else None,
+        management=management,
         relay=parts.relay,
         combined=parts.combined,
         webhooks=parts.audit.watch_webhooks(parts.services.webhooks),
@@ -112,7 +110,7 @@ def build_router(parts: Parts, dashboard: Dashboard, connector: Connector) -> Ro
         oauth=parts.oauth.endpoints(origins),
         probe=connector.probe,
     )
-    limits, needed = open_limits(settings), partial(needed_scope, mcp)
+    limits, needed = open_limits(settings), management.needed_scope
     return Router(
         rooms,
         admission=Admission(parts.guard, origins, limits, needed, parts.audit.refused),

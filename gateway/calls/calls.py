@@ -8,17 +8,20 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
 import msgspec
 from anyio.abc import TaskGroup
-from fastmcp.tools import ToolResult
 
 from gateway.domain.ids import new_id
 from supervisor.children.call import Notice
 from supervisor.children.wire import decode
 from supervisor.errors import SupervisorError
+
+if TYPE_CHECKING:
+    # Only for its name: it takes a second to import, and not every gateway needs it.
+    from fastmcp.tools import ToolResult
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ LONGEST_S = 24 * 3600.0
 """Also a call that goes on telling of progress ends."""
 MESSAGE_CHARACTERS = 500
 
-Ask = Callable[[Callable[[Notice], None]], Awaitable[ToolResult]]
+Ask = Callable[[Callable[[Notice], None]], "Awaitable[ToolResult]"]
 """Carries a call out, and tells of its progress meanwhile."""
 
 
@@ -88,11 +91,11 @@ class LongCall:
     handed_over: bool = False
     """True once its caller was given the handle instead of an answer."""
     why_ended: str = f"it took longer than {LONGEST_S / 3600:g} hours"
-    _result: ToolResult | None = None
+    _result: "ToolResult | None" = None
     _failure: Exception | None = None
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
-    def answer(self) -> ToolResult:
+    def answer(self) -> "ToolResult":
         """Return the answer of a call that has ended, or raise what it failed with."""
         if self._failure is not None:
             raise self._failure
@@ -120,7 +123,7 @@ class LongCall:
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
             return
 
-    def end(self, now: float, result: ToolResult | None, failure: Exception | None) -> None:
+    def end(self, now: float, result: "ToolResult | None", failure: Exception | None) -> None:
         """Note how it ended, and wake who waits."""
         self._result, self._failure, self.ended_at = result, failure, now
         self._changed.set()

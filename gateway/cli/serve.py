@@ -1,5 +1,6 @@
 """``serve``: become the gateway of the home, or, for an MCP client on stdio, a bridge to it."""
 
+import gc
 import importlib
 import sys
 import time
@@ -38,15 +39,25 @@ def serve_or_bridge(settings: Settings, stdio_path: str = MANAGEMENT) -> int:
         raise Failure(Exit.WRONG_USE, reason)
     try:
         _check_free(settings.home)
-        # The whole gateway is imported only by the process that becomes it.
-        module = importlib.import_module("gateway.serving")
-        return cast("Callable[[Settings, str], int]", module.serve)(settings, stdio_path)
+        return _gateway()(settings, stdio_path)
     except CannotStart as error:
         raise Failure(Exit.WRONG_USE, str(error)) from error
     except HomeTaken:
         if settings.mcp_transport not in STDIO or not stdin_is_pipe():
             raise
     return _bridge(settings.home, stdio_path)
+
+
+def _gateway() -> Callable[[Settings, str], int]:
+    """Import the whole gateway, which only the process does that becomes it."""
+    # Nothing of it is garbage: to look for some would take an eighth of the start.
+    gc.disable()
+    try:
+        module = importlib.import_module("gateway.serving")
+        gc.freeze()
+    finally:
+        gc.enable()
+    return cast("Callable[[Settings, str], int]", module.serve)
 
 
 def _check_free(home: Path) -> None:

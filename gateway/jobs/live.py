@@ -1,11 +1,16 @@
 """A claimed run that this process executes, and how it is stopped at any moment."""
 
+from typing import TYPE_CHECKING
+
 import anyio
 
 from gateway.domain.run import RunResult
-from gateway.jobs.attempt import Attempt
 from gateway.jobs.outcome import Ended, Stop
 from gateway.jobs.queue import Claimed
+
+if TYPE_CHECKING:
+    # Only for its name: the Agent SDK takes a second to import and a run is far away.
+    from gateway.jobs.attempt import Attempt
 
 
 class LiveRun:
@@ -23,7 +28,7 @@ class LiveRun:
         self._attempt: Attempt | None = None
         self._stop: Stop | None = None
 
-    def begin(self, attempt: Attempt) -> None:
+    def begin(self, attempt: "Attempt") -> None:
         """The attempt exists now and ends itself when it is asked to."""
         self._attempt = attempt
 

@@ -5,11 +5,9 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-
-import claude_agent_sdk
-from claude_agent_sdk import ClaudeAgentOptions
-from claude_agent_sdk.types import SystemPromptFile, SystemPromptPreset
+from typing import TYPE_CHECKING
 
 from gateway.budgets.prices import PriceList
 from gateway.domain.network import NetworkAccess
@@ -25,8 +23,18 @@ from sandboxes.network.handover import HANDOVER_FD
 from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level, Limits
 
+if TYPE_CHECKING:
+    # A second to import, and settings are read from this module at every start.
+    from claude_agent_sdk import ClaudeAgentOptions
+
+    # As above.
+    from claude_agent_sdk.types import SystemPromptFile, SystemPromptPreset
+
+_SDK = find_spec("claude_agent_sdk")
+assert _SDK is not None and _SDK.origin is not None, "the lock names it"
+
 LAUNCHER = Path(__file__).parent / "cli"
-BUNDLED_CLI = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
+BUNDLED_CLI = Path(_SDK.origin).parent / "_bundled" / "claude"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """The SDK ends a run at a longer message; its default of 1 MB is less than one picture."""
@@ -81,11 +89,14 @@ def cli_options(
     launch: Launch,
     withheld: tuple[tuple[str, str], ...],
     stderr: Callable[[str], None],
-) -> ClaudeAgentOptions:
+) -> "ClaudeAgentOptions":
     """Return the SDK's options.
 
     `launch`: how the CLI is confined. `withheld`: tools of its servers that the run may not call.
     """
+    # By now a run is being prepared, which needs it anyway.
+    from claude_agent_sdk import ClaudeAgentOptions
+
     budget = run.budget_micro_usd
     return ClaudeAgentOptions(
         cli_path=LAUNCHER,
@@ -165,7 +176,7 @@ def _rule(server: str, tool: str) -> str:
     return f"mcp__{server}__*" if tool == ALL else cli_name(server, tool)
 
 
-def _system_prompt(run: Run, folders: RunFolders) -> SystemPromptFile | SystemPromptPreset:
+def _system_prompt(run: Run, folders: RunFolders) -> "SystemPromptFile | SystemPromptPreset":
     if run.system_prompt is None:
         return {"type": "preset", "preset": "claude_code"}
     return {"type": "file", "path": str(folders.system_prompt_file)}

@@ -1,11 +1,16 @@
 """How a run ended: from the CLI's result, or its absence, to what the store keeps. Pure."""
 
 from dataclasses import dataclass
-
-from claude_agent_sdk import ResultMessage
+from typing import TYPE_CHECKING
 
 from gateway.domain.run import Run, RunResult, RunStatus
-from gateway.jobs.transcript import Transcript
+
+if TYPE_CHECKING:
+    # Only for its name: the Agent SDK takes a second to import and a run is far away.
+    from claude_agent_sdk import ResultMessage
+
+    # It imports the SDK.
+    from gateway.jobs.transcript import Transcript
 
 MICRO = 1_000_000
 
@@ -29,7 +34,7 @@ class Ended:
 
 def conclude(
     run: Run,
-    transcript: Transcript,
+    transcript: "Transcript",
     *,
     stop: Stop | None,
     failure: str | None,
@@ -58,7 +63,7 @@ def conclude(
 
 
 def _verdict(
-    run: Run, message: ResultMessage | None, stop: Stop | None, failure: str | None
+    run: Run, message: "ResultMessage | None", stop: Stop | None, failure: str | None
 ) -> tuple[RunStatus, str | None]:
     if message is not None and message.subtype == "success" and not message.is_error:
         # Also when a stop was asked for: the work was done before it took effect.
@@ -72,7 +77,7 @@ def _verdict(
     return _limit_or_failure(run, message)
 
 
-def _limit_or_failure(run: Run, message: ResultMessage) -> tuple[RunStatus, str]:
+def _limit_or_failure(run: Run, message: "ResultMessage") -> tuple[RunStatus, str]:
     if message.subtype == "error_max_turns":
         return RunStatus.BUDGET, f"Stopped at the limit of {run.max_turns} turns."
     if message.subtype == "error_max_budget_usd":

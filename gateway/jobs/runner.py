@@ -5,21 +5,22 @@ a claim writes carries its attempt number. A run that this process could not fin
 interrupted, at the end or at the next start.
 """
 
+import importlib
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import anyio.lowlevel
+import httpx2
 from anyio.abc import TaskGroup
 
 from gateway.auth.run_tokens import RunTokens
 from gateway.domain.run import Run, RunResult, RunStatus
 from gateway.forwarder import DEFAULT_URL, Accounts, Forwarder, Upstream, upstream_client
-from gateway.jobs.agent import Agent
 from gateway.jobs.clock import Clock, wait_until
 from gateway.jobs.ending import STORE_PAUSE_S, Endings
 from gateway.jobs.errors import RunFinished, RunNotFound, RunRefused
@@ -38,6 +39,10 @@ from sandboxes.errors import SandboxError
 from sandboxes.network.outside import Internet, Outside
 from supervisor.errors import SupervisorError
 from supervisor.redaction import Redactor
+
+if TYPE_CHECKING:
+    # It imports the Agent SDK, which takes a second; see _load_agent.
+    from gateway.jobs.agent import Agent
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +89,11 @@ class Runner:
         self._config = agent
         self._gate = gate
         self._run_tokens = run_tokens
-        self._agent: Agent
+        self._agent: Agent | None = None
+        self._loading = anyio.Lock()
         self._limits = limits
+        self._upstream = Upstream(agent.api_key, agent.base_url or DEFAULT_URL)
+        self._client: httpx2.AsyncClient
         self._queue = Queue(store, gate, limits)
         self._stack = AsyncExitStack()
         self._begin = begin
@@ -106,7 +114,7 @@ class Runner:
     async def __aenter__(self) -> Self:
         """Account for the runs of an earlier gateway, then start to claim."""
         await self._endings.account_for_earlier()
-        self._agent = await self._make_agent()
+        self._client = await self._stack.enter_async_context(upstream_client(self._upstream))
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._claim_forever)
@@ -125,10 +133,18 @@ class Runner:
         await self._tasks.__aexit__(kind, error, trace)
         await self._stack.aclose()
 
-    async def _make_agent(self) -> Agent:
-        url = self._config.base_url or DEFAULT_URL
-        upstream = Upstream(self._config.api_key, url)
-        client = await self._stack.enter_async_context(upstream_client(upstream))
+    async def _load_agent(self) -> "Agent":
+        """Return what makes attempts; the Agent SDK takes a second to import, once."""
+        async with self._loading:
+            if self._agent is None:
+                await anyio.to_thread.run_sync(importlib.import_module, "gateway.jobs.agent")
+                self._agent = self._make_agent()
+        return self._agent
+
+    def _make_agent(self) -> "Agent":
+        # Imported by now.
+        from gateway.jobs.agent import Agent
+
         accounts = Accounts(self._config.prices)
         return Agent(
             store=self._store,
@@ -138,7 +154,7 @@ class Runner:
             gate=self._gate,
             run_tokens=self._run_tokens,
             accounts=accounts,
-            forwarder=Forwarder(client, upstream, accounts),
+            forwarder=Forwarder(self._client, self._upstream, accounts),
             outside=self._outside,
             redactor=self._redactor,
         )
@@ -220,6 +236,8 @@ class Runner:
 
     async def _claim_forever(self) -> None:
         await self._begin()
+        if self._config.api_key is not None:
+            await self._load_agent()
         while True:
             self._wake = anyio.Event()
             try:
@@ -280,7 +298,8 @@ class Runner:
     async def _execute(self, run: Run, live: LiveRun, feed: Feed) -> Ended:
         try:
             with live.preparation:
-                async with self._agent.attempt(run, feed) as attempt:
+                agent = await self._load_agent()
+                async with agent.attempt(run, feed) as attempt:
                     live.begin(attempt)
                     return await attempt.execute()
             return live.stopped_early()

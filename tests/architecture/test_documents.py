@@ -12,7 +12,8 @@ import pytest
 
 from gateway.cli.parser import build_parser
 from gateway.store.schema import metadata
-from gateway.tools import Services, build_mcp
+from gateway.tools import Services
+from gateway.tools.server import build_mcp
 from gateway.variables import VARIABLES
 from gateway.version import read_version
 from supervisor.folders.metadata import Metadata

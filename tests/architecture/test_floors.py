@@ -24,6 +24,8 @@ OWNED = {
     "claude_agent_sdk": "gateway/jobs/",
     "croniter": "gateway/jobs/",
 }
+NOT_AT_THE_START = {"fastmcp", "mcp", "mcp_types", "claude_agent_sdk", "alembic"}
+"""Each takes the processor half a second or more, and is needed later or never."""
 ENVIRONMENT_READERS = {
     "gateway/settings.py",
     "gateway/cli/home.py",  # hands it to settings, with the file that --env-file named
@@ -50,9 +52,30 @@ def files(folder: str) -> Iterator[Path]:
     yield from sorted((CHECKOUT / folder).rglob("*.py"))
 
 
+def imports_at_once(path: Path) -> Iterator[str]:
+    """Yield every module that a file imports when it is imported itself."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def file_of(module: str) -> Path | None:
+    """Return the file of a module of ours; None for others, and for what is no module."""
+    place = CHECKOUT.joinpath(*module.split("."))
+    paths = (place / "__init__.py", place.with_suffix(".py"))
+    return next((path for path in paths if root(module) in FLOORS and path.is_file()), None)
+
+
+def root(module: str) -> str:
+    """Return the top-level name of a module."""
+    return module.split(".")[0]
+
+
 def roots(path: Path) -> set[str]:
     """Return the top-level names that a file imports."""
-    return {name.split(".")[0] for name in imports(path)}
+    return {root(name) for name in imports(path)}
 
 
 @pytest.mark.parametrize("floor", FORBIDDEN)
@@ -106,6 +129,23 @@ def test_an_import_in_a_function_gives_its_reason() -> None:
             if "#" not in text.splitlines()[node.lineno - 2]:
                 silent.append(f"{path.relative_to(CHECKOUT)}:{node.lineno}")
     assert silent == []
+
+
+def test_a_gateway_starts_without_what_only_tools_and_runs_need() -> None:
+    """Ours: it takes half the time so; whoever needs one of them imports it in a function."""
+    seen, waiting, heavy = set[str](), ["gateway.serving"], list[str]()
+    while waiting:
+        module = waiting.pop()
+        path = file_of(module)
+        if path is None or module in seen:
+            continue
+        seen.add(module)
+        found = tuple(imports_at_once(path))
+        heavy += [f"{module} imports {name}" for name in found if root(name) in NOT_AT_THE_START]
+        # The import of a module runs its packages too.
+        waiting += [".".join(name.split(".")[:end]) for name in found for end in range(1, 9)]
+    assert "gateway.main" in seen
+    assert heavy == []
 
 
 def test_every_module_says_what_it_is_responsible_for() -> None:

@@ -35,7 +35,8 @@ from gateway.server_entries import McpHttpEntry
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import load
 from gateway.store import Store
-from gateway.tools import Services, build_mcp
+from gateway.tools import Services
+from gateway.tools.server import build_mcp
 from gateway.variables import CodeChanges
 from gateway.vault import KeySources, Vault
 from gateway.webhooks import open_webhooks
