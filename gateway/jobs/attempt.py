@@ -41,7 +41,7 @@ from sandboxes.policy import Limits
 
 CONNECT_S = 35.0
 """The CLI gives up on a server after 30 s (CONNECT_TIMEOUT_MS in options.py) and says so."""
-CONNECT_POLL_S = 0.1
+CONNECT_POLL_S = 0.03
 """The CLI answers what it knows of its servers but does not announce a change."""
 INTERRUPT_S = 5.0
 """From an interrupt to the result with the cost; measured 0.1 s, so later means it is stuck."""
@@ -160,9 +160,11 @@ class Attempt:
         if not self._access.servers:
             return None
         with anyio.move_on_after(CONNECT_S):
-            while not self._reports or _undecided(self._reports):
-                await anyio.sleep(CONNECT_POLL_S)
+            while True:
                 self._reports = await self._server_reports()
+                if self._reports and not _undecided(self._reports):
+                    break
+                await anyio.sleep(CONNECT_POLL_S)
         self._folders.servers_file.unlink()
         return problem_with_servers(self._access, self._reports)
 

@@ -24,7 +24,7 @@ ASK_EVERY_S = 0.2
 """A browser with the dashboard open asks no oftener."""
 SENDERS = Path(__file__).with_name("webhook_senders.py")
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_each_accepted_delivery_has_one_run_whatever_is_offered(

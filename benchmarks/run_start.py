@@ -1,0 +1,181 @@
+"""From trigger to first model request: `python -m benchmarks.run_start [ROUNDS]`.
+
+A real gateway at level strong with one server that is ready; a job of it is triggered, beside the
+bare Agent SDK with the same server over HTTP, in turn, so that a busy machine is busy for both.
+The model is a stand-in in this process, which notes when it was first asked and sees to it that
+both offered the server's tool. Issue 7 asks of ours at most 15% more.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+from anyio import to_thread
+from claude_agent_sdk import ClaudeAgentOptions, query
+
+from gateway.cli.call import value_of
+from gateway.cli.client import call_tool
+from gateway.jobs.options import FIXED_ENVIRONMENT
+from gateway.local import LiveGateway
+from gateway.standin import ModelRequest, Reply, Say, StandIn
+from tests.cli.gateways import CODE, make_place
+from tests.e2e.conftest import wait_ready
+
+ROUNDS = 15
+GOAL = 1.15
+GUARD_S = 120.0
+LOOK_EVERY_S = 0.05
+TOOL = "mcp__adder__add"
+KEY = "sk-ant-of-this-benchmark"
+PROMPT = "Say that you are there."
+
+Start = Callable[[], Awaitable[None]]
+
+
+class Model:
+    """Notes when the first request of a conversation arrives."""
+
+    def __init__(self) -> None:
+        self.asked_at = 0.0
+
+    def __call__(self, request: ModelRequest) -> Reply:
+        """Answer one request."""
+        if request.tools and not self.asked_at:
+            self.asked_at = time.perf_counter()
+            assert [tool.name for tool in request.tools] == [TOOL]
+        return Say("here")
+
+
+async def took(model: Model, start: Start) -> float:
+    """Return the seconds from `start` to the first request; `start` returns when all is over."""
+    model.asked_at = 0.0
+    began = time.perf_counter()
+    with anyio.fail_after(GUARD_S):
+        await start()
+    assert model.asked_at, "the model was never asked"
+    return model.asked_at - began
+
+
+class Ours:
+    """A job of the gateway."""
+
+    def __init__(self, live: LiveGateway) -> None:
+        self._live = live
+        self._job_id = ""
+
+    async def _call(self, tool: str, **arguments: object) -> Any:
+        found = await to_thread.run_sync(call_tool, self._live, "/mcp", tool, arguments)
+        return value_of(found)
+
+    async def prepare(self) -> None:
+        """Make the job."""
+        job = await self._call(
+            "create_job", name="start", prompt=PROMPT, cron="0 0 1 1 *", tools=[TOOL]
+        )
+        self._job_id = job["job"]["id"]
+
+    async def __call__(self) -> None:
+        """Trigger the job and wait for the end of its run."""
+        run = await self._call("trigger_job", job_id=self._job_id)
+        while True:
+            view = (await self._call("get_run", run_id=run["run_id"]))["run"]
+            if view["status"] not in ("queued", "starting", "running"):
+                break
+            await anyio.sleep(LOOK_EVERY_S)
+        assert view["status"] == "succeeded", view
+
+
+class Bare:
+    """The Agent SDK as its users call it, without a sandbox."""
+
+    def __init__(self, live: LiveGateway, api_url: str, home: Path) -> None:
+        self._options = ClaudeAgentOptions(
+            cwd=home,
+            env={
+                **FIXED_ENVIRONMENT,
+                "HOME": str(home),
+                "ANTHROPIC_API_KEY": KEY,
+                "ANTHROPIC_BASE_URL": api_url,
+            },
+            mcp_servers={
+                "adder": {
+                    "type": "http",
+                    "url": f"{live.url}/servers/adder/mcp",
+                    "headers": {"Authorization": f"Bearer {live.token}"},
+                }
+            },
+            strict_mcp_config=True,
+            setting_sources=[],
+            permission_mode="dontAsk",
+            tools=[],
+            allowed_tools=[TOOL],
+        )
+
+    async def __call__(self) -> None:
+        """Have one conversation."""
+        async for _ in query(prompt=PROMPT, options=self._options):
+            pass
+
+
+@contextmanager
+def gateway(folder: Path, api_url: str) -> Iterator[LiveGateway]:
+    """Give a gateway with the server, ready."""
+    place = make_place(folder)
+    server = folder / "dynamic" / "adder"
+    server.mkdir()
+    (server / "server.py").write_text(CODE, "utf-8")
+    (server / "metadata.json").write_text('{"idle_stop_s": 0}', "utf-8")
+    with place.gateway(ANTHROPIC_API_KEY=KEY, ANTHROPIC_BASE_URL=api_url) as live:
+        wait_ready(live)
+        yield live
+
+
+async def measure(rounds: int, folder: Path) -> dict[str, list[float]]:
+    """Return the seconds of both ways, in turn; the first round of each is not counted."""
+    model, found = Model(), {"Claude Runner": list[float](), "bare SDK": list[float]()}
+    home = folder / "bare"
+    home.mkdir()
+    async with StandIn(model) as api:
+        opened = gateway(folder, api.url)
+        live = await to_thread.run_sync(opened.__enter__)
+        try:
+            ours = Ours(live)
+            await ours.prepare()
+            ways: dict[str, Start] = {
+                "Claude Runner": ours,
+                "bare SDK": Bare(live, api.url, home),
+            }
+            for number in range(rounds + 1):
+                for name, start in ways.items():
+                    seconds = await took(model, start)
+                    if number:
+                        found[name].append(seconds)
+        finally:
+            await to_thread.run_sync(opened.__exit__, None, None, None)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        found = anyio.run(measure, rounds, Path(folder))
+    print(f"{rounds} rounds, load {load:.1f} at the start\n")
+    print("| way | median | fastest |\n| --- | --- | --- |")
+    for name, values in found.items():
+        print(f"| {name} | {statistics.median(values):.3f} s | {min(values):.3f} s |")
+    ours, bare = (statistics.median(values) for values in found.values())
+    verdict = "reached" if ours <= GOAL * bare else "NOT reached"
+    print(f"\nof the bare SDK: {ours / bare:.2f}, to reach {GOAL}: {verdict}")
+
+
+if __name__ == "__main__":
+    main()
