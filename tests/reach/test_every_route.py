@@ -4,6 +4,7 @@ import pytest
 
 from gateway.answer_headers import ON_EVERY_ANSWER, hardened
 from gateway.main import Gateway
+from gateway.oauth.metadata import AUTHORIZATION_SERVER, PROTECTED_RESOURCE
 from gateway.relay.http import Message
 from gateway.routes import Room, find_room
 from tests.reach.asking import Answered, ask
@@ -59,6 +60,18 @@ async def test_the_routes_for_programs_of_all_origins_take_no_cookie(
         assert answer.status not in (403, 421), path
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+async def test_documents_are_only_read(gateway: Gateway, method: str) -> None:
+    """RFC 9110, section 15.5.6: what is there says how it can be asked, what is not is not."""
+    body = b"{}"
+    for path in (PROTECTED_RESOURCE, f"{PROTECTED_RESOURCE}/mcp", *AUTHORIZATION_SERVER):
+        answer = await ask(gateway.app, path, OWN_HOST, method=method, body=body)
+        assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD"), path
+    for path in ("/.well-known/none", "/.well-known//x", "/.well-known", "/.well-known/"):
+        answer = await ask(gateway.app, path, OWN_HOST, method=method, body=body)
+        assert answer.status in (404, 415), path
 
 
 @pytest.mark.parametrize(

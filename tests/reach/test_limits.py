@@ -74,6 +74,25 @@ def test_tokens_and_addresses_are_counted_apart() -> None:
     assert not any(limits.take(local, near) for _ in range(100))
 
 
+@pytest.mark.parametrize("client", [(NEAR, 1), ("::1", 1), ("::ffff:127.0.0.1", 1), None])
+async def test_wrong_tokens_from_this_machine_hold_up_nobody(
+    limited: Gateway, client: tuple[str, int] | None
+) -> None:
+    """Ours: it is also everybody behind a proxy that is not trusted; strangers elsewhere wait."""
+    limits = CallerLimits(token_per_s=0, address_per_s=0, monotonic=Clock())
+    for scope in ({"client": client}, {"client": (FAR, 1)}):
+        for _ in range(FAILURES + 1):
+            limits.note_failure(scope)
+    assert limits.failed_wait_s({"client": client}) == 0.0
+    assert limits.failed_wait_s({"client": (FAR, 1)}) > 0.0
+    if client is not None:
+        wrong = [
+            (await post(limited, "/mcp", f"crt_wrong{n}", client[0])).status
+            for n in range(FAILURES + 2)
+        ]
+        assert set(wrong) == {401}
+
+
 def test_with_both_settings_0_nobody_is_limited() -> None:
     """Ours."""
     limits = CallerLimits(token_per_s=0, address_per_s=0, monotonic=Clock())

@@ -19,6 +19,7 @@ from gateway.connector.further import further_steps
 from gateway.connector.report import Grade
 from gateway.http_server import serve_http
 from gateway.listening import listen
+from gateway.main import Gateway
 from gateway.reach.address import client_address
 from gateway.reach.ngrok_sdk import load_sdk
 from gateway.reach.opening import open_reach
@@ -29,7 +30,9 @@ from gateway.secret import Secret
 from gateway.settings import load
 from gateway.variables import CHECKOUT, HttpServer
 from tests.cli.gateways import make_place
-from tests.reach.conftest import BASE, environment
+from tests.reach.asking import ask
+from tests.reach.conftest import BASE, environment, open_gateway
+from tests.relay.conftest import ACCEPT, modern
 
 TOKEN = Secret("2abcDEF_canary")
 URL = "https://odd-name.ngrok.example"
@@ -113,6 +116,36 @@ async def test_the_address_of_the_tunnel_becomes_the_public_one() -> None:
         assert room.origins.base_of("http", "odd-name.ngrok.example") == URL
         assert room.tunnel.status.sentence() == f"The tunnel is open at {URL}."
     assert room.service.asked == [(TOKEN.reveal(), None, 9000)]
+
+
+async def test_the_link_for_a_credential_leads_through_the_tunnel(tmp_path: Path) -> None:
+    """Issue 6, What 5 and 7: where the owner of a chat is, this machine's own address is not."""
+    asked = {**environment(tmp_path), "SANDBOX": "off"}
+    del asked["PUBLIC_URL"]
+    server = tmp_path / "fixed" / "mailer"
+    server.mkdir()
+    (server / "server.py").write_text("raise SystemExit(3)\n", "utf-8")
+    async with open_gateway(asked, BASE) as gateway:
+        await gateway.servers.disk.load_all()
+        assert (await credential_link(gateway)).startswith(f"{BASE}/")
+        room = Room(Service(), gateway.reach.origins)
+        async with room.running(room.is_open):
+            assert (await credential_link(gateway)).startswith(f"{URL}/")
+
+
+async def credential_link(gateway: Gateway) -> str:
+    """Return the link of `request_credential`."""
+    params = {"name": "request_credential", "arguments": {"server": "mailer", "key": "API_KEY"}}
+    body, headers = modern("tools/call", params)
+    sent = {
+        **headers,
+        **ACCEPT,
+        "Host": "127.0.0.1:8080",
+        "Authorization": f"Bearer {gateway.guard.make_local_token()}",
+    }
+    fields = [(name.lower(), value) for name, value in sent.items()]
+    answer = await ask(gateway.app, "/mcp", *fields, method="POST", body=json.dumps(body).encode())
+    return json.loads(answer.body)["result"]["structuredContent"]["link"]
 
 
 async def test_the_name_of_public_url_is_asked_for() -> None:
