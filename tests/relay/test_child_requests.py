@@ -10,7 +10,7 @@ from msgspec import Raw
 from supervisor.children.asking import is_declared
 from supervisor.children.wire import encode
 from tests.relay.callers import ALL, reply, session, talking, value
-from tests.relay.conftest import Relay, serve_relay
+from tests.relay.conftest import Relay, modern, serve_relay
 from tests.supervisor.conftest import open_stage
 
 SAMPLE = {"messages": [], "maxTokens": 5}
@@ -217,3 +217,15 @@ async def test_a_shared_child_is_told_of_sampling_and_elicitation_but_not_of_roo
         "sampling": {"tools": {}},
         "elicitation": {"form": {}, "url": {}},
     }
+
+
+async def test_no_child_is_told_who_calls_or_by_which_token(relay: Relay) -> None:
+    """Research E.5: a token is the gateway's alone; a server that had it could pass it on."""
+    canary = "crt_canary"
+    body, headers = modern("tools/call", {"name": "told", "arguments": {}})
+    sent = {**headers, "Authorization": f"Bearer {canary}"}
+    first = await relay.post("talking", body, sent)
+    second = await relay.post("talking", body, sent)
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert "tools/call" in second.text
+    assert canary not in second.text

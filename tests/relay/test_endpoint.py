@@ -14,7 +14,9 @@ from fastmcp.client.transports import StreamableHttpTransport
 from mcp_types import TextContent
 
 from gateway.domain.view import View
+from gateway.relay.gate import LiveServers
 from gateway.relay.shown import shown
+from supervisor.errors import ServerUnavailable
 from supervisor.spec import ServerSpec
 from tests.relay.conftest import Relay, events, modern, request
 from tests.supervisor.conftest import GUARD_S, raw_spec
@@ -166,7 +168,7 @@ async def test_a_session_outlives_the_child(relay: Relay) -> None:
 
 
 async def test_a_session_is_bound_to_server_and_token_and_can_be_ended(relay: Relay) -> None:
-    """Research E.9: a session id of another client is 404."""
+    """Research E.9: a session id of another client, or a guessed one, is 404; its stream too."""
     await relay.stage.start(HANDSHAKE)
     await relay.stage.start(raw_spec("other"))
     session = await relay.open_session("raw")
@@ -175,6 +177,9 @@ async def test_a_session_is_bound_to_server_and_token_and_can_be_ended(relay: Re
     assert (await relay.post("other", call("version"), session)).status_code == 404
     assert (await relay.post("raw", call("version"))).status_code == 400
     url = "/servers/raw/mcp"
+    for guessed in (stolen, {"Mcp-Session-Id": "guessed"}):
+        for method in ("GET", "DELETE"):
+            assert (await relay.http.request(method, url, headers=guessed)).status_code == 404
     assert (await relay.http.delete(url, headers=session)).status_code == 204
     assert (await relay.post("raw", call("version"), session)).status_code == 404
 
@@ -280,6 +285,19 @@ async def test_unknown_and_disabled_servers_say_what_they_are(relay: Relay) -> N
     assert "no server named 'nope'" in answer.json()["error"]["message"]
     answer = await relay.post("raw", *modern("tools/list"))
     assert answer.json()["error"]["message"] == "Server 'raw' is disabled: disabled."
+
+
+async def test_a_disabled_server_is_given_to_no_run(relay: Relay) -> None:
+    """Research E.12: schedules, webhooks and quick runs all get their servers here."""
+    await relay.stage.start(HANDSHAKE)
+    supervisor = relay.stage.supervisor
+    gate = LiveServers(supervisor, None, None, None)  # pyright: ignore[reportArgumentType] - none of them is asked
+    assert set(await gate.entries(("raw",), "token", relay.url)) == {"raw"}
+    await supervisor.disable("raw")
+    assert gate.enabled_servers() == ()
+    with pytest.raises(ServerUnavailable) as refused:
+        await gate.entries(("raw",), "token", relay.url)
+    assert str(refused.value) == "Server 'raw' is disabled: disabled."
 
 
 async def test_a_runs_token_reaches_its_own_server_and_tools_only(relay: Relay) -> None:

@@ -1,15 +1,18 @@
 """Definitions of tools that change by themselves are not served until their owner approves."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from supervisor.children.call import Notice
 from supervisor.errors import NotPending, ToolWithheld
 from supervisor.events import DefinitionsPinned, ToolQuarantined
+from supervisor.pinning.definitions import read_page
 from supervisor.pinning.pins import QuarantinedTool
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import ServerSpec
@@ -41,6 +44,48 @@ async def relisted(stage: Stage) -> set[str]:
     """Return the names that anybody who lists the tools is shown."""
     answer = await stage.supervisor.request("raw", "tools/list", {})
     return {tool["name"] for tool in answer["tools"]}
+
+
+TOOL: dict[str, Any] = {
+    "name": "send",
+    "title": "Send",
+    "description": "Sends.",
+    "inputSchema": {"type": "object", "properties": {"to": {"type": "string"}}},
+    "outputSchema": {"type": "object"},
+    "annotations": {"readOnlyHint": True},
+    "icons": [{"src": "data:,"}],
+    "_meta": {"a": {"b": 1}},
+}
+
+
+def digest_of_one(tool: Mapping[str, Any]) -> str:
+    """Return by what a tool is known that a child lists."""
+    page = read_page(Raw(json.dumps({"tools": [tool]}).encode()))
+    assert page is not None
+    (definition,) = page.definitions()
+    return definition.digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "Send "},
+        {"description": "Sends.\u200b"},
+        {"inputSchema": {"type": "object", "properties": {"to": {"type": "number"}}}},
+        {"inputSchema": {"type": "object", "properties": {"to": {"type": "string", "x": 0}}}},
+        {"outputSchema": {"type": "object", "additionalProperties": False}},
+        {"annotations": {"readOnlyHint": False}},
+        {"icons": []},
+        {"_meta": {"a": {"b": 2}}},
+        {"_meta": {}},
+        {"execution": {"taskSupport": "required"}},
+    ],
+    ids=str,
+)
+def test_every_field_of_a_definition_counts(change: dict[str, Any]) -> None:
+    """Research E.10: the raw object is pinned, not the text that a person is shown."""
+    assert digest_of_one({**TOOL, **change}) != digest_of_one(TOOL)
+    assert digest_of_one(dict(reversed(TOOL.items()))) == digest_of_one(TOOL)
 
 
 async def test_a_description_that_changes_at_run_time_is_withheld(stage: Stage) -> None:
