@@ -73,6 +73,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             recent_runs,
             time.monotonic,
             Approvals(services.supervisor),
+            services.servers.held.count,
             sandbox_notice(services.settings.sandbox),
         ),
         login,

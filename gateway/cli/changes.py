@@ -1,12 +1,13 @@
 """``changes``: new code of servers with credentials, which waits for its owner's word."""
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from gateway.cli.client import request_local
-from gateway.cli.exits import Exit, Failure
+from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 from gateway.cli.table import format_table, plain
 
@@ -20,12 +21,13 @@ def run(args: Namespace) -> int:
         asked = {"server": args.server, "version": args.number, "decision": args.action}
         print(request_local(live, "POST", "changes", asked)["message"])
         return Exit.OK
-    found = request_local(live, "GET", "changes")["changes"]
     if args.action == "list":
-        rows = [_row(each) for each in found]
+        rows = [_row(each) for each in request_local(live, "GET", "changes")["changes"]]
         print(format_table(HEADINGS, rows) if rows else "No new code waits for approval.")
-    else:
-        _show(found, args.server, args.number)
+        return Exit.OK
+    shown = request_local(live, "GET", f"changes/{quote(args.server, safe='')}/{args.number}")
+    print("\n".join(plain(line) for line in shown["difference"].split("\n")))
+    print(f"Start it with: ./claude-runner changes approve {args.server} {args.number}")
     return Exit.OK
 
 
@@ -37,13 +39,3 @@ def _row(change: Mapping[str, Any]) -> tuple[str, str, str, str]:
         change["author"],
         since.strftime("%Y-%m-%d %H:%M UTC"),
     )
-
-
-def _show(found: Sequence[Mapping[str, Any]], server: str, version: int) -> None:
-    asked = (server, version)
-    each = next((one for one in found if (one["server"], one["version"]) == asked), None)
-    if each is None:
-        sentence = f"Version {version} of server {server!r} does not wait for approval."
-        raise Failure(Exit.FAILED, sentence)
-    print("\n".join(plain(line) for line in each["difference"].split("\n")))
-    print(f"Start it with: ./claude-runner changes approve {server} {version}")

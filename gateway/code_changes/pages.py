@@ -5,13 +5,16 @@ from typing import cast
 
 from quart import Blueprint, Response, make_response, render_template, request
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, NotFound
 
 from gateway.approvals.approvals import Decision
 from gateway.code_changes.routes import OwnersWord, decide_change
 from gateway.dashboard.browser import Browser
 from gateway.servers import Servers
 from gateway.servers.held import WaitingChange
+from supervisor.errors import SupervisorError
+
+UNSEEN = "This is not what your page showed, or not all of it. Look again before you approve."
 
 
 class ChangePages:
@@ -25,6 +28,7 @@ class ChangePages:
         """Return the routes."""
         pages = Blueprint("code_changes", __name__, template_folder="templates")
         pages.get("/changes")(self.show)
+        pages.get("/changes/<server>/<int:number>")(self.show_whole)
         pages.post("/changes")(self.decide)
         return pages
 
@@ -34,8 +38,13 @@ class ChangePages:
         rows = [_row(each) for each in await self._servers.held.all()]
         return await _page("changes.html", rows=rows)
 
+    async def show_whole(self, server: str, number: int) -> Response:
+        """Show one that waits, however long it is."""
+        self._browser.require_session()
+        return await _page("changes.html", rows=[_row(await self._whole(server, number))])
+
     async def decide(self) -> Response:
-        """Take the owner's word on one version."""
+        """Take the owner's word on one version; approved is what a page has shown whole."""
         self._browser.require_session()
         form = cast("MultiDict[str, str]", await request.form)  # pyright: ignore[reportUnknownMemberType]
         try:
@@ -43,8 +52,18 @@ class ChangePages:
             word = OwnersWord(form.get("server", ""), int(form.get("version", "")), decision)
         except ValueError as error:
             raise BadRequest("This form is not one of this page.") from error
+        if decision is Decision.APPROVE:
+            waiting = await self._whole(word.server, word.version)
+            if form.get("shown") != waiting.digest:
+                return await _page("changes.html", rows=[_row(waiting)], problem=UNSEEN)
         sentence = await decide_change(self._servers, word)
         return await _page("message.html", title="Code changes", sentence=sentence)
+
+    async def _whole(self, server: str, number: int) -> WaitingChange:
+        try:
+            return await self._servers.held.whole(server, number)
+        except SupervisorError as error:
+            raise NotFound(str(error)) from error
 
 
 def _row(waiting: WaitingChange) -> dict[str, object]:
@@ -56,6 +75,9 @@ def _row(waiting: WaitingChange) -> dict[str, object]:
         "author": version.author,
         "made_at": f"{made_at:%Y-%m-%d %H:%M} UTC",
         "difference": _plain(waiting.difference),
+        "digest": waiting.digest if waiting.is_whole else None,
+        "shown": f"{len(waiting.difference):,}",
+        "characters": f"{waiting.characters:,}",
     }
 
 

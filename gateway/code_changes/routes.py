@@ -33,11 +33,17 @@ def build_change_routes(servers: Servers) -> Blueprint:
                     "version": each.version.number,
                     "author": each.version.author,
                     "made_at": each.version.made_at,
-                    "difference": each.difference,
                 }
                 for each in found
             ]
         }
+
+    @routes.get("/local/changes/<server>/<int:number>")
+    async def show_whole(server: str, number: int) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction] - a route
+        try:
+            return {"difference": (await servers.held.whole(server, number)).difference}
+        except SupervisorError as error:
+            raise NotFound(str(error)) from error
 
     @routes.post("/local/changes")
     async def decide() -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction] - a route

@@ -40,6 +40,8 @@ class Sources:
     recent_runs: Callable[[], Awaitable[tuple[Run, ...]]]
     monotonic: Callable[[], float]
     approvals: Approvals
+    waiting_changes: Callable[[], Awaitable[int]]
+    """How many versions of code wait for the owner."""
     notice: str | None = None
     """One sentence that every page shows."""
 
@@ -67,6 +69,7 @@ def build_dashboard(sources: Sources, login: Login, further: Sequence[Blueprint]
         return await template.render_async(
             servers=server_rows(sources.snapshots(), sources.metrics),
             runs=run_rows(await sources.recent_runs()),
+            changes=await sources.waiting_changes(),
         )
 
     live = LiveFragment(render_health, sources.monotonic)

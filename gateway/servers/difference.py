@@ -1,11 +1,14 @@
 """What differs between two versions of a server, as `diff -u` shows it. Pure functions."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.servers.content import KeptFile
 
 CONTEXT_LINES = 3
+MAX_PAIRS = 2_000_000
+"""Of equal lines, one of each side: with more, the search for what stayed takes seconds."""
 
 
 def difference(before: Iterable[KeptFile], after: Iterable[KeptFile], *, names: str) -> str:
@@ -41,8 +44,20 @@ def _of_file(
     if old is None or new is None:
         yield f"Binary files {sides[0]} and {sides[1]} differ\n"
         return
-    for line in difflib.unified_diff(old, new, *sides, n=CONTEXT_LINES):
+    for line in _compared(old, new, sides):
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _compared(old: list[str], new: list[str], sides: tuple[str, str]) -> Iterator[str]:
+    """Yield the difference; where it would take too long to find what stayed, nothing stayed."""
+    counts = Counter(new)
+    if sum(counts[line] for line in old) <= MAX_PAIRS:
+        yield from difflib.unified_diff(old, new, *sides, n=CONTEXT_LINES)
+        return
+    yield from (f"--- {sides[0]}\n", f"+++ {sides[1]}\n")
+    yield f"@@ -1,{len(old)} +1,{len(new)} @@\n"
+    yield from (f"-{line}" for line in old)
+    yield from (f"+{line}" for line in new)
 
 
 def _mode(file: KeptFile) -> str:
@@ -50,8 +65,12 @@ def _mode(file: KeptFile) -> str:
 
 
 def _lines(file: KeptFile | None) -> list[str] | None:
-    """Return a file's lines, none for one that is not there, None for one that is no text."""
-    try:
-        return file.content.decode("utf-8").splitlines(keepends=True) if file else []
-    except UnicodeDecodeError:
+    """Return a file's lines, none for one that is not there, None for one that is no text.
+
+    Python reads code in other encodings than UTF-8 too: bytes that are none are shown as escapes.
+    """
+    if file is None:
+        return []
+    if b"\0" in file.content:
         return None
+    return file.content.decode("utf-8", "backslashreplace").splitlines(keepends=True)

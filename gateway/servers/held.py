@@ -5,7 +5,9 @@ Edits in a server's folder are the owner's own and are not held. Whoever calls h
 turn. Above: `servers`, and what shows the owner what waits.
 """
 
+import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 from anyio import to_thread
 
@@ -20,7 +22,7 @@ from gateway.variables import CodeChanges
 from supervisor.errors import InvalidServer
 
 MAX_DIFFERENCE = 200_000
-"""Characters of a difference that is shown; who approves more than that reads the files."""
+"""Characters of a difference that is shown among others; by itself it is shown whole."""
 SUPERSEDED = "a later version was approved"
 SAID_NO = "its owner said no"
 
@@ -31,6 +33,16 @@ class WaitingChange:
 
     version: ServerVersion
     difference: str
+    """As far as it is shown."""
+    characters: int
+    """Of the whole."""
+    digest: str
+    """Of the whole."""
+
+    @property
+    def is_whole(self) -> bool:
+        """True where nothing of the difference is left out."""
+        return len(self.difference) == self.characters
 
 
 class Held:
@@ -78,8 +90,15 @@ class Held:
 
     async def all(self) -> tuple[WaitingChange, ...]:
         """Return everything that waits, by server, newest first."""
-        waiting = await self._history.waiting()
-        return tuple([await self._shown(each) for each in waiting if each.server in self._known])
+        return tuple([await self._shown(each, MAX_DIFFERENCE) for each in await self._waiting()])
+
+    async def count(self) -> int:
+        """Return how many versions wait."""
+        return len(await self._waiting())
+
+    async def whole(self, server: str, number: int) -> WaitingChange:
+        """Return one that waits with all of its difference. Raises as `get`."""
+        return await self._shown(await self.get(server, number), None)
 
     async def get(self, server: str, number: int) -> ServerVersion:
         """Return a version that waits. Raises UnknownServer and InvalidServer."""
@@ -105,18 +124,18 @@ class Held:
         version = await self.get(server, number)
         await self.settle(version, Verdict(VersionResult.REJECTED, SAID_NO))
 
-    async def _shown(self, version: ServerVersion) -> WaitingChange:
+    async def _waiting(self) -> list[ServerVersion]:
+        return [each for each in await self._history.waiting() if each.server in self._known]
+
+    async def _shown(self, version: ServerVersion, limit: int | None) -> WaitingChange:
         folder = self._known.spec(version.server).code_dir
         present = await to_thread.run_sync(read_content, folder)
         files = await self._history.files(version)
         names = f"serves now|version {version.number}"
-        text = difference(present.files or (), files, names=names)
-        if len(text) > MAX_DIFFERENCE:
-            text = (
-                f"Only the first {MAX_DIFFERENCE:,} of {len(text):,} characters are shown. Do not "
-                f"approve what you have not read.\n\n{text[:MAX_DIFFERENCE]}"
-            )
-        return WaitingChange(version, text)
+        compare = partial(difference, present.files or (), files, names=names)
+        text = await to_thread.run_sync(compare)
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return WaitingChange(version, text[:limit], len(text), digest)
 
 
 def sentence_of(server: str, number: int) -> str:

@@ -1,8 +1,10 @@
 """Tools for the versions of dynamic servers: what was changed, and the way back."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
+from anyio import to_thread
 from fastmcp.tools import tool
 from pydantic import Field
 
@@ -105,7 +107,8 @@ class VersionTools:
             if old is None:
                 raise Refused(f"Server {name!r} has no version before {new} to compare it with.")
         sides = [await self._services.servers.versions.files(name, each) for each in (old, new)]
-        diff = difference(*sides, names=f"version {old}|version {new}")
+        compare = partial(difference, *sides, names=f"version {old}|version {new}")
+        diff = await to_thread.run_sync(compare)
         cut = len(diff) > MAX_DIFF_CHARACTERS
         return VersionDiff(name, old, new, diff[:MAX_DIFF_CHARACTERS], cut)
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import MagicMock
 
+from quart import Blueprint
 from quart import typing as quart_typing
 
 from gateway.approvals import Approvals
 from gateway.auth.access_tokens import Fingerprints
 from gateway.auth.origins import Origins, allowed_origins
 from gateway.dashboard import Dashboard, Login, Sessions, Sources, build_dashboard
+from gateway.dashboard.browser import Browser
 from gateway.dashboard.known_browsers import KnownBrowsers
 from gateway.dashboard.password import OwnersPassword
 from gateway.dashboard.throttle import Throttle
@@ -121,9 +123,13 @@ class Shown:
     password: OwnersPassword | None = None
     address: str = "127.0.0.1"
     """Where the requests of the tests come from."""
+    changes: int = 0
+    further: Callable[[Browser], Sequence[Blueprint]] = lambda _: ()
+    """Pages of other rooms."""
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(lambda: int(self.clock.now_s * 1000))
+        login = make_login(self.sessions, self.origins, self.clock, self.password)
         self.dashboard: Dashboard = build_dashboard(
             Sources(
                 self._snapshots,
@@ -131,8 +137,10 @@ class Shown:
                 self._recent_runs,
                 self.monotonic or self.clock,
                 self.approvals,
+                self._waiting_changes,
             ),
-            make_login(self.sessions, self.origins, self.clock, self.password),
+            login,
+            self.further(login.browser),
         )
         self.app = self.dashboard.app
         answer = self.app.asgi_app
@@ -150,6 +158,9 @@ class Shown:
     def _snapshots(self) -> tuple[ServerSnapshot, ...]:
         self.renderings += 1
         return tuple(self.snapshots)
+
+    async def _waiting_changes(self) -> int:
+        return self.changes
 
     async def _recent_runs(self) -> tuple[Run, ...]:
         return tuple(self.runs)

@@ -117,8 +117,14 @@ async def _no_runs() -> tuple[Run, ...]:
     return ()
 
 
+async def _no_changes() -> int:
+    return 0
+
+
 def _no_metrics(_: str) -> ServerMetrics:
     raise LookupError
 
 
-_NOTHING = Sources(lambda: (), _no_metrics, _no_runs, lambda: 0.0, Approvals(NO_SERVERS))
+_NOTHING = Sources(
+    lambda: (), _no_metrics, _no_runs, lambda: 0.0, Approvals(NO_SERVERS), _no_changes
+)
