@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from quart import Quart, Response, g, request
 
+from gateway.audit.actions import ACTIONS
 from gateway.audit.outcomes import outcome_of_status
 from gateway.audit.trail import Trail
 from gateway.domain.audit import Actor, AuditEntry, Outcome
@@ -17,20 +18,6 @@ from supervisor.children.crash import arguments_shape
 
 LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 Who = Callable[[], tuple[Actor, str]]
-
-ACTIONS = {
-    "login.enter": "login",
-    "pages.logout": "logout",
-    "pages.decide": "decide on a tool",
-    "oauth.decide": "consent",
-    "create_token": "create a token",
-    "revoke_token": "revoke a token",
-    "decide": "decide on a tool",
-    "make_entries": "make a client's entries",
-    "make_link": "make a login link",
-    "rotate_client": "rotate the OAuth client",
-}
-"""Of handlers by their endpoints; a page that is not here goes by its endpoint."""
 
 
 def audit_requests(app: Quart, trail: Trail, who: Who) -> None:

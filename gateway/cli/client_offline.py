@@ -2,6 +2,8 @@
 
 import asyncio
 
+from gateway.audit.actions import ROTATE_CLIENT
+from gateway.audit.offline import note_offline
 from gateway.cli.exits import Exit, Failure
 from gateway.local import GatewayLock
 from gateway.oauth.clients import env_lines, rotate
@@ -24,4 +26,6 @@ def rotate_client(settings: Settings) -> str:
 async def _rotate(settings: Settings) -> str:
     url = settings.database_url.reveal() if settings.database_url else None
     async with Store.open(url, path=settings.home / "jobs.db") as store:
-        return env_lines(await rotate(store.oauth_clients))
+        made = await rotate(store.oauth_clients)
+        await note_offline(store, settings, ROTATE_CLIENT)
+        return env_lines(made)

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
+from gateway.audit.actions import REPLACE_KEY
+from gateway.audit.offline import note_offline
 from gateway.cli.exits import Exit, Failure
 from gateway.local import GatewayLock
 from gateway.settings import Settings
@@ -25,9 +27,11 @@ def act(settings: Settings, rotate: str | None) -> dict[str, Any]:
 
 
 async def _act(settings: Settings, rotate: str | None) -> dict[str, Any]:
-    async with open_unlocked(settings) as (_, vault):
+    async with open_unlocked(settings) as (store, vault):
         if rotate == "data":
             await vault.rotate()
         elif rotate == "master":
             await vault.rotate_master()
+        if rotate is not None:
+            await note_offline(store, settings, REPLACE_KEY, target=rotate)
         return asdict(await vault.standing())

@@ -4,6 +4,7 @@ What is for one server is relayed by the same code as at that server's own endpo
 Source: MCP 2025-11-25 and 2026-07-28, basic/transports, Streamable HTTP.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -12,9 +13,11 @@ from gateway.combined.answers import Answers
 from gateway.combined.catalogue import Catalogue
 from gateway.combined.changes import Changes
 from gateway.combined.routing import Router
+from gateway.combined.searching import ANSWERED_HERE, SAYS_UNFIT
 from gateway.combined.updates import Updates
+from gateway.domain.audit import Outcome
 from gateway.relay.answering import ALL_SERVERS, McpEndpoint, Request
-from gateway.relay.ended import Report, nobody
+from gateway.relay.ended import Report, ended, nobody
 from gateway.relay.handshake_caller import (
     SESSION_HEADER,
     find_session,
@@ -116,7 +119,7 @@ class CombinedEndpoint(McpEndpoint):
             await self._updates.wish(request, posted, session)
             await send_body(request.send, 200, result_message(posted.id, b"{}"))
             return
-        result = b"{}" if posted.method == "ping" else await self._answers.result(posted, view)
+        result = b"{}" if posted.method == "ping" else await self._answer(request, posted)
         if result is not None:
             await send_body(request.send, 200, result_message(posted.id, result))
             return
@@ -135,13 +138,33 @@ class CombinedEndpoint(McpEndpoint):
         if posted.method == LISTEN:
             await self._listen(request, posted)
             return
-        result = await self._answers.result(posted, view)
+        result = await self._answer(request, posted)
         if result is not None:
             body = to_modern_result(posted.method, msgspec.Raw(result))
             await send_body(request.send, 200, result_message(posted.id, body))
             return
         route = await self._router.route(posted, view)
         await self._modern.ask(Visit(route.slot, request), route.posted)
+
+    async def _answer(self, request: Request, posted: Posted) -> bytes | None:
+        """Return the endpoint's own result, and report a call; None: it is for a server."""
+        began = time.perf_counter()
+        result = await self._answers.result(posted, request.caller.view)
+        if result is not None and posted.method == "tools/call":
+            outcome = Outcome.TOOL_ERROR if result.endswith(SAYS_UNFIT) else Outcome.OK
+            request.report(
+                ended(
+                    request.caller,
+                    request.headers,
+                    posted,
+                    request.server,
+                    outcome,
+                    tools=ANSWERED_HERE,
+                    answered_bytes=len(result),
+                    took_s=time.perf_counter() - began,
+                )
+            )
+        return result
 
     async def _initialize(self, request: Request, posted: Posted) -> None:
         capabilities = read_capabilities(posted.envelope.params)

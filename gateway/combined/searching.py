@@ -83,6 +83,9 @@ BESIDE_TOOLS = (encode(_SEARCH), encode(_DESCRIBE))
 """Listed before the tools of servers."""
 INSTEAD_OF_TOOLS = (*BESIDE_TOOLS, encode(_CALL))
 """Listed alone where the tools of servers are too many."""
+ANSWERED_HERE = (_SEARCH, _DESCRIBE)
+SAYS_UNFIT = b'"isError":true}'
+"""What a result ends with that tells of arguments that do not fit."""
 
 
 class Unfit(Exception):

@@ -40,11 +40,17 @@ def _of_file(
 ) -> Iterator[str]:
     if left and right and left.executable != right.executable:
         yield f"mode of {right.path}: {_mode(left)} -> {_mode(right)}\n"
-    old, new = _lines(left), _lines(right)
-    if old is None or new is None:
+    before, after = (b"" if file is None else file.content for file in (left, right))
+    if b"\0" in before or b"\0" in after:
         yield f"Binary files {sides[0]} and {sides[1]} differ\n"
         return
-    for line in _compared(old, new, sides):
+    try:
+        lines = _lines(before, "utf-8"), _lines(after, "utf-8")
+    except UnicodeDecodeError:
+        # Python reads code in other encodings too. There each byte stands for itself, so that
+        # nothing that differs looks the same.
+        lines = _lines(before, "latin-1"), _lines(after, "latin-1")
+    for line in _compared(*lines, sides):
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
@@ -64,13 +70,5 @@ def _mode(file: KeptFile) -> str:
     return "executable" if file.executable else "plain"
 
 
-def _lines(file: KeptFile | None) -> list[str] | None:
-    """Return a file's lines, none for one that is not there, None for one that is no text.
-
-    Python reads code in other encodings than UTF-8 too: bytes that are none are shown as escapes.
-    """
-    if file is None:
-        return []
-    if b"\0" in file.content:
-        return None
-    return file.content.decode("utf-8", "backslashreplace").splitlines(keepends=True)
+def _lines(content: bytes, encoding: str) -> list[str]:
+    return content.decode(encoding).splitlines(keepends=True)

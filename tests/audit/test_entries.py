@@ -48,6 +48,7 @@ def invoke(tool: str, **payload: object) -> Act:
 OWN, ALL, MANAGE = "/servers/x/mcp", "/mcp/all", "/mcp"
 CALL = {"actor": "cli", "actor_id": "", "action": "tools/call", "server": "x"}
 INVOKE = {**CALL, "action": "invoke_internal_mcp_tool"}
+OK = {"outcome": "ok"}
 NOTHING = {"server": "", "target": ""}
 
 
@@ -64,6 +65,12 @@ NOTHING = {"server": "", "target": ""}
             {**CALL, "tool": "an unknown tool", "arguments": "{?: string of 26}"},
         ),
         (at(f"/servers/{VALUE}/mcp", "send"), {**NOTHING, "outcome": "refused"}),
+        (
+            at(ALL, "search_tools", query=VALUE),
+            {**NOTHING, "tool": "search_tools", "arguments": "{query: string of 26}"},
+        ),
+        (at(ALL, "search_tools", limit=0), {"tool": "search_tools", "outcome": "tool_error"}),
+        (at(ALL, "describe_tool", tool="mcp__x__send"), {"tool": "describe_tool", **OK}),
         (at(ALL, VALUE), {**NOTHING, "tool": "an unknown tool", "outcome": "refused"}),
         (invoke("x.send", to=4711), {"action": "invoke_internal_mcp_tool", "outcome": "refused"}),
         (at(MANAGE, "list_jobs"), {"action": "list_jobs", "arguments": "{}", "outcome": "ok"}),

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,7 +15,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from gateway.dashboard.throttle import FREE_FAILURES
 from gateway.local import LiveGateway
-from tests.cli.gateways import make_place
+from tests.cli.gateways import Place, make_place
 from tests.dashboard.flood import PER_S, Flood, Visitor
 from tests.dashboard.parts import token_of
 from tests.dashboard.test_in_a_browser import browser, complaints_of
@@ -29,9 +30,14 @@ LOGIN_WITHIN_S = 5.0
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Generator[LiveGateway]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A home."""
+    return make_place(tmp_path_factory.mktemp("owner"))
+
+
+@pytest.fixture(scope="module")
+def live(place: Place) -> Generator[LiveGateway]:
     """A gateway whose owner has a password."""
-    place = make_place(tmp_path_factory.mktemp("owner"))
     with place.gateway(DASHBOARD_USERNAME=NAME, DASHBOARD_PASSWORD=PASSWORD) as gateway:
         yield gateway
 
@@ -42,6 +48,21 @@ async def person(live: LiveGateway, address: str) -> AsyncGenerator[Browser]:
     transport = httpx2.AsyncHTTPTransport(local_address=address)
     async with httpx2.AsyncClient(transport=transport, timeout=30, trust_env=False) as http:
         yield Browser(live.url, http)
+
+
+@pytest.mark.usefixtures("live")
+def test_a_start_prints_a_link_only_where_there_is_no_password(
+    place: Place, tmp_path: Path
+) -> None:
+    """Issue 6, 6: who reads the log of a gateway with a password does not get in by it."""
+    told = (place.folder / "gateway.log").read_text("utf-8")
+    assert "log in by the password of your settings" in told
+    assert "/login?key=" not in told
+    other = make_place(tmp_path)
+    with other.gateway(SANDBOX="off"):
+        told = (other.folder / "gateway.log").read_text("utf-8")
+    assert "Dashboard (this link works once, for ten minutes): " in told
+    assert told.count("/login?key=") == 1
 
 
 async def visitor(live: LiveGateway) -> Visitor:

@@ -221,8 +221,8 @@ def test_a_folder_that_is_too_large_is_noted_without_its_files(tmp_path: Path) -
 
 def test_files_that_are_no_text_or_come_and_go_are_told(tmp_path: Path) -> None:
     """Ours."""
-    old = [KeptFile("a", b"x\n", executable=False), KeptFile("b", b"\xff", executable=False)]
-    new = [KeptFile("b", b"\xfe", executable=True), KeptFile("c", b"y", executable=False)]
+    old = [KeptFile("a", b"x\n", executable=False), KeptFile("b", b"\0\xff", executable=False)]
+    new = [KeptFile("b", b"\0\xfe", executable=True), KeptFile("c", b"y", executable=False)]
     assert difference(old, new, names="1|2") == (
         "--- 1/a\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
         "mode of b: plain -> executable\nBinary files 1/b and 2/b differ\n"

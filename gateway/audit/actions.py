@@ -1,0 +1,25 @@
+"""What the owner does, by page or by command, as entries of the audit log name it."""
+
+CREATE_TOKEN = "create a token"  # noqa: S105 - a deed, no password
+REVOKE_TOKEN = "revoke a token"  # noqa: S105 - as above
+ROTATE_CLIENT = "rotate the OAuth client"
+REPLACE_KEY = "replace a key"
+CHANGE_CODE = "decide on code"
+
+ACTIONS = {
+    "login.enter": "login",
+    "pages.logout": "logout",
+    "pages.decide": "decide on a tool",
+    "oauth.decide": "consent",
+    "credential.store": "store a credential",
+    "code_changes.decide": CHANGE_CODE,
+    "changes.decide": CHANGE_CODE,
+    "create_token": CREATE_TOKEN,
+    "revoke_token": REVOKE_TOKEN,
+    "decide": "decide on a tool",
+    "make_entries": "make a client's entries",
+    "make_link": "make a login link",
+    "rotate_client": ROTATE_CLIENT,
+    "keys.rotate": REPLACE_KEY,
+}
+"""Of handlers by their endpoints; a page that is not here goes by its endpoint."""
