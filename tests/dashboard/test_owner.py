@@ -50,11 +50,12 @@ async def person(live: LiveGateway, address: str) -> AsyncGenerator[Browser]:
         yield Browser(live.url, http)
 
 
-@pytest.mark.usefixtures("live")
-def test_a_start_prints_a_link_only_where_there_is_no_password(
-    place: Place, tmp_path: Path
+async def test_a_start_prints_a_link_only_where_there_is_no_password(
+    live: LiveGateway, place: Place, tmp_path: Path
 ) -> None:
     """Issue 6, 6: who reads the log of a gateway with a password does not get in by it."""
+    async with person(live, "127.0.0.1") as somebody:
+        await somebody.open(f"{live.url}/healthz")
     told = (place.folder / "gateway.log").read_text("utf-8")
     assert "log in by the password of your settings" in told
     assert "/login?key=" not in told
@@ -216,3 +217,18 @@ async def test_a_copied_cookie_ends_with_the_logout(
         await expect(theirs.locator("#connection")).to_contain_text("Disconnected")
         await theirs.goto(live.url)
         await expect(theirs.get_by_label("Password")).to_be_visible()
+
+
+async def test_the_doctor_of_the_connector_is_asked_in_the_browser(
+    live: LiveGateway, toolchain: Toolchain
+) -> None:
+    """Issue 6, What 3: a page; without a public address it says what to set."""
+    async with browser(toolchain) as context:
+        page = await log_in(context, f"{live.url}/connector")
+        complaints = complaints_of(page)
+        await expect(page.get_by_role("heading", name="Connector", exact=True)).to_be_visible()
+        await page.get_by_role("button", name="Check now").click()
+        result = page.get_by_role("region", name="Result")
+        await expect(result.get_by_role("heading")).to_contain_text("Only this machine can connect")
+        await expect(result.get_by_text("PUBLIC_URL").first).to_be_visible()
+        assert complaints == []
