@@ -26,6 +26,7 @@ from gateway.dashboard.slow_readers import drop_slow_readers
 from gateway.domain.clock import utc_ms
 from gateway.domain.run import Run
 from gateway.local_routes import build_local
+from gateway.notify.pages import NotificationPages
 from gateway.oauth.server import AuthorizationServer
 from gateway.reach.limits import open_limits
 from gateway.reach.opening import Reach
@@ -87,6 +88,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             ).blueprint(),
             ChangePages(browser, services.servers).blueprint(),
             RunExport(store, utc_ms).pages(browser),
+            NotificationPages(browser, services.notify, store).blueprint(),
             RunPages(browser, login.sessions, store, services.runner).blueprint(),
         ),
     )
