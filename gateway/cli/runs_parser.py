@@ -4,7 +4,8 @@ from gateway.cli.arguments import AddParser, add_command
 
 
 def add_runs(add_parser: AddParser) -> None:
-    """Add `runs` with its actions."""
+    """Add `run`, and `runs` with its actions."""
+    _add_run(add_parser)
     runs = add_parser("runs", help="look at runs, follow one while it happens, kill it, export")
     actions = runs.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
     listed = add_command(actions, "list", "list the newest runs", "runs")
@@ -30,3 +31,24 @@ def add_runs(add_parser: AddParser) -> None:
         export.add_argument(f"--{name}", metavar="AGE", help=text)
     export.add_argument("--job", metavar="JOB", help="of this job")
     export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+
+
+def _add_run(add_parser: AddParser) -> None:
+    run = add_command(
+        add_parser, "run", "run a prompt now and print what it said; its end is the status", "run"
+    )
+    run.add_argument("prompt", metavar="PROMPT", help="what to do; - reads it from standard input")
+    run.add_argument(
+        "--tools",
+        metavar="NAMES",
+        action="append",
+        default=[],
+        help="with commas, such as Read,mcp__email__send; all tools unless given",
+    )
+    run.add_argument("--server", metavar="NAME", action="append", default=[], help="all its tools")
+    run.add_argument("--model", metavar="MODEL", help="another model than the default one")
+    run.add_argument("--max-turns", type=int, metavar="N", help="most turns")
+    run.add_argument("--timeout-s", type=float, metavar="S", help="longest duration, 1800 or S")
+    run.add_argument("--budget-usd", type=float, metavar="USD", help="most that it may cost")
+    run.add_argument("--follow", action="store_true", help="print what it does as it happens")
+    run.add_argument("--json", action="store_true", help="one JSON object for each event")

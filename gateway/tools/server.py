@@ -27,6 +27,7 @@ from gateway.tools.jobs import JobTools
 from gateway.tools.long_calls import LongCallTools
 from gateway.tools.notifications import NotificationTools
 from gateway.tools.operations import OperationTools
+from gateway.tools.quick_runs import QuickRunTools
 from gateway.tools.results import ResultTools
 from gateway.tools.runs import RunTools
 from gateway.tools.scopes import ScopeGate
@@ -90,6 +91,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         runs.list_runs,
         runs.get_run,
         runs.kill_run,
+        QuickRunTools(services).run_prompt,
         webhooks.create_webhook,
         webhooks.list_webhooks,
         webhooks.get_webhook,

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from gateway.cli.exits import Exit
-from gateway.standin import Call, Hang, ModelRequest, Reply, Say
+from gateway.standin import Call, Hang, ModelRequest, Refuse, Reply, Say
 from tests.cli.gateways import COMMAND
 from tests.run_pages.conftest import SEND, Stage
 
@@ -128,3 +128,25 @@ async def test_the_status_says_how_the_run_ended(stage: Stage) -> None:
         group.start_soon(stage.command, "runs", "kill", run_id)
         with anyio.fail_after(GUARD_S):
             assert await follower.wait() == Exit.CANCELLED
+
+
+async def test_a_prompt_is_run_now(stage: Stage) -> None:
+    """Issue 7, What 7: with chosen tools, without a job; the exit status says how it ended."""
+    stage.api.script = sends_and_says("Done.")
+    before = len(stage.api.requests)
+    status, said, noted = await stage.command("run", "Send it.", "--tools", "x:send, Read")
+    assert (status, said) == (Exit.OK, "[stand-in] Done.\n")
+    assert "is read as" in noted
+    offered = {tool.name for tool in stage.api.requests[before].tools}
+    assert offered == {"Read", SEND}
+    status, said, noted = await stage.command("run", "Send it.", "--follow")
+    assert (status, said) == (Exit.OK, "[stand-in] Done.\n")
+    assert "names no tools, so it has the default tools and every tool" in noted
+    assert f"→ {SEND}" in noted
+    assert SEND in {tool.name for tool in stage.api.requests[-1].tools}
+    stage.api.script = lambda _: Refuse(400, "invalid_request_error", "the script refuses")
+    status, said, noted = await stage.command("run", "Send it.", "--tools", "Read")
+    assert (status, "the script refuses" in noted) == (Exit.FAILED, True)
+    stage.api.script = sends_and_says("Done.")
+    waited = await stage.call("run_prompt", prompt="Send it.", tools=[SEND], wait_s=50)
+    assert (waited["output"], waited["run"]["trigger"]) == ("[stand-in] Done.", "quick")

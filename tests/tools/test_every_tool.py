@@ -22,6 +22,9 @@ TOOLS = {
     "list_runs": "job_id limit",
     "get_run": "run_id!",
     "kill_run": "run_id!",
+    "run_prompt": (
+        "prompt! tools servers model system_prompt max_turns timeout_s budget_usd network wait_s"
+    ),
     "create_webhook": f"name! prompt_template! tools scheme secret {WEBHOOK_OPTIONS}",
     "list_webhooks": "",
     "get_webhook": "webhook_id!",
@@ -76,14 +79,15 @@ TOOLS = {
 """Tools by their arguments; an exclamation mark means required."""
 
 DESTRUCTIVE = {
-    "update_job", "delete_job", "trigger_job", "kill_run", "update_webhook", "delete_webhook",
+    "run_prompt", "update_job", "delete_job", "trigger_job", "kill_run", "update_webhook",
+    "delete_webhook",
     "set_webhook_scheme", "create_job_fire_token", "delete_job_fire_token",
     "create_mcp_server", "update_mcp_server", "delete_mcp_server", "invoke_internal_mcp_tool",
     "set_server_credential", "delete_server_credential", "rollback_mcp_server",
     "restart_mcp_server", "cancel_call", "remove_notification_channel",
 }  # fmt: skip
 OPEN_WORLD = {
-    "trigger_job", "create_mcp_server", "update_mcp_server", "rollback_mcp_server",
+    "run_prompt", "trigger_job", "create_mcp_server", "update_mcp_server", "rollback_mcp_server",
     "invoke_internal_mcp_tool", "test_mcp_server", "restart_mcp_server",
     "test_notification_channel",
 }  # fmt: skip

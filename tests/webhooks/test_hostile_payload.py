@@ -104,7 +104,8 @@ async def test_the_token_of_such_a_run_opens_one_tool_and_no_management(tmp_path
                 assert "-4" not in text
             for tool in ("create_mcp_server", "create_webhook", "create_job", "list_webhooks",
                          "set_server_credential", "get_server_credentials", "get_webhook",
-                         "test_webhook", "trigger_job", "create_job_fire_token"):  # fmt: skip
+                         "test_webhook", "trigger_job", "create_job_fire_token",
+                         "run_prompt"):  # fmt: skip
                 status, text = await call("/mcp", tool)
                 assert status == 403, (tool, text)
             for path in ("/local/tokens", "/local/status"):
