@@ -34,6 +34,7 @@ from gateway.jobs.options import AgentConfig
 from gateway.jobs.outcome import Ended, Stop
 from gateway.jobs.queue import Queue
 from gateway.jobs.work_folders import Retention, WorkFolders
+from gateway.late_imports import IMPORTING
 from gateway.store import Store, StoreError
 from sandboxes.errors import SandboxError
 from sandboxes.network.outside import Internet, Outside
@@ -137,7 +138,7 @@ class Runner:
         """Return what makes attempts; the Agent SDK takes a second to import, once."""
         async with self._loading:
             if self._agent is None:
-                await anyio.to_thread.run_sync(importlib.import_module, "gateway.jobs.agent")
+                await anyio.to_thread.run_sync(_import_agent)
                 self._agent = self._make_agent()
         return self._agent
 
@@ -322,3 +323,8 @@ class Runner:
         self.feeds.mark(run_id)
         if changed := self._changed.pop(run_id, None):
             changed.set()
+
+
+def _import_agent() -> None:
+    with IMPORTING:
+        importlib.import_module("gateway.jobs.agent")

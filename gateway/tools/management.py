@@ -16,6 +16,7 @@ from anyio import to_thread
 from starlette.applications import Starlette
 
 from gateway.domain.token import Scope as Permission
+from gateway.late_imports import IMPORTING
 from gateway.relay.http import Receive, Scope, Send
 from gateway.tools.services import Services
 
@@ -72,13 +73,18 @@ class Management:
     async def _run(self) -> None:
         await self._wanted.wait()
         # A second and a half of work, through which other requests are answered.
-        self._loaded = await to_thread.run_sync(_load, self._services, self.has_sse)
+        self._loaded = await to_thread.run_sync(_load_alone, self._services, self.has_sse)
         async with AsyncExitStack() as stack:
             for app in (self._loaded.http, self._loaded.sse):
                 if app is not None:
                     await stack.enter_async_context(app.router.lifespan_context(app))
             self._opened.set()
             await self._ending.wait()
+
+
+def _load_alone(services: Services, has_sse: bool) -> _Loaded:  # noqa: FBT001 - as below
+    with IMPORTING:
+        return _load(services, has_sse)
 
 
 def _load(services: Services, has_sse: bool) -> _Loaded:  # noqa: FBT001 - called by a thread
