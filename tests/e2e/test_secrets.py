@@ -268,6 +268,7 @@ async def test_no_file_and_no_command_line_holds_a_secret(stage: Stage) -> None:
         await to_thread.run_sync(_kill_hard, stage)
     assert seen == []
     assert _found(stage) == []
+    assert _found_in_tables(stage) == []
 
 
 def _back_up(place: Place) -> None:
@@ -292,11 +293,35 @@ def _found(stage: Stage) -> list[tuple[str, str]]:
         for path in stage.place.folder.rglob("*")
         if path.is_file() and not path.is_symlink() and path.suffix != ".key"
     ]
-    assert {"jobs.db", "copy.db", "gateway.log", "stderr.log", "crashes.json"} <= {
+    assert {"jobs.db", "jobs.db-wal", "copy.db", "gateway.log", "stderr.log", "crashes.json"} <= {
         path.name for path in files
     }
     found: list[tuple[str, str]] = []
     for path in files:
         content = path.read_bytes()
         found += [(str(path), each) for each, form in spelt if form in content]
+    return found
+
+
+FILLED = {"runs", "run_messages", "audit", "credentials", "webhook_deliveries", "tokens"}
+
+
+def _found_in_tables(stage: Stage) -> list[tuple[str, str]]:
+    """Return each table of the copy with the canary that a value in it holds.
+
+    In the file a long value is in pieces, one on each page.
+    """
+    found: list[tuple[str, str]] = []
+    with closing(sqlite3.connect(stage.place.folder / "copy.db")) as database:
+        names = [
+            n for (n,) in database.execute("SELECT name FROM sqlite_master WHERE type='table'")
+        ]
+        filled: set[str] = set()
+        for name in names:
+            rows = database.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608 - of the schema
+            if rows:
+                filled.add(name)
+            text = repr(rows)
+            found += [(name, each) for each in stage.canaries if each in text]
+    assert filled >= FILLED
     return found
