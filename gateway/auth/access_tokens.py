@@ -68,6 +68,11 @@ class AccessTokens:
         for grant_id in grants:
             self._endings.end(grant_id)
 
+    def client_ended(self, client_id: str, grant_ids: Iterable[str]) -> None:
+        """Do so for a client that is gone from the store, also by grants that came meanwhile."""
+        known = (each for each in self._known.all() if each.client_id == client_id)
+        self.ended({*grant_ids, *(each.token.grant_id for each in known)})
+
     async def note_uses(self) -> None:
         """Write down which grants were used since the last time. Raises StoreError."""
         used = frozenset(self._used)

@@ -22,6 +22,10 @@ class KnownTokens(Generic[T]):
         """Return what a token stands for, None when it is not known (yet)."""
         return self._known.get(hashed)
 
+    def all(self) -> tuple[T, ...]:
+        """Return what is known."""
+        return tuple(self._known.values())
+
     async def look_up(self, hashed: str, ask: Callable[[], Awaitable[T | None]]) -> T | None:
         """Return what the store says of a token, and know it from now on. Raises what `ask` does.
 

@@ -56,5 +56,5 @@ class ClientsAccess:
             return False
         grants = await self._grants.of_client(client_id)
         await self._clients.remove(client_id)
-        self._access_tokens.ended(each.id for each in grants)
+        self._access_tokens.client_ended(client_id, (each.id for each in grants))
         return True

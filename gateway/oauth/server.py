@@ -66,7 +66,8 @@ class AuthorizationServer:
         old = await self._store.oauth_clients.preregistered()
         ended = await self._store.oauth_grants.of_client(old.id) if old is not None else ()
         made = await rotate(self._store.oauth_clients)
-        self.access_tokens.ended(grant.id for grant in ended)
+        if old is not None:
+            self.access_tokens.client_ended(old.id, (grant.id for grant in ended))
         return made
 
     async def prune(self) -> None:

@@ -21,10 +21,11 @@ REFRESH = Record(RefreshToken, refresh_tokens)
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A valid access token and the endpoint it is for."""
+    """A valid access token, the endpoint it is for, and whose it is."""
 
     token: AccessToken
     resource: str
+    client_id: str
 
 
 class OAuthGrantTable:
@@ -98,7 +99,7 @@ class OAuthGrantTable:
     async def access(self, token_hash: str, now: int) -> Access | None:
         """Return the access token that is valid at `now`; None when unknown, expired or revoked."""
         statement = (
-            select(*ACCESS.columns, grants.c.resource)
+            select(*ACCESS.columns, grants.c.resource, grants.c.client_id)
             .join(grants, grants.c.id == access_tokens.c.grant_id)
             .where(
                 access_tokens.c.hash == token_hash,
@@ -109,8 +110,9 @@ class OAuthGrantTable:
         row = await self._db.one(statement)
         if row is None:
             return None
-        token = {key: value for key, value in row.items() if key != "resource"}
-        return Access(ACCESS.read(token), row["resource"])
+        beside = {"resource": row["resource"], "client_id": row["client_id"]}
+        token = {key: value for key, value in row.items() if key not in beside}
+        return Access(ACCESS.read(token), **beside)
 
     async def add_refresh(self, token: RefreshToken, token_hash: str) -> None:
         """Store a new refresh token."""

@@ -62,6 +62,20 @@ async def test_a_token_is_known_from_its_birth_to_its_own_end(stage: Stage) -> N
     assert await find(other, ask_store=False) is not None
 
 
+async def test_a_grant_that_came_while_its_client_was_removed_ends_too(stage: Stage) -> None:
+    """Ours: of the clients' tokens nothing stays known, of others' everything."""
+    gone, other = stage.program(), stage.program()
+    async with stage.browser() as browser:
+        for each in (gone, other):
+            await each.register()
+        ended, kept = [(await signed_in(each, browser))["access_token"] for each in (gone, other)]
+    await stage.store.oauth_clients.remove(gone.id)
+    stage.server.access_tokens.client_ended(gone.id, ())
+    find = stage.server.access_tokens.find
+    assert await find(ended, ask_store=False) is None
+    assert await find(kept, ask_store=False) is not None
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
