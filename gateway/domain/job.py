@@ -64,6 +64,8 @@ class Job:
     timeout_s: float = 30 * 60
     budget_micro_usd: int | None = None
     network: RunNetwork = PUBLIC
+    output_schema: str | None = None
+    """JSON Schema of the structured output of its runs, as JSON text."""
     next_fire_at: int | None = None
     """When it is due next, jitter included; None when it is disabled or never due again."""
     at: int | None = None

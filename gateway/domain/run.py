@@ -79,6 +79,8 @@ class Run:
     timeout_s: float = 30 * 60
     budget_micro_usd: int | None = None
     network: RunNetwork = PUBLIC
+    output_schema: str | None = None
+    """JSON Schema that its structured output must fit, as JSON text."""
     expires_at: int | None = None
     """Not started by then, it expires."""
     not_before: int | None = None
@@ -96,6 +98,8 @@ class Run:
     started_at: int | None = None
     finished_at: int | None = None
     output: str | None = None
+    structured: str | None = None
+    """What fits `output_schema`, as JSON text."""
     error: str | None = None
     """One sentence for a person when the run did not succeed."""
     cost_micro_usd: int | None = None
@@ -129,6 +133,7 @@ def run_of_job(job: Job, *, trigger: Trigger, now: int, scheduled_for: int | Non
         timeout_s=job.timeout_s,
         budget_micro_usd=job.budget_micro_usd,
         network=job.network,
+        output_schema=job.output_schema,
         expires_at=None if job.start_within_s is None else now + int(job.start_within_s * 1000),
         retries=job.retries,
         concurrency=job.most_at_once,
@@ -168,6 +173,7 @@ class RunResult:
 
     status: RunStatus
     output: str | None = None
+    structured: str | None = None
     error: str | None = None
     cost_micro_usd: int | None = None
     input_tokens: int | None = None

@@ -53,6 +53,8 @@ class Webhook:
     timeout_s: float = 30 * 60
     budget_micro_usd: int | None = None
     network: RunNetwork = NONE
+    output_schema: str | None = None
+    """JSON Schema of the structured output of its runs, as JSON text."""
     scheme: Scheme = Scheme.NONE
     tolerance_s: int = 300
     """How far a signed timestamp may lie from our clock."""

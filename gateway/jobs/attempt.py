@@ -3,9 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import anyio
+from anyio import to_thread
 from claude_agent_sdk import (
     ClaudeAgentOptions,
     ClaudeSDKClient,
@@ -121,13 +123,17 @@ class Attempt:
         if self._record:
             await self._records.end(self._recorder.end(self._record))
         await self._save()
-        result = conclude(
-            self._run,
-            self._transcript,
-            stop=self._stop,
-            failure=failure,
-            counted_micro_usd=self._account.cost_micro_usd,
-            refused_hosts=self._traffic.refused_hosts,
+        # In a thread, for a schema can take its time.
+        result = await to_thread.run_sync(
+            partial(
+                conclude,
+                self._run,
+                self._transcript,
+                stop=self._stop,
+                failure=failure,
+                counted_micro_usd=self._account.cost_micro_usd,
+                refused_hosts=self._traffic.refused_hosts,
+            )
         )
         self.is_resumed = is_resumed(self._run, result)
         failed = result.status is RunStatus.FAILED and self._stop is None

@@ -1,10 +1,12 @@
 """Which job runs after a run has ended, and what it is told of it. Pure but for a random marker."""
 
+import json
 import secrets
 from dataclasses import replace
 
 from gateway.domain.job import Job
 from gateway.domain.run import Run, RunResult, RunStatus, Trigger, run_of_job
+from gateway.jobs.template import render
 
 MAX_DEPTH = 10
 """Jobs that lead to each other in a circle end here; the tools refuse such circles."""
@@ -22,11 +24,17 @@ def follower_id(job: Job, run: Run, status: RunStatus) -> str | None:
 
 
 def chained_run(follower: Job, job: Job, run: Run, result: RunResult, now: int) -> Run:
-    """Return the run of `follower` that comes after `run` of `job`."""
+    """Return the run of `follower` that comes after `run` of `job`.
+
+    ``{{payload.x}}`` in its prompt stands for a part of the structured output before it.
+    """
     following = run_of_job(follower, trigger=Trigger.CHAIN, now=now)
+    marker = f"run-{secrets.token_hex(8)}"
+    payload: object = None if result.structured is None else json.loads(result.structured)
+    asked = render(follower.prompt, payload, marker, source=f"comes from run {run.id}")
     return replace(
         following,
-        prompt=f"{follower.prompt}\n\n{_report(job, run, result)}",
+        prompt=f"{asked}\n\n{_report(job, run, result)}",
         chained_from=run.id,
         chain_depth=run.chain_depth + 1,
     )

@@ -3,6 +3,7 @@
 Also accounts for the runs of an earlier gateway that could not do it.
 """
 
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -99,7 +100,11 @@ class Endings:
         output, error = (
             text and self._redactor.hide_text(text) for text in (result.output, result.error)
         )
-        return replace(result, output=output, error=error)
+        structured = result.structured
+        if structured is not None:
+            shown = self._redactor.hide_tree(json.loads(structured))
+            structured = json.dumps(shown, ensure_ascii=False)
+        return replace(result, output=output, structured=structured, error=error)
 
     async def _clear_away(self, run: Run, result: RunResult) -> None:
         """End the processes of a killed gateway's run and remove its private folder."""

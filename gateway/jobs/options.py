@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.budgets.prices import PriceList
 from gateway.domain.network import NetworkAccess
@@ -115,6 +115,7 @@ def cli_options(
         model=run.model or config.model,
         system_prompt=_system_prompt(run, folders),
         resume=run.session_id,
+        output_format=_output_format(run),
         max_turns=run.max_turns,
         # The CLI counts by its own prices, which must not end a run that the owner's prices let
         # go on; the forwarder counts by ours.
@@ -170,6 +171,12 @@ def _settings(run: Run) -> str:
             "skipWebFetchPreflight": run.network.access is NetworkAccess.HOSTS,
         }
     )
+
+
+def _output_format(run: Run) -> dict[str, Any] | None:
+    if run.output_schema is None:
+        return None
+    return {"type": "json_schema", "schema": json.loads(run.output_schema)}
 
 
 def _rule(server: str, tool: str) -> str:

@@ -1,9 +1,11 @@
 """How a run ended: from the CLI's result, or its absence, to what the store keeps. Pure."""
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.jobs.output_schema import misfit
 
 if TYPE_CHECKING:
     # Only for its name: the Agent SDK takes a second to import and a run is far away.
@@ -49,9 +51,14 @@ def conclude(
     message = transcript.result
     status, error = _verdict(run, message, stop, failure)
     tokens = transcript.tokens
+    structured: str | None = None
+    if status is RunStatus.SUCCEEDED and run.output_schema is not None:
+        structured, error = _structured(run.output_schema, message)
+        status = RunStatus.FAILED if error else status
     return RunResult(
         status=status,
         output=(message.result if message else None) or transcript.last_text,
+        structured=structured,
         error=error,
         cost_micro_usd=counted_micro_usd,
         input_tokens=tokens[0] if tokens else None,
@@ -60,6 +67,14 @@ def conclude(
         session_id=message.session_id if message else transcript.session_id or run.session_id,
         refused_hosts=refused_hosts,
     )
+
+
+def _structured(schema: str, message: "ResultMessage | None") -> tuple[str | None, str | None]:
+    """Return the structured output as JSON text, or why there is none in one sentence."""
+    value: object = message.structured_output if message else None
+    if problem := misfit(schema, value):
+        return None, f"The structured output does not fit output_schema: {problem.rstrip('.')}."
+    return json.dumps(value, ensure_ascii=False), None
 
 
 def _verdict(

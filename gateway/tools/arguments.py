@@ -1,6 +1,6 @@
 """Argument types that tools share: what each one means to a model, and its bounds."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
@@ -189,6 +189,13 @@ ServerNames = Annotated[
 ]
 Model = Annotated[
     str, Field(max_length=200, description="Model name or alias; '' means the default model.")
+]
+OutputSchema = Annotated[
+    dict[str, Any],
+    Field(
+        description="JSON Schema of an object that the run's answer must be; one that does not fit "
+        "fails the run. get_run shows it as `structured`. {} means none."
+    ),
 ]
 SystemPrompt = Annotated[str, Field(max_length=200_000, description="'' means none.")]
 MaxTurns = Annotated[

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from gateway.json_schema import Checker, Unfollowable
 from gateway.tools.example import Maker
-from gateway.tools.payload import Checker, Unfollowable
 
 SUMMARY_CHARACTERS = 300
 

@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
+from gateway.json_schema import Checker, Unfollowable
 from gateway.tools.merging import Schema, merge
-from gateway.tools.payload import Checker, Unfollowable
 
 MAX_DEPTH = 12
 """Schemas in schemas; deeper ones repeat themselves."""

@@ -1,11 +1,13 @@
 """What a caller gives for a job, and the job that comes of it. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gateway.domain.job import CatchUp, Job, OnInterrupt, Overlap
 from gateway.jobs.calendar import next_firings
 from gateway.jobs.cron import check_zone
+from gateway.tools.output_schemas import changed_schema
 from gateway.tools.run_network import read_network
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.times import read_instant
@@ -41,12 +43,13 @@ class Given:
     timeout_s: float | None = None
     budget_usd: float | None = None
     network: str | list[str] | None = None
+    output_schema: Mapping[str, Any] | None = None
 
 
 def apply(old: Job, given: Given, now: int) -> Job:
     """Return the job as `given` changes it; an empty text or 0 clears what is optional.
 
-    Raises Refused, InvalidCron.
+    Raises Refused, InvalidCron, InvalidOutputSchema.
     """
     job = replace(
         old,
@@ -72,6 +75,7 @@ def apply(old: Job, given: Given, now: int) -> Job:
         timeout_s=given.timeout_s or old.timeout_s,
         budget_micro_usd=changed(old.budget_micro_usd, micro_dollars(given.budget_usd)),
         network=old.network if given.network is None else read_network(given.network),
+        output_schema=changed_schema(old.output_schema, given.output_schema),
         updated_at=now,
     )
     return _timed(job, given)

@@ -1,8 +1,10 @@
 """What tools answer about jobs."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.domain.job import Job
+from gateway.tools.output_schemas import shown_json
 from gateway.tools.run_network import show_network
 from gateway.tools.views import dollars, iso, iso_or_none
 
@@ -26,6 +28,7 @@ class JobView:
     timeout_s: float
     budget_usd: float | None
     network: str | list[str]
+    output_schema: dict[str, Any] | None
     paused_until: str | None
     jitter_s: float
     catch_up: str
@@ -82,6 +85,7 @@ def view_job(job: Job) -> JobView:
         timeout_s=job.timeout_s,
         budget_usd=dollars(job.budget_micro_usd),
         network=show_network(job.network),
+        output_schema=shown_json(job.output_schema),
         paused_until=iso_or_none(job.paused_until),
         jitter_s=job.jitter_s,
         catch_up=job.catch_up,

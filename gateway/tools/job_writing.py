@@ -24,6 +24,7 @@ from gateway.tools.arguments import (
     NotifyAfter,
     OnFailure,
     OnSuccess,
+    OutputSchema,
     OverlapRule,
     PausedUntil,
     Prompt,
@@ -81,6 +82,7 @@ class JobWritingTools:
         timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
         network: JobNetwork | None = None,
+        output_schema: OutputSchema | None = None,
     ) -> JobAnswer:
         """Schedule a prompt: Claude runs it unattended at the times of a cron expression, or once.
 
@@ -119,6 +121,7 @@ class JobWritingTools:
             timeout_s=timeout_s,
             budget_usd=budget_usd,
             network=network,
+            output_schema=output_schema,
         )
         checked = check_job_tools(self._services, tools or (), servers or ())
         now = utc_ms()
@@ -172,6 +175,7 @@ class JobWritingTools:
         timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
         network: JobNetwork | None = None,
+        output_schema: OutputSchema | None = None,
     ) -> JobAnswer:
         """Change parts of a job; what is not given stays. enabled=false pauses it for good.
 
@@ -203,6 +207,7 @@ class JobWritingTools:
             timeout_s=timeout_s,
             budget_usd=budget_usd,
             network=network,
+            output_schema=output_schema,
         )
         old = await find_job(self._services, job_id)
         checked = check_job_tools(

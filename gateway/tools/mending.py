@@ -11,9 +11,10 @@ from typing import Any, cast
 import msgspec
 from jsonschema.exceptions import ValidationError, relevance
 
+from gateway.json_schema import Checker, Unfollowable
 from gateway.tools.example import Maker
 from gateway.tools.names import did_you_mean
-from gateway.tools.payload import Checker, Unfollowable, kind_of
+from gateway.tools.payload import kind_of
 from supervisor.children.wire import decode
 
 SHOWN_FAULTS = 3

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.domain.run import Run
 from gateway.domain.run_record import RunRecord, ToolCall
+from gateway.tools.output_schemas import shown_json
 from gateway.tools.run_network import show_network
 from gateway.tools.run_record_views import AttemptView, CallView, view_attempt, view_calls
 from gateway.tools.views import RunView, view_run
@@ -17,10 +19,13 @@ class RunDetail:
     run: RunView
     prompt: str
     output: str | None
+    structured: Any
+    """The answer that fits its output_schema, if it has one."""
     model: str | None
     tools: list[str]
     servers: list[str]
     network: str | list[str]
+    output_schema: dict[str, Any] | None
     refused_hosts: list[str]
     """The last ones that it asked for and its network does not grant."""
     session_id: str | None
@@ -36,10 +41,12 @@ def view_run_detail(run: Run, records: Iterable[RunRecord], calls: Iterable[Tool
         run=view_run(run),
         prompt=run.prompt,
         output=run.output,
+        structured=shown_json(run.structured),
         model=run.model,
         tools=list(run.tools),
         servers=list(run.servers),
         network=show_network(run.network),
+        output_schema=shown_json(run.output_schema),
         refused_hosts=list(run.refused_hosts),
         session_id=run.session_id,
         attempts=[view_attempt(record) for record in records],

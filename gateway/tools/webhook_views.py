@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.domain.delivery import Delivery
 from gateway.domain.webhook import Scheme, Webhook
+from gateway.tools.output_schemas import shown_json
 from gateway.tools.run_network import show_network
 from gateway.tools.views import dollars, iso, iso_or_none
 
@@ -39,6 +40,7 @@ class WebhookView:
     timeout_s: float
     budget_usd: float | None
     network: str | list[str]
+    output_schema: dict[str, Any] | None
     tolerance_s: int
     missing: str
     rate_per_minute: int
@@ -119,6 +121,7 @@ def view_webhook(webhook: Webhook, url: str | None) -> WebhookView:
         timeout_s=webhook.timeout_s,
         budget_usd=dollars(webhook.budget_micro_usd),
         network=show_network(webhook.network),
+        output_schema=shown_json(webhook.output_schema),
         tolerance_s=webhook.tolerance_s,
         missing=webhook.missing.value,
         rate_per_minute=webhook.rate_per_minute,

@@ -14,6 +14,7 @@ from gateway.tools.arguments import (
     MaxTurns,
     Model,
     Name,
+    OutputSchema,
     Prompt,
     TimeoutS,
     WebhookId,
@@ -21,6 +22,7 @@ from gateway.tools.arguments import (
 )
 from gateway.tools.hints import ADD, CHANGE, READ
 from gateway.tools.names import Normalised, normalise
+from gateway.tools.output_schemas import changed_schema
 from gateway.tools.run_network import WebhookNetwork, doubts, network_for, read_network
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.server_views import live_tools
@@ -69,6 +71,7 @@ class WebhookTools:
         timeout_s: TimeoutS = 30 * 60,
         budget_usd: BudgetUsd | None = None,
         network: WebhookNetwork | None = None,
+        output_schema: OutputSchema | None = None,
         tolerance_s: ToleranceS = 300,
         missing: Missing = MissingPath.EMPTY,
         rate_per_minute: RatePerMinute = 120,
@@ -98,6 +101,7 @@ class WebhookTools:
             timeout_s=timeout_s,
             budget_micro_usd=micro_dollars(budget_usd) or None,
             network=network_for(checked.names) if network is None else read_network(network),
+            output_schema=changed_schema(None, output_schema),
             scheme=scheme,
             tolerance_s=tolerance_s,
             missing=missing,
@@ -133,6 +137,7 @@ class WebhookTools:
         timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
         network: WebhookNetwork | None = None,
+        output_schema: OutputSchema | None = None,
         tolerance_s: ToleranceS | None = None,
         missing: Missing | None = None,
         rate_per_minute: RatePerMinute | None = None,
@@ -157,6 +162,7 @@ class WebhookTools:
             timeout_s=timeout_s or webhook.timeout_s,
             budget_micro_usd=changed(webhook.budget_micro_usd, micro_dollars(budget_usd)),
             network=webhook.network if network is None else read_network(network),
+            output_schema=changed_schema(webhook.output_schema, output_schema),
             tolerance_s=_given(tolerance_s, webhook.tolerance_s),
             missing=_given(missing, webhook.missing),
             rate_per_minute=_given(rate_per_minute, webhook.rate_per_minute),

@@ -22,6 +22,7 @@ from gateway.domain.job import Job
 from gateway.domain.run import Run, Trigger, run_of_job
 from gateway.jobs.errors import JobError
 from gateway.jobs.runner import Runner
+from gateway.jobs.template import as_data
 from gateway.relay.http import (
     BodyTooLarge,
     ClientGone,
@@ -35,7 +36,6 @@ from gateway.relay.http import (
 from gateway.store import Store, StoreError
 from gateway.webhooks.limits import Buckets, Senders
 from gateway.webhooks.runs import new_marker
-from gateway.webhooks.template import as_data
 
 log = logging.getLogger(__name__)
 

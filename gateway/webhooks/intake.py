@@ -164,7 +164,13 @@ class Intake:
         try:
             with anyio.move_on_after(wait_s):
                 run = await self._runner.wait(run_id)
-                result = {"status": run.status.value, "output": run.output, "error": run.error}
+                result: dict[str, object] = {
+                    "status": run.status.value,
+                    "output": run.output,
+                    "error": run.error,
+                }
+                if run.structured is not None:
+                    result["structured"] = json.loads(run.structured)
                 return replace(settled, status=HTTPStatus.OK, answer={**settled.answer, **result})
         finally:
             self._waits -= 1

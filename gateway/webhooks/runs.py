@@ -7,8 +7,8 @@ from gateway.domain.delivery import Outcome
 from gateway.domain.ids import new_id
 from gateway.domain.run import Run, RunStatus, Trigger
 from gateway.domain.webhook import Webhook
+from gateway.jobs.template import MissingPart, render
 from gateway.webhooks.refusal import Refused
-from gateway.webhooks.template import MissingPart, render
 
 
 def prompt_of(webhook: Webhook, payload: object) -> str:
@@ -36,6 +36,7 @@ def run_of(webhook: Webhook, prompt: str, now: int) -> Run:
         timeout_s=webhook.timeout_s,
         budget_micro_usd=webhook.budget_micro_usd,
         network=webhook.network,
+        output_schema=webhook.output_schema,
     )
 
 

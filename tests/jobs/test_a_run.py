@@ -1,5 +1,6 @@
 """One run through the real CLI against the stand-in."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from gateway.domain.run import RunStatus, Trigger
 from gateway.domain.run_record import CallOutcome, ServerUsed
 from gateway.jobs import cli_wrapper
 from gateway.jobs.options import FIXED_ENVIRONMENT
-from gateway.standin import ModelRequest, Refuse, Reply, Say
+from gateway.standin import Call, ModelRequest, Refuse, Reply, Say
 from sandboxes.network import way_out
 from tests.jobs.parts import API_KEY, CLI_GUARD_S, Parts, a_run, processes_of
 
@@ -129,6 +130,25 @@ async def test_cli_starts_from_nothing_and_shows_no_secret(
     assert os.getsid(0) not in sessions
     for secret in (parts.gate.tokens[0], API_KEY, "must-not", "private system"):
         assert secret not in " ".join(arguments)
+
+
+async def test_answer_is_kept_as_the_object_that_was_asked_for(parts: Parts):
+    """Issue 7: the CLI asks the model for it, we hold it against the schema, and keep it."""
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    parts.api.script = lambda asked: (
+        Say("done") if asked.tool_results else Call("StructuredOutput", {"n": 42})
+    )
+    run = await parts.execute(a_run(tools=("Read",), output_schema=json.dumps(schema)))
+    assert (run.status, run.error, run.structured) == (RunStatus.SUCCEEDED, None, '{"n": 42}')
+
+
+async def test_run_that_owes_its_object_has_failed(parts: Parts):
+    """Issue 7: a text instead of it is no success."""
+    parts.api.script = lambda _: Say("I would rather talk.")
+    schema = '{"type": "object"}'
+    run = await parts.execute(a_run(tools=("Read",), output_schema=schema, max_turns=8))
+    assert (run.status, run.structured) == (RunStatus.FAILED, None)
+    assert run.error
 
 
 async def test_webhook_run_without_tools_gets_none(parts: Parts):

@@ -111,7 +111,7 @@ async def fill_first(store: Store) -> tuple[Job, Run, Webhook]:
         "grace_s", "overlap", "scheduled_until", "start_within_s", "retries", "concurrency",
         "on_interrupt", "expires_at", "not_before", "on_success", "on_failure", "chained_from",
         "chain_depth", "scheme", "tolerance_s", "missing", "rate_per_minute", "same_body_s",
-        "may_wait", "paused_at", "notify_after", "failures",
+        "may_wait", "paused_at", "notify_after", "failures", "output_schema", "structured",
     }  # fmt: skip
     key = DataKey("key_1", b"wrapped", 1)
     await store.data_keys.add(key)

@@ -5,11 +5,11 @@ from tests.tools.conftest import Gateway
 JOB_OPTIONS = (
     "tools servers timezone enabled paused_until jitter_s catch_up catch_up_max grace_s overlap "
     "start_within_s retries concurrency on_interrupt on_success on_failure notify_after model "
-    "system_prompt max_turns timeout_s budget_usd network"
+    "system_prompt max_turns timeout_s budget_usd network output_schema"
 )
 WEBHOOK_OPTIONS = (
-    "enabled model max_turns timeout_s budget_usd network tolerance_s missing rate_per_minute "
-    "same_body_s may_wait"
+    "enabled model max_turns timeout_s budget_usd network output_schema tolerance_s missing "
+    "rate_per_minute same_body_s may_wait"
 )
 
 TOOLS = {

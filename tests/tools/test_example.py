@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from gateway.json_schema import Checker
 from gateway.tools.example import FORMATS, Maker
-from gateway.tools.payload import Checker
 
 PERSON = {
     "type": "object",

@@ -42,6 +42,23 @@ async def test_a_job_is_stored_as_it_was_given(gateway: Gateway) -> None:
     assert await gateway.call("list_jobs") == {"jobs": [job]}
 
 
+async def test_output_schema_is_checked_shown_and_taken_away(gateway: Gateway) -> None:
+    """Issue 7: for jobs and webhooks alike; a refused one changes nothing."""
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    for create, update, key, given in (
+        ("create_job", "update_job", "job", DAILY),
+        ("create_webhook", "update_webhook", "webhook", HOOK),
+    ):
+        made = (await gateway.call(create, **given, output_schema=schema))[key]
+        assert made["output_schema"] == schema
+        about = {f"{key}_id": made["id"]}
+        words = await gateway.refusal(update, **about, output_schema={"type": "string"})
+        assert words.startswith("The argument output_schema must describe an object")
+        assert (await gateway.call(f"get_{key}", **about))[key]["output_schema"] == schema
+        changed = await gateway.call(update, **about, output_schema={})
+        assert changed[key]["output_schema"] is None
+
+
 async def test_tools_are_normalised_and_doubts_are_said(gateway: Gateway) -> None:
     """Ours: unknown is a warning, for the server may come later."""
     await gateway.call("create_mcp_server", name="email", code=SEND)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from gateway.json_schema import Checker, Unfollowable
 from gateway.tools.mending import faults_in, mended, sentence_of_faults
-from gateway.tools.payload import Checker, NotAnObject, Unfollowable, read_payload
+from gateway.tools.payload import NotAnObject, read_payload
 
 SEND: dict[str, Any] = {
     "type": "object",

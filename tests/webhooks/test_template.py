@@ -6,7 +6,7 @@ import time
 import pytest
 
 from gateway.domain.webhook import MissingPath
-from gateway.webhooks.template import MAX_TOTAL_CHARS, MAX_VALUE_CHARS, MissingPart, render
+from gateway.jobs.template import MAX_TOTAL_CHARS, MAX_VALUE_CHARS, MissingPart, render
 
 MARK = "payload-0123"
 PAYLOAD = {

@@ -60,5 +60,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0016"
+HEAD = "0017"
 """Newest revision; a database that has it opens without Alembic."""

@@ -35,6 +35,7 @@ webhooks = Table(
     Column("same_body_s", INTEGER, nullable=False, server_default=text("86400")),
     Column("may_wait", Flag, nullable=False, server_default=text("false")),
     Column("paused_at", INTEGER),
+    Column("output_schema", Words),
     sqlite_strict=True,
 )
 

@@ -49,6 +49,7 @@ jobs = Table(
     # No foreign keys: deleting a job clears them in the same transaction.
     Column("on_success", Words),
     Column("on_failure", Words),
+    Column("output_schema", Words),
     Column("notify_after", INTEGER),
     # Counted with the end of each run.
     Column("failures", INTEGER, nullable=False, server_default=text("0")),
@@ -98,6 +99,8 @@ runs = Table(
     # No foreign key: retention may remove the earlier run.
     Column("chained_from", Words),
     Column("chain_depth", INTEGER, nullable=False, server_default=text("0")),
+    Column("output_schema", Words),
+    Column("structured", Words),
     UniqueConstraint("job_id", "scheduled_for"),
     Index(None, "status", "created_at"),
     # All that choosing the next run asks of thousands that wait, so that no row is read for it.
