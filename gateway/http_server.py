@@ -15,6 +15,7 @@ from hypercorn.asyncio import serve  # pyright: ignore[reportUnknownVariableType
 from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
+from gateway.listening import BACKLOG
 from gateway.uvicorn_protocols import HttpProtocol, NoWebSocket
 from gateway.variables import HttpServer
 
@@ -46,6 +47,8 @@ async def serve_http(
 def _hypercorn_config(socks: Sequence[socket.socket]) -> Config:
     config = Config()
     config.bind = [f"fd://{sock.detach()}" for sock in socks]
+    # It listens anew, and its own bound is that of a small site.
+    config.backlog = BACKLOG
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
     config.graceful_timeout = CLOSE_GRACE_S
@@ -80,6 +83,7 @@ async def _serve_by_uvicorn(
             # Who a proxy says the caller is, is for the gateway to believe or not.
             proxy_headers=False,
             server_header=False,
+            backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=CLOSE_GRACE_S,
         )

@@ -1,6 +1,8 @@
 """What an application and its callers see is the same behind either HTTP server."""
 
 import json
+import socket
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ import httpx2
 import pytest
 
 from gateway.http_server import serve_http
-from gateway.listening import listen, url_of
+from gateway.listening import BACKLOG, listen, url_of
 from gateway.relay.http import (
     Receive,
     Scope,
@@ -184,3 +186,23 @@ async def test_the_end_waits_for_streams_that_end_and_not_for_others(kind: HttpS
             assert (await ending.aread()).endswith(b"data: 1\n\n")
             with pytest.raises(httpx2.RemoteProtocolError):
                 await endless.aread()
+
+
+@pytest.mark.parametrize("chosen", KINDS)
+async def test_as_many_connections_wait_as_the_gateway_listens_for(chosen: HttpServer) -> None:
+    """Ours: the server behind it listens anew, and a flood overflowed its small bound."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await send_body(send, 200)
+
+    with listen("127.0.0.1", 0) as sock, sock.dup() as same:
+        looked = anyio.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(serve_http, chosen, app, [sock], looked.wait)
+            async with httpx2.AsyncClient(trust_env=False) as http:
+                assert (await http.get(url_of(same))).status_code == 200
+            # Of a listening socket, TCP_INFO holds the bound of its queue at this place.
+            info = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64)
+            assert int.from_bytes(info[28:32], sys.byteorder) == BACKLOG
+            looked.set()
