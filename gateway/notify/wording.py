@@ -40,6 +40,8 @@ class RunEnd:
         after = self.usual_after if self.job.notify_after is None else self.job.notify_after
         if not after:
             return None
+        if self.result.status is RunStatus.BUDGET:
+            return self._over_budget()
         if self.result.status.failure and before + 1 == after:
             return self._failed(after)
         if self.result.status is RunStatus.SUCCEEDED and before >= after:
@@ -54,6 +56,16 @@ class RunEnd:
             self.job.id,
             f"Job {self.job.name} {times}",
             f"Run {self.run.id} of job {self.job.id} ended as {self.result.status}: {why}",
+            self.now,
+        )
+
+    def _over_budget(self) -> Notice:
+        why = self.result.error or "It has no money or turns left."
+        return make(
+            Occasion.BUDGET_REACHED,
+            self.job.id,
+            f"Job {self.job.name} reached the budget of a run",
+            f"Run {self.run.id} of job {self.job.id} was ended: {why}",
             self.now,
         )
 

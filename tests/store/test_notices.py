@@ -55,6 +55,7 @@ async def test_failures_in_a_row_are_told_once_and_their_end(
     expected = [
         [Occasion.RUN_FAILED] * (number in failed_at)
         + [Occasion.RUN_RECOVERED] * (number in recovered_at)
+        + [Occasion.BUDGET_REACHED] * (statuses[number] is RunStatus.BUDGET)
         for number in range(len(statuses))
     ]
     assert told == expected
