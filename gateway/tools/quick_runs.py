@@ -15,6 +15,7 @@ from gateway.tools.arguments import (
     BudgetUsd,
     MaxTurns,
     Model,
+    OutputSchema,
     Prompt,
     ServerNames,
     SystemPrompt,
@@ -23,6 +24,7 @@ from gateway.tools.arguments import (
 )
 from gateway.tools.hints import OPEN
 from gateway.tools.job_answers import check_job_tools
+from gateway.tools.output_schemas import changed_schema
 from gateway.tools.run_network import JobNetwork, doubts, read_network
 from gateway.tools.services import Services
 from gateway.tools.views import RunView, micro_dollars, view_run
@@ -74,6 +76,7 @@ class QuickRunTools:
         timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
         network: JobNetwork | None = None,
+        output_schema: OutputSchema | None = None,
         wait_s: WaitS = 0.0,
     ) -> QuickRun:
         """Run a prompt now, unattended and without this conversation; it goes before all others.
@@ -96,6 +99,7 @@ class QuickRunTools:
             timeout_s=timeout_s or TIMEOUT_S,
             budget_micro_usd=micro_dollars(budget_usd) or None,
             network=PUBLIC if network is None else read_network(network),
+            output_schema=changed_schema(None, output_schema),
         )
         await self._services.runner.submit(run)
         with anyio.move_on_after(wait_s):

@@ -23,7 +23,8 @@ TOOLS = {
     "get_run": "run_id!",
     "kill_run": "run_id!",
     "run_prompt": (
-        "prompt! tools servers model system_prompt max_turns timeout_s budget_usd network wait_s"
+        "prompt! tools servers model system_prompt max_turns timeout_s budget_usd network "
+        "output_schema wait_s"
     ),
     "create_webhook": f"name! prompt_template! tools scheme secret {WEBHOOK_OPTIONS}",
     "list_webhooks": "",
