@@ -147,6 +147,7 @@ async def test_an_address_that_registers_too_often_leaves_the_others_theirs(stag
     assert await register("2001:db8:0:1::1") == 201
 
 
+@pytest.mark.timeout(300)
 async def test_ten_thousand_registrations_do_not_fill_the_database(
     stage: Stage, counts: Counts, demonstrations: Demonstrations
 ) -> None:
@@ -163,10 +164,11 @@ async def test_ten_thousand_registrations_do_not_fill_the_database(
         now += RATE_S / RATE + 0.01
         made = await registrations.register({"redirect_uris": [CLAUDE_CALLBACK]}, None)
         ids.append(made["client_id"])
-    left = [each for each in ids if await stage.store.oauth_clients.get(each)]
+    stored = {client.id for client in await stage.store.oauth_clients.all()}
+    left = [each for each in ids if each in stored]
     assert left == ids[-len(left) :]
     assert MAX_UNUSED <= len(left) < MAX_UNUSED + PRUNE_EVERY
-    assert await stage.store.oauth_clients.get(program.id) is not None
+    assert program.id in stored
     demonstrations.record(
         "Clients that register themselves do not fill the database", count, f"{len(left)} are kept"
     )
