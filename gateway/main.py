@@ -28,6 +28,7 @@ from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
 from gateway.jobs import work_folders
 from gateway.jobs.clock import SystemClock
+from gateway.jobs.day_budgets import open_day_budgets
 from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.run_outside import OutsideButUs, own_names
@@ -148,6 +149,7 @@ async def build(
                         settings.run_folders, settings.run_folders_days
                     ),
                     redactor=redactor,
+                    days=open_day_budgets(settings, store),
                     notify_after=settings.notify_after,
                 ) as runner,
                 open_webhooks(settings, store, vault, runner, reach.address, redactor) as webhooks,

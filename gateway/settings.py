@@ -92,6 +92,12 @@ class Settings:
     run_folders: int
     run_folders_days: int
     webhook_sender_rate: int
+    daily_budget_usd: int
+    """As all budgets, integer micro-dollars; 0: no limit."""
+    default_run_budget_usd: int
+    default_job_daily_budget_usd: int
+    default_run_turns: int
+    default_run_timeout_s: float
     notify_after: int
     server_concurrency: ServerLimits = field(default_factory=ServerLimits)
     package_hosts: tuple[Target, ...] = ()
@@ -159,6 +165,11 @@ def load(
         run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
         notify_after=source.read(known.NOTIFY_AFTER),
         webhook_sender_rate=source.read(known.WEBHOOK_SENDER_RATE),
+        daily_budget_usd=source.read(known.DAILY_BUDGET_USD),
+        default_run_budget_usd=source.read(known.DEFAULT_RUN_BUDGET_USD),
+        default_job_daily_budget_usd=source.read(known.DEFAULT_JOB_DAILY_BUDGET_USD),
+        default_run_turns=source.read(known.DEFAULT_RUN_TURNS),
+        default_run_timeout_s=source.read(known.DEFAULT_RUN_TIMEOUT_S),
         package_hosts=package_hosts,
         trusted_proxies=source.optional(known.TRUSTED_PROXIES) or (),
         prices_file=prices_file,

@@ -134,6 +134,12 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def _micro_dollars(raw: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", raw) or float(raw) > 100_000:
+        raise ValueError
+    return round(float(raw) * 1_000_000)
+
+
 def _host(raw: str) -> str:
     if not re.fullmatch(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+(%\w+)?", raw):
         raise ValueError
@@ -210,6 +216,7 @@ def _server_limits(raw: str) -> ServerLimits:
 
 _FOLDER = "a path; a relative one counts from the checkout"
 _WORD = "text without spaces"
+_MONEY = "a number from 0 to 100000"
 
 ANTHROPIC_API_KEY = Variable("ANTHROPIC_API_KEY", _WORD, _word_secret, secret=True)
 ANTHROPIC_BASE_URL = Variable("ANTHROPIC_BASE_URL", "an http:// or https:// address", _web_address)
@@ -314,6 +321,15 @@ RUNS_KEPT = Variable(
     "RUNS_KEPT", "a whole number from 100 to 10000000", _whole(100, 10_000_000), "10000"
 )
 RUNS_DAYS = Variable("RUNS_DAYS", "a whole number from 3 to 3650", _whole(3, 3650), "90")
+DAILY_BUDGET_USD = Variable("DAILY_BUDGET_USD", _MONEY, _micro_dollars, "0")
+DEFAULT_RUN_BUDGET_USD = Variable("DEFAULT_RUN_BUDGET_USD", _MONEY, _micro_dollars, "5")
+DEFAULT_JOB_DAILY_BUDGET_USD = Variable("DEFAULT_JOB_DAILY_BUDGET_USD", _MONEY, _micro_dollars, "0")
+DEFAULT_RUN_TURNS = Variable(
+    "DEFAULT_RUN_TURNS", "a whole number from 0 to 1000", _whole(0, 1000), "0"
+)
+DEFAULT_RUN_TIMEOUT_S = Variable(
+    "DEFAULT_RUN_TIMEOUT_S", "a number of seconds from 1 to 86400", _seconds(1, 86_400), "1800"
+)
 NOTIFY_AFTER = Variable("NOTIFY_AFTER", "a whole number from 0 to 1000", _whole(0, 1000), "1")
 PACKAGE_HOSTS = Variable(
     "PACKAGE_HOSTS", "host names with commas between them, each perhaps with a :port", _targets
@@ -362,5 +378,10 @@ VARIABLES: tuple[Variable[object], ...] = (
     RUN_FOLDERS_DAYS,
     WEBHOOK_SENDER_RATE,
     PRICES_FILE,
+    DAILY_BUDGET_USD,
+    DEFAULT_RUN_BUDGET_USD,
+    DEFAULT_JOB_DAILY_BUDGET_USD,
+    DEFAULT_RUN_TURNS,
+    DEFAULT_RUN_TIMEOUT_S,
     NOTIFY_AFTER,
 )

@@ -95,6 +95,8 @@ class Job:
     """So many failures in a row are worth a notice; None: NOTIFY_AFTER says how many; 0: none."""
     failures: int = 0
     """How many of its last runs failed, one after the other."""
+    day_budget_micro_usd: int | None = None
+    """What its runs may cost in a day of the gateway's zone; None: no limit."""
 
     @property
     def most_at_once(self) -> int | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
+from gateway.domain.budget import Limit
 from gateway.domain.ids import new_id
 from gateway.domain.job import Job, OnInterrupt
 from gateway.domain.network import PUBLIC, RunNetwork
@@ -106,6 +107,8 @@ class Run:
     input_tokens: int | None = None
     output_tokens: int | None = None
     turns: int | None = None
+    limit_reached: Limit | None = None
+    """What ended it, or kept it from starting, if a limit did."""
     session_id: str | None = None
     refused_hosts: tuple[str, ...] = ()
     """The last ones that it asked for and its network does not grant, oldest first."""
@@ -179,6 +182,7 @@ class RunResult:
     input_tokens: int | None = None
     output_tokens: int | None = None
     turns: int | None = None
+    limit_reached: Limit | None = None
     session_id: str | None = None
     refused_hosts: tuple[str, ...] = ()
 

@@ -22,6 +22,10 @@ class AnswerReader:
     def __init__(self, *, streamed: bool) -> None:
         self.model = ""
         """As the API names it; empty until it has."""
+        self.over = False
+        """The stream has said that nothing follows."""
+        self.asks_for_tools = False
+        """The model waits for tools, and so for another turn."""
         self.overloaded = False
         """A stream that had begun ended with the word that a later request may succeed."""
         self._streamed = streamed
@@ -61,7 +65,10 @@ class AnswerReader:
                 self._characters += sum(len(text) for text in delta.values() if _is_text(text))
             case "message_delta":
                 self._add(_inner(event, "usage"))
+                self._note_end(_inner(event, "delta"))
                 self._final = True
+            case "message_stop":
+                self.over = True
             case "error":
                 self.overloaded = _inner(event, "error").get("type") in OVERLOAD
             case _:
@@ -70,7 +77,11 @@ class AnswerReader:
     def _whole(self) -> None:
         message = _object(self._rest)
         self._message(message)
+        self._note_end(message)
         self._final = bool(message)
+
+    def _note_end(self, message: Mapping[str, Any]) -> None:
+        self.asks_for_tools = message.get("stop_reason") == "tool_use"
 
     def _message(self, message: Mapping[str, Any]) -> None:
         model = message.get("model")

@@ -5,6 +5,7 @@ An ASGI application. Bodies and keys are never logged.
 
 import ipaddress
 import json
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from gateway.relay.http import (
     send_body,
 )
 from gateway.secret import Secret
+from gateway.store import StoreError
+
+log = logging.getLogger(__name__)
 
 DEFAULT_URL = "https://api.anthropic.com"
 MESSAGES = "/v1/messages"
@@ -122,7 +126,7 @@ class Forwarder:
             await _refuse(send, 400, "invalid_request_error", "The request is no JSON object.")
             return
         counted = scope["path"] == MESSAGES
-        if counted and (objection := account.objection(model)):
+        if counted and (objection := await _objection(account, model)):
             await _refuse(send, 400, "invalid_request_error", objection)
             return
         request = self._client.build_request(
@@ -168,6 +172,7 @@ async def _pass_on(send: Send, answer: httpx2.Response, account: Account | None)
     streamed = answer.headers.get("content-type", "").startswith("text/event-stream")
     reader = AnswerReader(streamed=streamed) if account and answer.is_success else None
     size = 0
+    charged = False
     await send(
         {
             "type": "http.response.start",
@@ -182,15 +187,40 @@ async def _pass_on(send: Send, answer: httpx2.Response, account: Account | None)
                 reader.feed(chunk)
                 if account is not None and reader.model and account.is_unaccountable(reader.model):
                     return
+                if account is not None and reader.over and not charged:
+                    # Before the CLI knows: its next request must meet what this one cost.
+                    charged = True
+                    await _charge(account, reader)
             if size > MAX_ANSWER_BYTES:
                 return
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        if account is not None and reader is not None and not charged:
+            charged = True
+            await _charge(account, reader)
         await send({"type": "http.response.body", "body": b""})
     finally:
         if account is not None and reader is not None:
-            usage = reader.usage()
-            account.charge(reader.model, usage)
             account.unreached = account.unreached or reader.overloaded
+            if not charged:
+                await _charge(account, reader)
+
+
+async def _objection(account: Account, model: str) -> str | None:
+    try:
+        return await account.objection(model)
+    except StoreError as error:
+        return f"The budgets of the day cannot be looked up: {error}"
+
+
+async def _charge(account: Account, reader: AnswerReader) -> None:
+    try:
+        # Whoever waits for the answer may be gone; it was paid for all the same.
+        with anyio.CancelScope(shield=True):
+            usage = reader.usage()
+            await account.charge(reader.model, usage, asks_for_tools=reader.asks_for_tools)
+    except StoreError as error:
+        # The run's own budget counts it in memory all the same, and its end writes the sum.
+        log.error("What run %s cost just now is not written down: %s", account.run_id, error)
 
 
 def _headers_back(answer: httpx2.Response) -> list[tuple[bytes, bytes]]:

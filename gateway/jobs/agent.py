@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 
 from gateway.auth.run_tokens import RunTokens
+from gateway.budgets.book import Book
 from gateway.budgets.prices import unknown_price
 from gateway.domain.run import Run
 from gateway.forwarder import Accounts
@@ -15,6 +16,7 @@ from gateway.jobs.access import Access, plan_access
 from gateway.jobs.attempt import Attempt
 from gateway.jobs.clock import Clock
 from gateway.jobs.confinement import assign_uid, confine, hand_over_folders
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.jobs.door import Asgi, Door, door_on_loopback, door_to_sandbox, rooms
 from gateway.jobs.errors import RunRefused
 from gateway.jobs.feed import Feed
@@ -60,6 +62,7 @@ class Agent:
         forwarder: Asgi,
         outside: Outside,
         redactor: Redactor,
+        days: DayBudgets,
     ) -> None:
         self._store = store
         self._home = home
@@ -70,6 +73,7 @@ class Agent:
         self._accounts = accounts
         self._outside = outside
         self._redactor = redactor
+        self._days = days
         self._rooms = rooms(forwarder, gate.serve)
         self._assigning = anyio.Lock()
         """One user at a time: the owner of a work folder is the record that its uid is taken."""
@@ -82,14 +86,17 @@ class Agent:
         server that cannot take calls.
         """
         self._check_config()
-        self._check_price(run)
+        book = await self._days.book(run)
+        self._check_price(run, book)
         access = plan_access(run, await defaults_of(self._store, self._gate))
         first_message = await self._store.runs.count_messages(run.id) if run.attempt > 1 else 0
         level = self._config.level
         egress, traffic = egress_of(run.network, level), Traffic()
         proxy = egress and proxy_of(run, egress, self._outside, traffic)
         folders = make_folders(self._home, run, passable=level is Level.REDUCED)
-        api_token, account = self._accounts.open(run.id, _left(run))
+        api_token, account = self._accounts.open(
+            run.id, _left(run), max_turns=run.max_turns, book=book
+        )
         attempt: Attempt | None = None
         strong = level is Level.STRONG
         door = door_to_sandbox(folders.private) if strong else door_on_loopback()
@@ -167,9 +174,10 @@ class Agent:
                 f"The Claude CLI is missing at {self._config.cli}; install the requirements again."
             )
 
-    def _check_price(self, run: Run) -> None:
+    def _check_price(self, run: Run, book: Book) -> None:
         model = run.model or self._config.model
-        if run.budget_micro_usd is not None and self._config.prices.is_unknown(model):
+        limited = run.budget_micro_usd is not None or book.is_limited
+        if limited and self._config.prices.is_unknown(model):
             raise RunRefused(unknown_price(model))
 
     async def _hand_over_servers(

@@ -18,6 +18,7 @@ from claude_agent_sdk import (
     SystemMessage,
 )
 
+from gateway.domain.budget import Limit
 from gateway.domain.live import Spent
 from gateway.domain.run import Run, RunStatus
 from gateway.domain.run_record import RunRecord
@@ -237,11 +238,14 @@ class Attempt:
     async def _watch_time(self) -> None:
         await anyio.sleep(self._run.timeout_s)
         limit = f"{self._run.timeout_s:g}"
-        self.stop(Stop(RunStatus.TIMED_OUT, f"Stopped after its time limit of {limit} s."))
+        sentence = f"Stopped after its time limit of {limit} s."
+        self.stop(Stop(RunStatus.TIMED_OUT, sentence, Limit.RUN_TIME))
 
     async def _watch_money(self) -> None:
         await self._account.exhausted.wait()
-        self.stop(Stop(RunStatus.BUDGET, self._account.reached))
+        reached = self._account.reached
+        assert reached is not None, "it is set before the event"
+        self.stop(Stop(RunStatus.BUDGET, reached.sentence, reached.limit))
 
     async def _watch_appetite(self) -> None:
         await self._started.wait()

@@ -15,6 +15,7 @@ from gateway.domain.job import Job
 from gateway.domain.run import Run, RunResult, RunStatus
 from gateway.jobs.chain import chained_run, follower_id
 from gateway.jobs.clock import Clock
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.jobs.folders import folders_of, keep_conversation, remove_folders
 from gateway.jobs.outcome import Ended
 from gateway.jobs.process import ProcessGroup, end_leftover
@@ -35,7 +36,14 @@ class Endings:
     """Writes down how attempts ended; what an attempt that was given up writes changes nothing."""
 
     def __init__(
-        self, store: Store, home: Path, clock: Clock, redactor: Redactor, notify_after: int
+        self,
+        store: Store,
+        home: Path,
+        clock: Clock,
+        redactor: Redactor,
+        days: DayBudgets,
+        *,
+        notify_after: int,
     ) -> None:
         """`notify_after`: so many failures of a job in a row are worth a notice; 0: none."""
         self._store = store
@@ -43,6 +51,7 @@ class Endings:
         self._clock = clock
         self._redactor = redactor
         self._notify_after = notify_after
+        self._days = days
 
     async def write(self, run: Run, ended: Ended) -> None:
         """Store the end of an attempt, again and again while the database does not answer."""
@@ -89,6 +98,7 @@ class Endings:
             # Deleted this moment; nothing leads to it any more.
             await runs.finish(run.id, run.attempt, result, now, tell=tell)
         log.info("Run %s ended as %s", run.id, result.status)
+        await self._days.note_end(run, result.limit_reached)
 
     async def _following(self, job: Job, run: Run, result: RunResult, now: int) -> Run | None:
         """Return the run that this one's end starts, if it starts one."""

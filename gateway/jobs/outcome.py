@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.budgets.words import dollars
+from gateway.domain.budget import Limit
 from gateway.domain.run import Run, RunResult, RunStatus
 from gateway.jobs.output_schema import misfit
 
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     # It imports the SDK.
     from gateway.jobs.transcript import Transcript
 
-MICRO = 1_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -23,6 +23,8 @@ class Stop:
 
     status: RunStatus
     reason: str
+    limit: Limit | None = None
+    """Which one was reached, if that is why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def conclude(
     counted, which no program in the sandbox can change; None where a model has no known price.
     """
     message = transcript.result
-    status, error = _verdict(run, message, stop, failure)
+    status, error, limit = _verdict(run, message, stop, failure)
     tokens = transcript.tokens
     structured: str | None = None
     if status is RunStatus.SUCCEEDED and run.output_schema is not None:
@@ -64,6 +66,7 @@ def conclude(
         input_tokens=tokens[0] if tokens else None,
         output_tokens=tokens[1] if tokens else None,
         turns=message.num_turns if message else None,
+        limit_reached=limit,
         session_id=message.session_id if message else transcript.session_id or run.session_id,
         refused_hosts=refused_hosts,
     )
@@ -79,24 +82,25 @@ def _structured(schema: str, message: "ResultMessage | None") -> tuple[str | Non
 
 def _verdict(
     run: Run, message: "ResultMessage | None", stop: Stop | None, failure: str | None
-) -> tuple[RunStatus, str | None]:
+) -> tuple[RunStatus, str | None, Limit | None]:
     if message is not None and message.subtype == "success" and not message.is_error:
         # Also when a stop was asked for: the work was done before it took effect.
-        return RunStatus.SUCCEEDED, None
+        return RunStatus.SUCCEEDED, None, None
     if stop is not None:
-        return stop.status, stop.reason
+        return stop.status, stop.reason, stop.limit
     if failure is not None:
-        return RunStatus.FAILED, failure
+        return RunStatus.FAILED, failure, None
     if message is None:
-        return RunStatus.FAILED, "The Claude CLI ended without a result."
+        return RunStatus.FAILED, "The Claude CLI ended without a result.", None
     return _limit_or_failure(run, message)
 
 
-def _limit_or_failure(run: Run, message: "ResultMessage") -> tuple[RunStatus, str]:
+def _limit_or_failure(run: Run, message: "ResultMessage") -> tuple[RunStatus, str, Limit | None]:
     if message.subtype == "error_max_turns":
-        return RunStatus.BUDGET, f"Stopped at the limit of {run.max_turns} turns."
+        sentence = f"Stopped at the limit of {run.max_turns} turns."
+        return RunStatus.BUDGET, sentence, Limit.RUN_TURNS
     if message.subtype == "error_max_budget_usd":
-        limit = (run.budget_micro_usd or 0) / MICRO
-        return RunStatus.BUDGET, f"Stopped at the budget of {limit:g} US dollars."
+        sentence = f"Stopped at the budget of {dollars(run.budget_micro_usd or 0)}."
+        return RunStatus.BUDGET, sentence, Limit.RUN_MONEY
     detail = message.result or "; ".join(message.errors or []) or message.subtype
-    return RunStatus.FAILED, f"The model could not answer: {detail.rstrip('.')}."
+    return RunStatus.FAILED, f"The model could not answer: {detail.rstrip('.')}.", None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.domain.run import Run
 from gateway.jobs.access import Defaults, plan_access
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.jobs.gate import ServerGate
 from gateway.jobs.limits import RunLimits
 from gateway.notify import wording
@@ -28,14 +29,17 @@ class Claimed:
 class Queue:
     """The queued runs of the store."""
 
-    def __init__(self, store: Store, gate: ServerGate, limits: RunLimits) -> None:
+    def __init__(self, store: Store, gate: ServerGate, limits: RunLimits, days: DayBudgets) -> None:
         self._store = store
         self._gate = gate
         self._limits = limits
+        self._days = days
 
     async def expire(self, now: int) -> tuple[str, ...]:
-        """End the runs that have waited too long; return their ids."""
-        return await self._store.runs.expire(now, EXPIRED, lambda run: wording.expired(run, now))
+        """End the runs that have waited too long or have no money left; return their ids."""
+        runs = self._store.runs
+        expired = await runs.expire(now, EXPIRED, lambda run: wording.expired(run, now))
+        return (*expired, *await self._days.refuse(now))
 
     async def claim(self, live: Collection[Claimed], now: int) -> Claimed | None:
         """Take the next run that may start beside the live ones; None when there is none."""
@@ -43,7 +47,9 @@ class Queue:
             return None
         full = _full_jobs(live)
         if not self._limits.servers:
-            run = await self._store.runs.claim_next(now, without_jobs=full)
+            run = await self._store.runs.claim_next(
+                now, without_jobs=full, within=self._days.limits()
+            )
             return None if run is None else Claimed(run, ())
         return await self._claim_with_servers(live, full, now)
 
@@ -51,7 +57,9 @@ class Queue:
         self, live: Collection[Claimed], full: Collection[str], now: int
     ) -> Claimed | None:
         defaults = await defaults_of(self._store, self._gate)
-        waiting = await self._store.runs.waiting(now, without_jobs=full, limit=LOOKED_AT)
+        waiting = await self._store.runs.waiting(
+            now, without_jobs=full, within=self._days.limits(), limit=LOOKED_AT
+        )
         for run in waiting:
             servers = plan_access(run, defaults).servers
             if self._limits.servers.allow(servers, (each.servers for each in live)):

@@ -22,6 +22,7 @@ from gateway.auth.run_tokens import RunTokens
 from gateway.domain.run import Run, RunResult, RunStatus
 from gateway.forwarder import DEFAULT_URL, Accounts, Forwarder, Upstream, upstream_client
 from gateway.jobs.clock import Clock, wait_until
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.jobs.ending import STORE_PAUSE_S, Endings
 from gateway.jobs.errors import RunFinished, RunNotFound, RunRefused
 from gateway.jobs.feed import Feed
@@ -77,12 +78,15 @@ class Runner:
         retention: Retention = KEPT,
         redactor: Redactor | None = None,
         notify_after: int = 1,
+        days: DayBudgets | None = None,
     ) -> None:
         """`begin` is awaited before the first claim: runs must not start before their servers.
 
         `outside` is what runs reach besides the model and their servers; None: the internet.
         `redactor` hides secrets in what is stored of a run. `notify_after`: so many failures of a
         job in a row are worth a notice; 0: none.
+        `redactor` hides secrets in what is stored of a run. `days`: what runs may cost in a day;
+        None: any amount.
         """
         self._store = store
         self._home = home
@@ -95,12 +99,15 @@ class Runner:
         self._limits = limits
         self._upstream = Upstream(agent.api_key, agent.base_url or DEFAULT_URL)
         self._client: httpx2.AsyncClient
-        self._queue = Queue(store, gate, limits)
+        self._days = days or DayBudgets(store, clock.now_ms)
+        self._queue = Queue(store, gate, limits, self._days)
         self._stack = AsyncExitStack()
         self._begin = begin
         self._outside = outside or Internet()
         self._redactor = redactor or Redactor()
-        self._endings = Endings(store, home, clock, self._redactor, notify_after)
+        self._endings = Endings(
+            store, home, clock, self._redactor, self._days, notify_after=notify_after
+        )
         self.feeds = Feeds(store, self._redactor.hide_settled)
         """Where readers follow runs."""
         self._work_folders = WorkFolders(home, store, clock.now_ms, retention)
@@ -158,6 +165,7 @@ class Runner:
             forwarder=Forwarder(self._client, self._upstream, accounts),
             outside=self._outside,
             redactor=self._redactor,
+            days=self._days,
         )
 
     async def submit(self, run: Run) -> Run:
@@ -197,12 +205,16 @@ class Runner:
                 await live.ended.wait()
                 await self.stop(run_id, reason)
         elif cancelled:
-            # A run that was to go on with its conversation had left it there.
-            folders = folders_of(self._home, await self._get(run_id))
-            await anyio.to_thread.run_sync(remove_folders, folders)
-            self._announce(run_id)
+            await self._leave_nothing(run_id)
         else:
             raise RunFinished(run_id, (await self._get(run_id)).status)
+
+    async def _leave_nothing(self, run_id: str) -> None:
+        """Clear away what a run left that ended in the queue, and say that it did."""
+        # One that was to go on with its conversation had left it there.
+        folders = folders_of(self._home, await self._get(run_id))
+        await anyio.to_thread.run_sync(remove_folders, folders)
+        self._announce(run_id)
 
     async def wait(self, run_id: str) -> Run:
         """Return the run once it has ended. Raises RunNotFound."""
@@ -257,15 +269,16 @@ class Runner:
             self._untidy = anyio.Event()
             try:
                 await self._work_folders.sweep({live.work for live in self._live.values()})
+                await self._days.forget_old()
             except StoreError as error:
-                log.warning("Old work folders are not looked for: %s", error)
+                log.warning("What grew old is not looked for: %s", error)
             with anyio.move_on_after(TIDY_EVERY_S):
                 await self._untidy.wait()
 
     async def _expire(self) -> None:
         for run_id in await self._queue.expire(self._clock.now_ms()):
-            log.warning("Run %s expired in the queue", run_id)
-            self._announce(run_id)
+            log.warning("Run %s ended in the queue", run_id)
+            await self._leave_nothing(run_id)
 
     async def _claim_one(self) -> bool:
         """Start the next queued run; False when none may start now."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.domain.budget import DayBudget, Limit
 from gateway.domain.job import Job
 from gateway.domain.notice import Notice, Occasion, new_notice
 from gateway.domain.run import Run, RunResult, RunStatus
@@ -41,7 +42,9 @@ class RunEnd:
         if not after:
             return None
         if self.result.status is RunStatus.BUDGET:
-            return self._over_budget()
+            # A day's budget has a notice of its own, once for all the runs that it ends.
+            of_a_day = self.result.limit_reached in (Limit.JOB_DAY, Limit.ALL_DAY)
+            return None if of_a_day else self._over_budget()
         if self.result.status.failure and before + 1 == after:
             return self._failed(after)
         if self.result.status is RunStatus.SUCCEEDED and before >= after:
@@ -98,6 +101,18 @@ def job_unscheduled(job: Job, why: str, now: int) -> Notice:
     """Return the notice of a job that cannot be scheduled any more."""
     title = f"Job {job.name} is not scheduled any more"
     return make(Occasion.PAUSED, job.id, title, f"Job {job.id}: {why}", now)
+
+
+def day_budget_reached(budget: DayBudget, job: Job | None, spent: str, now: int) -> Notice:
+    """Return the notice of a day's budget that is spent, as the sentence `spent` says."""
+    until = instant(budget.day.ends_at)
+    if job is None:
+        title = "The day's budget of all runs is spent"
+        text = f"No run starts until {until}: {spent}."
+        return make(Occasion.BUDGET_REACHED, "", title, text, now)
+    title = f"The day's budget of job {job.name} is spent"
+    text = f"Job {job.id} is paused until {until}: {spent}."
+    return make(Occasion.BUDGET_REACHED, job.id, title, text, now)
 
 
 def webhook_paused(webhook: Webhook, bad: int, now: int) -> Notice:

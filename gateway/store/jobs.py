@@ -47,6 +47,15 @@ class JobTable:
         """Replace what a person may change, and the next instant; False: there is no such job."""
         return await self._replace(job)
 
+    async def pause(self, job: Job, until: int, *, next_fire_at: int | None) -> bool:
+        """Have a job not be due before `until`; False when it was changed or deleted meanwhile."""
+        statement = (
+            update(jobs)
+            .where(jobs.c.id == job.id, jobs.c.updated_at == job.updated_at)
+            .values(paused_until=until, next_fire_at=next_fire_at)
+        )
+        return await self._db.change(statement) == 1
+
     async def delete(self, job_id: str) -> bool:
         """Delete the job, its runs and their messages, and let no other job lead to it.
 

@@ -13,8 +13,10 @@ from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.budget import DayLimits
 from gateway.domain.notice import Notice
 from gateway.domain.run import Run, RunMessage, RunResult, RunStatus, Trigger
+from gateway.store.affordable import CLAIMED, affordable
 from gateway.store.database import Database, rows_of
 from gateway.store.errors import UnknownJob
 from gateway.store.notices import NoticeTable, insert_notice
@@ -24,7 +26,7 @@ from gateway.store.schema import jobs, run_messages, runs
 RUN = Record(Run, runs)
 MESSAGE = Record(RunMessage, run_messages)
 
-CLAIMED = (RunStatus.STARTING, RunStatus.RUNNING)
+
 _URGENCY = case(
     {Trigger.QUICK: 0, Trigger.WEBHOOK: 1, Trigger.MANUAL: 2}, value=runs.c.trigger, else_=3
 )
@@ -75,13 +77,15 @@ class RunTable:
         )
         return RUN.all(await self._db.all(statement))
 
-    async def claim_next(self, now: int, *, without_jobs: Collection[str] = ()) -> Run | None:
+    async def claim_next(
+        self, now: int, *, without_jobs: Collection[str] = (), within: DayLimits | None = None
+    ) -> Run | None:
         """Take the most urgent run, of equals the oldest, durably; None when none may start.
 
-        `without_jobs`: jobs that have as many live runs as they may.
+        `without_jobs`: jobs that have as many live runs as they may. `within`: budgets of the day.
         """
         oldest = (
-            _startable(select(runs.c.id), now, without_jobs)
+            _startable(select(runs.c.id), now, without_jobs, within)
             .limit(1)
             # On PostgreSQL two claims would otherwise meet on one row and one come back empty.
             .with_for_update(skip_locked=True)
@@ -89,10 +93,15 @@ class RunTable:
         return await self._claim(runs.c.id == oldest.scalar_subquery(), now)
 
     async def waiting(
-        self, now: int, *, without_jobs: Collection[str] = (), limit: int
+        self,
+        now: int,
+        *,
+        without_jobs: Collection[str] = (),
+        within: DayLimits | None = None,
+        limit: int,
     ) -> tuple[Run, ...]:
         """Return the runs that `claim_next` would take, in its order."""
-        statement = _startable(select(*RUN.columns), now, without_jobs).limit(limit)
+        statement = _startable(select(*RUN.columns), now, without_jobs, within).limit(limit)
         return RUN.all(await self._db.all(statement))
 
     async def expire(
@@ -282,8 +291,12 @@ async def _count_failures(
         await connection.execute(insert_notice(notice))
 
 
-def _startable(columns: Select[Any], now: int, without_jobs: Collection[str]) -> Select[Any]:
+def _startable(
+    columns: Select[Any], now: int, without_jobs: Collection[str], within: DayLimits | None
+) -> Select[Any]:
     """Return the queued runs that may start, the most urgent first, of equals the oldest."""
+    if within is not None:
+        columns = columns.where(*affordable(within))
     return columns.where(
         runs.c.status == RunStatus.QUEUED,
         or_(runs.c.not_before.is_(None), runs.c.not_before <= now),

@@ -207,6 +207,17 @@ TimeoutS = Annotated[
 BudgetUsd = Annotated[
     float, Field(ge=0, le=10_000, description="Most US dollars a run may cost; 0 means no limit.")
 ]
+BudgetPerDayUsd = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=100_000,
+        description=(
+            "Most US dollars that the job's runs may cost in a day; then it pauses until the next "
+            "day. 0 means no limit."
+        ),
+    ),
+]
 ServerName = Annotated[
     str,
     Field(

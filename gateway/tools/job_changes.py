@@ -42,6 +42,7 @@ class Given:
     max_turns: int | None = None
     timeout_s: float | None = None
     budget_usd: float | None = None
+    budget_per_day_usd: float | None = None
     network: str | list[str] | None = None
     output_schema: Mapping[str, Any] | None = None
 
@@ -74,6 +75,9 @@ def apply(old: Job, given: Given, now: int) -> Job:
         max_turns=changed(old.max_turns, given.max_turns),
         timeout_s=given.timeout_s or old.timeout_s,
         budget_micro_usd=changed(old.budget_micro_usd, micro_dollars(given.budget_usd)),
+        day_budget_micro_usd=changed(
+            old.day_budget_micro_usd, micro_dollars(given.budget_per_day_usd)
+        ),
         network=old.network if given.network is None else read_network(given.network),
         output_schema=changed_schema(old.output_schema, given.output_schema),
         updated_at=now,

@@ -27,6 +27,7 @@ class JobView:
     max_turns: int | None
     timeout_s: float
     budget_usd: float | None
+    budget_per_day_usd: float | None
     network: str | list[str]
     output_schema: dict[str, Any] | None
     paused_until: str | None
@@ -84,6 +85,7 @@ def view_job(job: Job) -> JobView:
         max_turns=job.max_turns,
         timeout_s=job.timeout_s,
         budget_usd=dollars(job.budget_micro_usd),
+        budget_per_day_usd=dollars(job.day_budget_micro_usd),
         network=show_network(job.network),
         output_schema=shown_json(job.output_schema),
         paused_until=iso_or_none(job.paused_until),

@@ -9,6 +9,7 @@ from gateway.domain.ids import new_id
 from gateway.domain.job import Job
 from gateway.tools.arguments import (
     At,
+    BudgetPerDayUsd,
     BudgetUsd,
     CatchUpMax,
     CatchUpRule,
@@ -36,6 +37,7 @@ from gateway.tools.arguments import (
     Timezone,
     ToolNames,
 )
+from gateway.tools.budgets import check_budget, run_defaults
 from gateway.tools.hints import ADD, CHANGE
 from gateway.tools.job_answers import answer_about, check_job_tools, find_job, no_job
 from gateway.tools.job_changes import Given, apply, check_chain, is_rescheduled, scheduled
@@ -81,6 +83,7 @@ class JobWritingTools:
         max_turns: MaxTurns | None = None,
         timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
+        budget_per_day_usd: BudgetPerDayUsd | None = None,
         network: JobNetwork | None = None,
         output_schema: OutputSchema | None = None,
     ) -> JobAnswer:
@@ -120,24 +123,31 @@ class JobWritingTools:
             max_turns=max_turns,
             timeout_s=timeout_s,
             budget_usd=budget_usd,
+            budget_per_day_usd=budget_per_day_usd,
             network=network,
             output_schema=output_schema,
         )
         checked = check_job_tools(self._services, tools or (), servers or ())
-        now = utc_ms()
+        now, settings = utc_ms(), self._services.settings
+        defaults = run_defaults(settings)
         blank = Job(
             id=new_id("job"),
             name=name,
             cron=None,
-            timezone=self._services.settings.default_timezone,
+            timezone=settings.default_timezone,
             prompt=prompt,
             tools=checked.names,
             servers=tuple(servers or ()),
             enabled=enabled,
             created_at=now,
             updated_at=now,
+            max_turns=defaults.max_turns,
+            timeout_s=defaults.timeout_s,
+            budget_micro_usd=defaults.budget_micro_usd,
+            day_budget_micro_usd=settings.default_job_daily_budget_usd or None,
         )
         job = scheduled(apply(blank, given, now))
+        self._check_budget(job)
         check_chain(job, await self._services.store.jobs.all())
         await self._services.store.jobs.add(job)
         self._services.scheduler.wake()
@@ -174,6 +184,7 @@ class JobWritingTools:
         max_turns: MaxTurns | None = None,
         timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
+        budget_per_day_usd: BudgetPerDayUsd | None = None,
         network: JobNetwork | None = None,
         output_schema: OutputSchema | None = None,
     ) -> JobAnswer:
@@ -206,6 +217,7 @@ class JobWritingTools:
             max_turns=max_turns,
             timeout_s=timeout_s,
             budget_usd=budget_usd,
+            budget_per_day_usd=budget_per_day_usd,
             network=network,
             output_schema=output_schema,
         )
@@ -220,11 +232,16 @@ class JobWritingTools:
             tools=checked.names,
             servers=old.servers if servers is None else tuple(servers),
         )
+        self._check_budget(job)
         check_chain(job, await self._services.store.jobs.all())
         if not await self._store_change(old, job):
             raise no_job(job_id)
         self._services.scheduler.wake()
         return answer_about(self._services, await find_job(self._services, job_id), checked)
+
+    def _check_budget(self, job: Job) -> None:
+        budgets = (job.budget_micro_usd, job.day_budget_micro_usd)
+        check_budget(self._services.settings, job.model, *budgets)
 
     async def _store_change(self, old: Job, new: Job) -> bool:
         jobs = self._services.store.jobs

@@ -22,16 +22,16 @@ from gateway.tools.arguments import (
     TimeoutS,
     ToolNames,
 )
+from gateway.tools.budgets import check_budget, run_defaults
 from gateway.tools.hints import OPEN
 from gateway.tools.job_answers import check_job_tools
 from gateway.tools.output_schemas import changed_schema
 from gateway.tools.run_network import JobNetwork, doubts, read_network
 from gateway.tools.services import Services
-from gateway.tools.views import RunView, micro_dollars, view_run
+from gateway.tools.views import RunView, changed, micro_dollars, view_run
 
 MAX_WAIT_S = 50.0
 """Most clients give a call up after a minute."""
-TIMEOUT_S = 30 * 60.0
 EVERYTHING = (
     "It names no tools, so it has the default tools and every tool of its servers; name tools to "
     "narrow it."
@@ -85,6 +85,7 @@ class QuickRunTools:
         wait_s it answers at once; get_run tells how it went, kill_run ends it.
         """
         checked = check_job_tools(self._services, tools or (), servers or ())
+        defaults = run_defaults(self._services.settings)
         run = Run(
             id=new_id("run"),
             trigger=Trigger.QUICK,
@@ -95,12 +96,13 @@ class QuickRunTools:
             created_at=utc_ms(),
             model=model or None,
             system_prompt=system_prompt or None,
-            max_turns=max_turns or None,
-            timeout_s=timeout_s or TIMEOUT_S,
-            budget_micro_usd=micro_dollars(budget_usd) or None,
+            max_turns=changed(defaults.max_turns, max_turns),
+            timeout_s=timeout_s or defaults.timeout_s,
+            budget_micro_usd=changed(defaults.budget_micro_usd, micro_dollars(budget_usd)),
             network=PUBLIC if network is None else read_network(network),
             output_schema=changed_schema(None, output_schema),
         )
+        check_budget(self._services.settings, run.model, run.budget_micro_usd)
         await self._services.runner.submit(run)
         with anyio.move_on_after(wait_s):
             run = await self._services.runner.wait(run.id)

@@ -41,7 +41,12 @@ class RunView:
     finished_at: str | None
     duration_s: float | None
     error: str | None
+    limit_reached: str | None
+    """Which limit ended it or kept it from starting: run_money, run_turns, run_time, job_day or
+    all_day."""
+    budget_usd: float | None
     cost_usd: float | None
+    """None: it asked no model yet, or one whose price is not known."""
     input_tokens: int | None
     output_tokens: int | None
     turns: int | None
@@ -108,6 +113,8 @@ def view_run(run: Run) -> RunView:
         finished_at=iso_or_none(run.finished_at),
         duration_s=((run.finished_at or 0) - (run.started_at or 0)) / 1000 if timed else None,
         error=run.error,
+        limit_reached=run.limit_reached,
+        budget_usd=dollars(run.budget_micro_usd),
         cost_usd=dollars(run.cost_micro_usd),
         input_tokens=run.input_tokens,
         output_tokens=run.output_tokens,

@@ -20,6 +20,7 @@ from gateway.tools.arguments import (
     WebhookId,
     WebhookToolNames,
 )
+from gateway.tools.budgets import check_budget, run_defaults
 from gateway.tools.hints import ADD, CHANGE, READ
 from gateway.tools.names import Normalised, normalise
 from gateway.tools.output_schemas import changed_schema
@@ -68,7 +69,7 @@ class WebhookTools:
         enabled: bool = True,
         model: Model | None = None,
         max_turns: MaxTurns | None = None,
-        timeout_s: TimeoutS = 30 * 60,
+        timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
         network: WebhookNetwork | None = None,
         output_schema: OutputSchema | None = None,
@@ -86,7 +87,7 @@ class WebhookTools:
         """
         checked = self._check(tools or ())
         signing = _signing_secret(scheme, secret)
-        now = utc_ms()
+        now, defaults = utc_ms(), run_defaults(self._services.settings)
         webhook = Webhook(
             id=new_id("webhook"),
             name=name,
@@ -97,9 +98,9 @@ class WebhookTools:
             created_at=now,
             updated_at=now,
             model=model or None,
-            max_turns=max_turns or None,
-            timeout_s=timeout_s,
-            budget_micro_usd=micro_dollars(budget_usd) or None,
+            max_turns=changed(defaults.max_turns, max_turns),
+            timeout_s=timeout_s or defaults.timeout_s,
+            budget_micro_usd=changed(defaults.budget_micro_usd, micro_dollars(budget_usd)),
             network=network_for(checked.names) if network is None else read_network(network),
             output_schema=changed_schema(None, output_schema),
             scheme=scheme,
@@ -109,6 +110,7 @@ class WebhookTools:
             same_body_s=same_body_s,
             may_wait=may_wait,
         )
+        check_budget(self._services.settings, webhook.model, webhook.budget_micro_usd)
         await self._hooks.add(webhook, signing)
         return await self._answer(webhook, checked, secret=None if secret else signing)
 
@@ -170,6 +172,7 @@ class WebhookTools:
             may_wait=_given(may_wait, webhook.may_wait),
             updated_at=utc_ms(),
         )
+        check_budget(self._services.settings, webhook.model, webhook.budget_micro_usd)
         if not await self._hooks.update(webhook):
             raise no_webhook(webhook_id)
         return await self._answer(webhook, checked)

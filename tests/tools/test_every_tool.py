@@ -5,7 +5,7 @@ from tests.tools.conftest import Gateway
 JOB_OPTIONS = (
     "tools servers timezone enabled paused_until jitter_s catch_up catch_up_max grace_s overlap "
     "start_within_s retries concurrency on_interrupt on_success on_failure notify_after model "
-    "system_prompt max_turns timeout_s budget_usd network output_schema"
+    "system_prompt max_turns timeout_s budget_usd budget_per_day_usd network output_schema"
 )
 WEBHOOK_OPTIONS = (
     "enabled model max_turns timeout_s budget_usd network output_schema tolerance_s missing "

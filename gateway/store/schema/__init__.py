@@ -10,6 +10,7 @@ from gateway.store.schema.access import (
     tokens,
 )
 from gateway.store.schema.audit import audit
+from gateway.store.schema.costs import day_budgets_reached, day_costs, run_costs
 from gateway.store.schema.dashboard import dashboard_sessions
 from gateway.store.schema.metadata import metadata
 from gateway.store.schema.notices import channels, notices, sendings
@@ -33,6 +34,8 @@ __all__ = [
     "credentials",
     "dashboard_sessions",
     "data_keys",
+    "day_budgets_reached",
+    "day_costs",
     "definition_pins",
     "job_fire_tokens",
     "jobs",
@@ -45,6 +48,7 @@ __all__ = [
     "oauth_keys",
     "oauth_refresh_tokens",
     "run_calls",
+    "run_costs",
     "run_messages",
     "run_records",
     "runs",
@@ -60,5 +64,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0017"
+HEAD = "0018"
 """Newest revision; a database that has it opens without Alembic."""

@@ -10,6 +10,7 @@ from sqlalchemy import (
     text,
 )
 
+from gateway.domain.budget import Limit
 from gateway.domain.job import CatchUp, OnInterrupt, Overlap
 from gateway.domain.run import RunStatus, Trigger
 from gateway.store.schema.metadata import metadata
@@ -53,6 +54,7 @@ jobs = Table(
     Column("notify_after", INTEGER),
     # Counted with the end of each run.
     Column("failures", INTEGER, nullable=False, server_default=text("0")),
+    Column("day_budget_micro_usd", INTEGER),
     Index(None, "next_fire_at"),
     sqlite_strict=True,
 )
@@ -101,6 +103,7 @@ runs = Table(
     Column("chain_depth", INTEGER, nullable=False, server_default=text("0")),
     Column("output_schema", Words),
     Column("structured", Words),
+    Column("limit_reached", Member(Limit)),
     UniqueConstraint("job_id", "scheduled_for"),
     Index(None, "status", "created_at"),
     # All that choosing the next run asks of thousands that wait, so that no row is read for it.

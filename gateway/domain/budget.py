@@ -1,0 +1,93 @@
+"""Budgets of runs and of days, and what is spent of them. Money is integer micro-dollars."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Limit(StrEnum):
+    """Which limit ended a run, or kept it from starting."""
+
+    RUN_MONEY = "run_money"
+    RUN_TURNS = "run_turns"
+    RUN_TIME = "run_time"
+    JOB_DAY = "job_day"
+    """What the job may cost in a day."""
+    ALL_DAY = "all_day"
+    """What all runs together may cost in a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A calendar day in the gateway's zone."""
+
+    name: str
+    """Such as 2026-11-22."""
+    ends_at: int
+    """Milliseconds UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayLimits:
+    """The budgets of a day that a run must fit into to start; those of jobs stand with the jobs."""
+
+    day: str
+    all_micro_usd: int | None
+    """For all runs together; None: no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayBudget:
+    """What runs may cost in a day, together with what they did."""
+
+    day: Day
+    limit_micro_usd: int
+    spent_micro_usd: int
+    job_id: str | None = None
+    """None: all runs."""
+
+    @property
+    def spent(self) -> bool:
+        """Tell whether nothing is left."""
+        return self.spent_micro_usd >= self.limit_micro_usd
+
+    @property
+    def limit(self) -> Limit:
+        """Which limit it is."""
+        return Limit.ALL_DAY if self.job_id is None else Limit.JOB_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What was asked of a model, and what that cost."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    """Neither read from the prompt cache nor written to it."""
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_micro_usd: int = 0
+    """Of the requests whose price is known."""
+    unpriced: int = 0
+    """Requests whose price is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCost:
+    """What a run, or the runs of a day, used of one model."""
+
+    model: str
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One answer of the Messages API, to be written down."""
+
+    run_id: str
+    attempt: int
+    day: str
+    owner: str
+    """Id of the run's job or webhook; empty for neither."""
+    model: str
+    tokens: Tokens
