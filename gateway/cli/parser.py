@@ -10,6 +10,7 @@ from typing import cast
 from gateway.cli.arguments import AddParser, add_command
 from gateway.cli.audit_parser import add_audit
 from gateway.cli.changes_parser import add_changes
+from gateway.cli.costs_parser import add_costs
 from gateway.cli.dashboard_parser import add_dashboard
 from gateway.cli.key_parser import add_key
 from gateway.cli.notify_parser import add_notify
@@ -79,6 +80,7 @@ def build_parser() -> ArgumentParser:
     add_key(commands)
     add_tunnel(commands)
     add_runs(commands)
+    add_costs(commands)
     add_webhooks(commands)
     add_notify(commands)
     add_audit(commands)

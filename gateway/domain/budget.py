@@ -91,3 +91,34 @@ class Charge:
     """Id of the run's job or webhook; empty for neither."""
     model: str
     tokens: Tokens
+
+
+class CostGroup(StrEnum):
+    """By what costs are added up."""
+
+    DAY = "day"
+    JOB = "job"
+    """Of webhooks too; runs of neither are one line with an empty name."""
+    MODEL = "model"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class CostLine:
+    """What was used of one day, job or model."""
+
+    name: str
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCost:
+    """What the runs cost that called tools of a server; a run counts whole for each of its own."""
+
+    server: str
+    runs: int
+    calls: int
+    cost_micro_usd: int
+    """Of the runs whose cost is known."""
+    unpriced: int
+    """Runs whose cost is not known."""

@@ -20,6 +20,7 @@ def affordable(within: DayLimits) -> Iterator[ColumnElement[bool]]:
     """Yield what holds for runs that may start."""
     of_job = select(jobs.c.id).where(
         jobs.c.id == runs.c.job_id,
+        jobs.c.day_budget_micro_usd.is_not(None),
         jobs.c.day_budget_micro_usd
         <= _spent(within.day)
         .where(day_costs.c.owner == jobs.c.id)

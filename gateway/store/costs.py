@@ -63,7 +63,9 @@ class CostTable:
             runs.c.job_id == jobs.c.id, runs.c.status == RunStatus.QUEUED
         )
         statement = select(jobs.c.id, jobs.c.day_budget_micro_usd, total.label("spent")).where(
-            jobs.c.day_budget_micro_usd <= total, queued.correlate(jobs).exists()
+            jobs.c.day_budget_micro_usd.is_not(None),
+            jobs.c.day_budget_micro_usd <= total,
+            queued.correlate(jobs).exists(),
         )
         return tuple(
             DayBudget(day, row["day_budget_micro_usd"], int(row["spent"]), row["id"])

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.domain.secret import DataKey
 from gateway.store.audit import AuditTable
 from gateway.store.channels import ChannelTable
+from gateway.store.cost_history import CostHistory
 from gateway.store.costs import CostTable
 from gateway.store.credentials import CredentialTable
 from gateway.store.dashboard_sessions import DashboardSessionTable
@@ -63,6 +64,7 @@ class Store:
         self.retention = RetentionTable(database)
         self.webhooks = WebhookTable(database, self.notices)
         self.costs = CostTable(database)
+        self.cost_history = CostHistory(database)
         self.deliveries = DeliveryTable(database)
         self.fire_tokens = FireTokenTable(database)
         self.settings = SettingTable(database)

@@ -14,6 +14,7 @@ from gateway.sandbox_notice import sandbox_notice
 from gateway.tools.approvals import ApprovalTools
 from gateway.tools.audit import AuditTools
 from gateway.tools.audited import Audited
+from gateway.tools.costs import CostTools
 from gateway.tools.crashes import CrashTools
 from gateway.tools.credentials import CredentialTools
 from gateway.tools.deliveries import DeliveryTools
@@ -91,6 +92,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         runs.list_runs,
         runs.get_run,
         runs.kill_run,
+        CostTools(services).get_costs,
         QuickRunTools(services).run_prompt,
         webhooks.create_webhook,
         webhooks.list_webhooks,

@@ -52,6 +52,14 @@ def test_call_prints_the_result_as_json(live_place: Place) -> None:
     live_place.json("call", "delete_mcp_server", '{"name": "adder"}')
 
 
+def test_costs_are_printed_as_a_table_or_as_json(live_place: Place) -> None:
+    """Issue 7, point 4: also when nothing was spent."""
+    printed = live_place.run("costs", "--by", "model")
+    assert printed.stdout.splitlines()[0].startswith("Nothing was spent since 20")
+    assert printed.stdout.splitlines()[1] == "Today: 0.0000 US dollars."
+    assert live_place.json("costs", "--by", "server", "--json")["rows"] == []
+
+
 @pytest.mark.parametrize(("mode", "version"), ERAS)
 async def test_a_new_server_is_used_in_the_session_that_made_it(
     live_place: Place, mode: str, version: str

@@ -4,11 +4,13 @@ import anyio
 import httpx2
 import pytest
 
+from gateway.budgets.book import Reached
 from gateway.budgets.prices import PriceList
+from gateway.domain.budget import Limit
 from gateway.forwarder import Accounts, Forwarder, Upstream, upstream_client
 from gateway.forwarder.forwarder import MAX_REQUEST_BYTES
 from gateway.secret import Secret
-from gateway.standin import Refuse, Say
+from gateway.standin import Call, Refuse, Reply, Say
 from tests.forwarder.conftest import MODEL, Way
 
 COST = 2500
@@ -54,6 +56,18 @@ async def test_a_spent_budget_refuses_the_next_request(way: Way) -> None:
     assert account.cost_micro_usd == 2 * COST
     assert sentence(await way.ask(token)) == "Stopped at the budget of 0.005 US dollars."
     assert len(way.api.requests) == 2
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_run_that_has_taken_its_turns_is_refused_the_next(way: Way, stream: bool) -> None:
+    """Issue 7, 4: a turn is an answer that asks for tools, whatever the CLI counts."""
+    token, account = way.accounts.open("run_1", None, max_turns=2)
+    replies: list[Reply] = [Call("t", {}), Say("between"), Call("t", {}), Say("never")]
+    way.api.script = lambda _: replies.pop(0)
+    statuses = [(await way.ask(token, stream=stream)).status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 400]
+    assert account.reached == Reached(Limit.RUN_TURNS, "Stopped at the limit of 2 turns.")
+    assert account.exhausted.is_set()
 
 
 async def test_a_model_without_a_price_is_refused_under_a_budget(way: Way) -> None:

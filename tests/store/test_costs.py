@@ -2,9 +2,21 @@
 
 from dataclasses import replace
 
-from gateway.domain.budget import Charge, Day, DayBudget, DayLimits, Limit, ModelCost, Tokens
+from gateway.domain.budget import (
+    Charge,
+    CostGroup,
+    CostLine,
+    Day,
+    DayBudget,
+    DayLimits,
+    Limit,
+    ModelCost,
+    ServerCost,
+    Tokens,
+)
 from gateway.domain.notice import Occasion, new_notice
 from gateway.domain.run import Run, RunStatus
+from gateway.domain.run_record import CallOutcome, ToolCall
 from gateway.store import Store
 from tests.store import examples
 
@@ -116,3 +128,46 @@ async def test_a_job_pauses_unless_it_was_changed_meanwhile(store: Store) -> Non
     assert await store.jobs.pause(job, 5000, next_fire_at=6000)
     assert await store.jobs.get(job.id) == replace(job, paused_until=5000, next_fire_at=6000)
     assert not await store.jobs.pause(replace(job, updated_at=9), 7000, next_fire_at=8000)
+
+
+async def test_costs_are_added_up_by_day_job_and_model(store: Store) -> None:
+    """Issue 7, point 4: from a day on; days newest first, others the dearest first."""
+    job = examples.job()
+    await store.jobs.add(job)
+    run, other = await live(store, job_id=job.id), await live(store)
+    for charge in (
+        charge_of(run), charge_of(run, model="claude-b"), charge_of(other),
+        replace(charge_of(other), day="2026-11-21"), replace(charge_of(run), day="2026-10-01"),
+    ):  # fmt: skip
+        await store.costs.charge(charge)
+    double = Tokens(2, 20, 40, 60, 80, 200)
+    triple = Tokens(3, 30, 60, 90, 120, 300)
+    lines, since = store.cost_history.lines, "2026-11-01"
+    assert await lines(CostGroup.DAY, since) == (
+        CostLine("2026-11-22", triple), CostLine("2026-11-21", ONE),
+    )  # fmt: skip
+    assert set(await lines(CostGroup.JOB, since)) == {
+        CostLine(job.id, double), CostLine("", double),
+    }  # fmt: skip
+    assert await lines(CostGroup.MODEL, since) == (
+        CostLine("claude-a", triple), CostLine("claude-b", ONE),
+    )  # fmt: skip
+    assert await lines(CostGroup.MODEL, since, job.id) == (
+        CostLine("claude-a", ONE), CostLine("claude-b", ONE),
+    )  # fmt: skip
+
+
+async def test_costs_by_server_are_those_of_runs_that_called_it(store: Store) -> None:
+    """Issue 7, point 4: a run counts whole for each of its servers."""
+    run = await live(store)
+    await store.costs.charge(charge_of(run))
+    await store.run_records.add_calls(
+        [
+            ToolCall(run.id, 1, number, server, "tool", 1, 1, CallOutcome.OK, 1, 1)
+            for number, server in enumerate(["email", "email", "notes", ""])
+        ]
+    )
+    assert await store.cost_history.servers(0) == (
+        ServerCost("email", 1, 2, 100, 0), ServerCost("notes", 1, 1, 100, 0),
+    )  # fmt: skip
+    assert await store.cost_history.servers(run.created_at + 1) == ()

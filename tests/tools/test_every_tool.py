@@ -22,6 +22,7 @@ TOOLS = {
     "list_runs": "job_id limit",
     "get_run": "run_id!",
     "kill_run": "run_id!",
+    "get_costs": "by days job_id",
     "run_prompt": (
         "prompt! tools servers model system_prompt max_turns timeout_s budget_usd network "
         "output_schema wait_s"

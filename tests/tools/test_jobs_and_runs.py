@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gateway.budgets.days import day_of
+from gateway.budgets.prices import AS_OF
+from gateway.domain.budget import Charge, Tokens
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import OnInterrupt
 from gateway.domain.run import RunResult, RunStatus
@@ -93,6 +96,62 @@ async def test_an_update_changes_what_is_given_and_nothing_else(gateway: Gateway
         "next_run_at",
     }
     assert (after["model"], after["max_turns"], after["budget_usd"]) == (None, None, None)
+
+
+async def test_a_job_that_says_nothing_gets_the_owners_limits(gateway: Gateway) -> None:
+    """Issue 7, points 1 and 4: a budget a run; 0 takes one away."""
+    job = (await gateway.call("create_job", **DAILY))["job"]
+    limits = ("budget_usd", "budget_per_day_usd", "max_turns", "timeout_s")
+    assert [job[name] for name in limits] == [5.0, None, None, 1800.0]
+    own = {"budget_usd": 0, "budget_per_day_usd": 2.5, "max_turns": 9, "timeout_s": 60}
+    job = (await gateway.call("create_job", **DAILY, **own))["job"]
+    assert [job[name] for name in limits] == [None, 2.5, 9, 60.0]
+
+
+async def test_a_money_budget_with_a_model_without_a_price_is_refused(gateway: Gateway) -> None:
+    """Issue 7, point 4: when the job is made or changed, and nothing is changed then."""
+    sentence = (
+        "The price of model 'glm-9' is not known, so a run with a money budget cannot use it;"
+        " choose another model, put its price into PRICES_FILE, or remove the budget."
+    )
+    assert await gateway.refusal("create_job", **DAILY, model="glm-9") == sentence
+    hook = {"name": "h", "prompt_template": "x", "model": "glm-9"}
+    assert await gateway.refusal("create_webhook", **hook) == sentence
+    assert await gateway.refusal("run_prompt", prompt="x", model="glm-9") == sentence
+    job = (await gateway.call("create_job", **DAILY, model="glm-9", budget_usd=0))["job"]
+    wish = {"job_id": job["id"], "budget_per_day_usd": 1}
+    assert await gateway.refusal("update_job", **wish) == sentence
+    assert (await gateway.call("get_job", job_id=job["id"]))["job"] == job
+
+
+async def test_costs_are_shown_with_todays_sum(gateway: Gateway) -> None:
+    """Issue 7, point 4: what each group adds up is the store's; here is how it is told."""
+    services = gateway.services
+    day = day_of(utc_ms(), services.settings.default_timezone).name
+    tokens = Tokens(1, 10, 20, 30, 40, 1_500_000)
+    await services.store.costs.charge(Charge("run_x", 1, day, "", "claude-a", tokens))
+    for by, name in (("day", day), ("job", ""), ("model", "claude-a")):
+        costs = await gateway.call("get_costs", by=by, days=1)
+        row = {
+            "name": name,
+            "cost_usd": 1.5,
+            "unpriced": 0,
+            "requests": 1,
+            "input_tokens": 10,
+            "output_tokens": 20,
+            "cache_read_tokens": 30,
+            "cache_write_tokens": 40,
+            "runs": None,
+            "calls": None,
+        }
+        assert costs == {
+            "since": day,
+            "rows": [row],
+            "today_usd": 1.5,
+            "daily_budget_usd": None,
+            "prices_as_of": AS_OF.isoformat(),
+        }
+    assert (await gateway.call("get_costs", by="server"))["rows"] == []
 
 
 async def test_the_network_of_runs_is_public_unless_it_is_narrowed(gateway: Gateway) -> None:
