@@ -1,7 +1,7 @@
 """Whether a value fits a JSON Schema that somebody else wrote and that is not trusted.
 
-Regular expressions are never run here, references are never fetched and are followed a bounded
-number of times.
+Regular expressions are never run here, references are never fetched, and what is looked at in one
+check is bounded: it happens in the event loop.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +22,8 @@ from supervisor.children.wire import decode
 
 MAX_REFERENCES = 3000
 """Followed in one check, a good half second; a few that name each other twice ask for billions."""
+MAX_STEPS = 100_000
+"""Keywords and choices looked at in one check, about half a second."""
 MAX_ERRORS = 50
 """Looked at in one payload; nobody mends more at once."""
 
@@ -30,6 +32,7 @@ SCHEMAS_KEPT = 256
 
 Keyword = Callable[[Validator, Any, Any, Any], Iterable[ValidationError] | None]
 
+_REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _UNFOLLOWABLE = (SchemaError, Unresolvable, UnknownType, RecursionError, TypeError, ValueError)
 
 
@@ -58,11 +61,8 @@ class Checker:
         except _UNFOLLOWABLE as error:
             raise Unfollowable from error
         self._references = 0
-        counted = {
-            word: self._counted(kind.VALIDATORS[word])
-            for word in ("$ref", "$dynamicRef", "$recursiveRef")
-            if word in kind.VALIDATORS
-        }
+        self._steps = 0
+        counted = {word: self._counted(word, check) for word, check in kind.VALIDATORS.items()}
         self._kind = cast("type[Validator]", extend(kind, counted))
 
     def errors(self, value: Any) -> list[ValidationError]:
@@ -88,20 +88,42 @@ class Checker:
             raise Unfollowable from error
 
     def _validator(self, schema: dict[str, Any]) -> Validator:
-        self._references = 0
+        self._references = self._steps = 0
         empty: Registry[Any] = Registry()
         return self._kind(schema, registry=empty)
 
-    def _counted(self, follow: Keyword) -> Keyword:
+    def _counted(self, word: str, follow: Keyword) -> Keyword:
+        follow = _unique if word == "uniqueItems" else follow
+        reference = word in _REFERENCES
+
         def check(
-            validator: Validator, reference: Any, instance: Any, schema: Any
+            validator: Validator, value: Any, instance: Any, schema: Any
         ) -> Iterator[ValidationError]:
-            self._references += 1
-            if self._references > MAX_REFERENCES:
+            self._references += reference
+            self._steps += len(cast("list[object]", value)) if isinstance(value, list) else 1
+            if self._references > MAX_REFERENCES or self._steps > MAX_STEPS:
                 raise Unfollowable
-            yield from follow(validator, reference, instance, schema) or ()
+            yield from follow(validator, value, instance, schema) or ()
 
         return check
+
+
+def _unique(_: Validator, wanted: Any, instance: Any, __: Any) -> Iterator[ValidationError]:
+    """Say whether an item is there twice, without comparing each with each."""
+    if wanted is True and isinstance(instance, list):
+        items = cast("list[object]", instance)
+        if len({_key(item) for item in items}) < len(items):
+            yield ValidationError(f"{instance!r} has non-unique elements")
+
+
+def _key(value: object) -> object:
+    """Return what equal values of JSON have in common; 1 and 1.0 are equal, 1 and true are not."""
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value).items()
+        return frozenset((name, _key(item)) for name, item in members)
+    if isinstance(value, list):
+        return tuple(_key(item) for item in cast("list[object]", value))
+    return (bool, value) if isinstance(value, bool) else value
 
 
 def _tame(schema: Mapping[str, Any]) -> dict[str, Any]:

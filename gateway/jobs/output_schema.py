@@ -23,14 +23,15 @@ def read_schema(schema: Mapping[str, Any]) -> str:
     try:
         kept = {key: value for key, value in schema.items() if key != "$schema"}
         text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if size > MAX_SCHEMA_BYTES:
+            raise InvalidOutputSchema(
+                f"The argument output_schema has {size} bytes;"
+                f" at most {MAX_SCHEMA_BYTES} are allowed."
+            )
         Checker(json.loads(text))
     except (Unfollowable, RecursionError, ValueError):
         raise InvalidOutputSchema("The argument output_schema is no JSON Schema.") from None
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > MAX_SCHEMA_BYTES:
-        raise InvalidOutputSchema(
-            f"The argument output_schema has {size} bytes; at most {MAX_SCHEMA_BYTES} are allowed."
-        )
     if kept.get("type") != "object":
         raise InvalidOutputSchema(
             'The argument output_schema must describe an object; give it "type": "object".'
