@@ -179,11 +179,13 @@ class Trail:
             return None
 
     def _finished(self, entry: AuditEntry) -> AuditEntry:
-        """Return an entry as it is kept; a name in which there is a secret is left out."""
-        named = (entry.server, entry.tool, entry.target, entry.correlation, entry.actor_id)
-        together = "\n".join(named)
+        """Return an entry as it is kept; what holds a secret of what a caller wrote is left out.
+
+        Servers, tools and who acted are names that the gateway knows.
+        """
+        together = f"{entry.target}\n{entry.correlation}"
         if self._redactor.hide_text(together) != together:
-            return replace(entry, server="", tool="", target="", correlation="", actor_id="")
+            return replace(entry, target="", correlation="")
         return entry
 
     def _of_lost(self, lost: int) -> AuditEntry:

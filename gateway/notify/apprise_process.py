@@ -63,6 +63,7 @@ class Apprise:
                         input=json.dumps(order).encode(),
                         stderr=subprocess.DEVNULL,
                         env=self.variables,
+                        cwd="/",
                         check=False,
                         start_new_session=True,
                     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -25,6 +26,11 @@ TABLE = "channels"
 LABEL = "address of a channel"
 LONG_PART = 16
 """Characters; shorter parts of an address are words as often as keys."""
+
+
+_FILES = frozenset({"attach", "keyfile", "pgpkey", "subfile", "template"})
+"""Options of Apprise's addresses that may name a file of the gateway's own user."""
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class _Kept(msgspec.Struct):
@@ -91,8 +97,8 @@ class Channels:
         if len(await self.all()) >= MAX_CHANNELS:
             raise AddressRefused(f"There are {MAX_CHANNELS} channels; remove one first.")
         kept, fresh = _kept(wish)
-        self._hide(kept)
         if wish.kind is ChannelKind.APPRISE:
+            _check_options(kept.address)
             place = await self._apprise.check(wish.address)
         else:
             place = host_of(kept.address)
@@ -102,15 +108,22 @@ class Channels:
         async with self._vault.storing():
             text = msgspec.json.encode(kept).decode()
             sealed = self._vault.seal(channel.id, "address", text, table=TABLE)
+            # Not before it is known for an address: any word would be hidden everywhere.
+            self._hide(kept)
             if not await self._store.channels.add(channel, sealed):
+                self._show(kept)
                 raise AddressRefused(f"There is a channel {wish.name!r}; choose another name.")
         return channel, fresh
 
     async def remove(self, named: str) -> Channel:
         """Delete a channel, with what waits for it. Raises NoSuchChannel and StoreError."""
         channel = await self.find(named)
+        sealed = [each for each in await self._store.channels.sealed() if each.channel == channel]
         if not await self._store.channels.delete(channel.id):
             raise NoSuchChannel(named)
+        for each in sealed:
+            with suppress(SealBroken):
+                self._show(self._opened(channel.id, each.sealed))
         return channel
 
     async def send(self, channel_id: str, notice: Notice) -> None:
@@ -140,9 +153,12 @@ class Channels:
         return msgspec.json.decode(text, type=_Kept)
 
     def _hide(self, kept: _Kept) -> None:
-        for part in (kept.address, kept.secret, *_long_parts(kept.address)):
-            if part:
-                self._redactor.know(LABEL, part)
+        for part in _secrets_of(kept):
+            self._redactor.know(LABEL, part)
+
+    def _show(self, kept: _Kept) -> None:
+        for part in _secrets_of(kept):
+            self._redactor.forget(LABEL, part)
 
 
 def _kept(wish: Wish) -> tuple[_Kept, Secret | None]:
@@ -162,6 +178,23 @@ def _kept(wish: Wish) -> tuple[_Kept, Secret | None]:
     return _Kept(address, wish.secret.reveal()), None
 
 
+def _check_options(address: str) -> None:
+    """Refuse what would have a file of this machine read or sent. Raises AddressRefused."""
+    for option in re.split("[?&;]", unquote(address))[1:]:
+        name, _, value = option.partition("=")
+        key = name.strip("+-: ").lower()
+        # Services have templates with an id of their own, too.
+        if key in _FILES and not (key == "template" and _PLAIN_ID.fullmatch(value)):
+            raise AddressRefused(
+                f"The option {key!r} of the address names a file of this machine; leave it out."
+            )
+
+
+def _secrets_of(kept: _Kept) -> set[str]:
+    parts = {kept.address, kept.secret, *_long_parts(kept.address)}
+    return {part for part in parts if part}
+
+
 def _long_parts(address: str) -> set[str]:
     """Return what of an address is likely to be a key: its password and its long parts."""
     try:
@@ -170,6 +203,7 @@ def _long_parts(address: str) -> set[str]:
     except ValueError:
         return set()
     pieces = re.split(r"[/?&=#:@]+", address.removeprefix(f"{parts.scheme}://"))
-    hosts = {parts.hostname, parts.netloc}
+    # Many services of Apprise have their key where others have a host.
+    hosts = {each for each in (parts.hostname, parts.netloc) if each and set(each) & set(".:")}
     long = {piece for piece in pieces if len(piece) >= LONG_PART and piece not in hosts}
     return named | long | {unquote(piece) for piece in long}

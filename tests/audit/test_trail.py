@@ -165,13 +165,13 @@ async def test_no_entries_at_all_if_the_owner_wants_none(store: Store) -> None:
     assert await actions(store) == []
 
 
-async def test_a_secret_in_a_name_is_left_out_with_it(store: Store) -> None:
+async def test_a_name_of_a_callers_own_that_holds_a_secret_is_left_out(store: Store) -> None:
     """Ours: somebody may paste a key where a name belongs."""
     trail = trail_of(store)
     trail.note(lambda: entry(server="x", target="a-secret-in-the-wrong-place"))
     await trail.flush()
     (kept,) = await store.audit.find(AuditWish())
-    assert (kept.entry.server, kept.entry.target, kept.entry.action) == ("", "", "tools/call")
+    assert (kept.entry.server, kept.entry.target, kept.entry.action) == ("x", "", "tools/call")
 
 
 async def test_entries_are_found_by_each_filter(store: Store) -> None:

@@ -103,6 +103,41 @@ async def test_a_redirect_is_no_success_and_is_not_followed(desk: Desk, receiver
     assert [got.path for got in receiver.all()] == ["/in"]
 
 
+async def test_only_the_addresses_of_channels_are_hidden(desk: Desk) -> None:
+    """Ours: a refused word would be missing from every log, result and entry."""
+    for address, kind in ((CANARY, ChannelKind.WEBHOOK), (CANARY, ChannelKind.APPRISE)):
+        with pytest.raises(AddressRefused):
+            await desk.channel(address, kind)
+    assert desk.redactor.hide_text(CANARY) == CANARY
+    address = f"http://127.0.0.1:9/{CANARY}"
+    await desk.channel(address, name="slack")
+    with pytest.raises(AddressRefused, match="choose another name"):
+        await desk.channel(address, name="slack")
+    assert CANARY not in desk.redactor.hide_text(CANARY)
+    await desk.channels.remove("slack")
+    assert desk.redactor.hide_text(CANARY) == CANARY
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["template=/etc/hostname", "KeyFile=master.key", "to=x&attach=~/jobs.db", "%74emplate=.."],
+)
+async def test_no_channel_reads_a_file_of_this_machine(desk: Desk, option: str) -> None:
+    """Ours: an address may come from a chat."""
+    with pytest.raises(AddressRefused, match="names a file of this machine"):
+        await desk.channel(f"json://127.0.0.1:9/?{option}", ChannelKind.APPRISE)
+    await desk.channel("json://127.0.0.1:9/?template=d-1234", ChannelKind.APPRISE)
+
+
+async def test_what_apprise_says_has_nothing_of_the_address(desk: Desk) -> None:
+    """Issue 7, 8: its sentences reach rows and pages."""
+    await desk.channel(f"json://user:{CANARY}@127.0.0.1:9/{CANARY}", ChannelKind.APPRISE)
+    await desk.happen("Job brief failed")
+    (channel,) = await desk.channels.all()
+    assert channel.error
+    assert CANARY not in channel.error
+
+
 async def test_no_part_of_an_address_gets_out(
     desk: Desk, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
