@@ -38,7 +38,9 @@ from gateway.relay.refusal import INVALID_REQUEST, Refusal
 from gateway.relay.request import read_envelope
 from gateway.routes import Room, find_room
 from gateway.tools import Management
+from gateway.tools.management import CannotLoad
 from supervisor.children.wire import encode, error_message
+from supervisor.errors import INTERNAL_ERROR
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 _FOR_RUNS = frozenset({Room.RELAY, Room.COMBINED})
@@ -177,11 +179,14 @@ class Router:
         if caller is None:
             return
         scope[CALLER] = caller
-        if scope["method"] == "POST":
-            await self._checked(app, scope, receive, send, caller=caller)
-        else:
-            ended = partial(self._endings.wait, caller.id)
-            await app(scope, _until(ended, receive), send)
+        try:
+            if scope["method"] == "POST":
+                await self._checked(app, scope, receive, send, caller=caller)
+            else:
+                ended = partial(self._endings.wait, caller.id)
+                await app(scope, _until(ended, receive), send)
+        except CannotLoad as error:
+            await send_body(send, 503, error_message(None, INTERNAL_ERROR, str(error)))
 
     async def _checked(
         self, app: Asgi, scope: Scope, receive: Receive, send: Send, *, caller: Caller

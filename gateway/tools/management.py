@@ -20,6 +20,8 @@ from gateway.late_imports import IMPORTING
 from gateway.relay.http import Receive, Scope, Send
 from gateway.tools.services import Services
 
+log = logging.getLogger(__name__)
+
 Needed: TypeAlias = Callable[[str], Awaitable[Permission | None]]
 
 
@@ -30,6 +32,10 @@ class _Loaded:
     needed: Needed
 
 
+class CannotLoad(Exception):
+    """The management tools cannot be used now; each later request tries again."""
+
+
 class Management:
     """The MCP server of the management tools, over Streamable HTTP and SSE; while `running`."""
 
@@ -37,9 +43,10 @@ class Management:
         self._services = services
         self.has_sse = has_sse
         self._wanted = anyio.Event()
-        self._opened = anyio.Event()
+        self._tried = anyio.Event()
+        """Set after each try to open the endpoints."""
         self._ending = anyio.Event()
-        self._loaded: _Loaded
+        self._loaded: _Loaded | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -48,38 +55,59 @@ class Management:
             group.start_soon(self._run)
             yield
             self._ending.set()
-            if not self._wanted.is_set():
+            if self._loaded is None:
                 group.cancel_scope.cancel()
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request to `/mcp`."""
+        """Answer a request to `/mcp`. Raises CannotLoad."""
         await (await self._open()).http(scope, receive, send)
 
     async def sse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request to `/sse` or `/messages`; only where `has_sse`."""
+        """Answer a request to `/sse` or `/messages`; only where `has_sse`. Raises CannotLoad."""
         app = (await self._open()).sse
         assert app is not None, "the router knows whether there is SSE"
         await app(scope, receive, send)
 
     async def needed_scope(self, tool: str) -> Permission | None:
-        """Return the scope that the tool of this name needs; None when there is no such tool."""
+        """Return the scope that a tool needs, None if there is none. Raises CannotLoad."""
         return await (await self._open()).needed(tool)
 
     async def _open(self) -> _Loaded:
-        self._wanted.set()
-        await self._opened.wait()
+        if self._loaded is None:
+            tried = self._tried
+            self._wanted.set()
+            await tried.wait()
+        if self._loaded is None:
+            raise CannotLoad("The management tools cannot be loaded now; the log says why.")
         return self._loaded
 
     async def _run(self) -> None:
-        await self._wanted.wait()
+        while not self._ending.is_set():
+            await self._wanted.wait()
+            try:
+                await self._serve()
+            except Exception:
+                # Packages may be replaced under a running gateway, and it may be out of memory or
+                # descriptors: no reason to end the servers and runs that go on.
+                log.exception("The management tools cannot be loaded; requests to them are refused")
+                self._loaded = None
+                self._wanted = anyio.Event()
+                self._say_tried()
+
+    async def _serve(self) -> None:
         # A second and a half of work, through which other requests are answered.
-        self._loaded = await to_thread.run_sync(_load_alone, self._services, self.has_sse)
+        loaded = await to_thread.run_sync(_load_alone, self._services, self.has_sse)
         async with AsyncExitStack() as stack:
-            for app in (self._loaded.http, self._loaded.sse):
+            for app in (loaded.http, loaded.sse):
                 if app is not None:
                     await stack.enter_async_context(app.router.lifespan_context(app))
-            self._opened.set()
+            self._loaded = loaded
+            self._say_tried()
             await self._ending.wait()
+
+    def _say_tried(self) -> None:
+        tried, self._tried = self._tried, anyio.Event()
+        tried.set()
 
 
 def _load_alone(services: Services, has_sse: bool) -> _Loaded:  # noqa: FBT001 - as below
