@@ -4,14 +4,16 @@ A payload may order a model to post to a webhook, to `/mcp` or to the dashboard.
 network no address of this machine is in reach; this closes the way around, by the public name.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from http import HTTPStatus
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import anyio
 from anyio.abc import ByteStream
 
 from gateway.store import Store
+from sandboxes.network.addresses import Address, ends
 from sandboxes.network.outside import Outside
 from sandboxes.network.proxy_request import Refusal
 
@@ -33,11 +35,16 @@ def own_names(store: Store, address: Callable[[], str]) -> Names:
 
 
 class OutsideButUs:
-    """An outside in which this gateway cannot be reached, under whatever name."""
+    """An outside in which this gateway cannot be reached, under whatever name leads to it.
+
+    Other addresses of a front that carries many hosts are not known to be ours.
+    """
 
     def __init__(self, outside: Outside, names: Names) -> None:
         self._outside = outside
         self._names = names
+        self._last: dict[str, frozenset[Address]] = {}
+        """Where our names led when they were last found."""
 
     async def resolve(self, name: str, port: int) -> Sequence[str]:
         """Return the addresses of a name. Raises OSError, and Refusal for our own ones.
@@ -49,7 +56,7 @@ class OutsideButUs:
         if name in names:
             raise _refusal(name, port)
         found: list[str] = []
-        ours: set[str] = set()
+        ours: set[Address] = set()
 
         async def find_ours(own: str) -> None:
             ours.update(await self._of_ours(own, port))
@@ -58,7 +65,7 @@ class OutsideButUs:
             for own in names:
                 group.start_soon(find_ours, own)
             found += await self._outside.resolve(name, port)
-        if ours.intersection(found):
+        if not ours.isdisjoint(_ends_of(found)):
             raise _refusal(name, port)
         return found
 
@@ -70,12 +77,19 @@ class OutsideButUs:
         """Return a connection to a host that the owner named. Raises OSError."""
         return await self._outside.connect(name, port)
 
-    async def _of_ours(self, own: str, port: int) -> Sequence[str]:
+    async def _of_ours(self, own: str, port: int) -> frozenset[Address]:
         try:
-            return await self._outside.resolve(own, port)
+            self._last[own] = _ends_of(await self._outside.resolve(own, port))
         except (OSError, UnicodeError):
-            # A name that leads nowhere from here leads to us by no other name either.
-            return ()
+            # What it led to when it was last found; what never led anywhere from here leads to us
+            # by no other name either.
+            return self._last.get(own, frozenset())
+        return self._last[own]
+
+
+def _ends_of(addresses: Iterable[str]) -> frozenset[Address]:
+    """Return where packets end: an address may carry another one inside."""
+    return frozenset(end for each in addresses for end in ends(ip_address(each)))
 
 
 def _refusal(name: str, port: int) -> Refusal:

@@ -46,7 +46,7 @@ class RunPages:
         run = await self._run(run_id)
         count = await self._store.runs.count_messages(run_id)
         newest = max(0, count - PAGE_MESSAGES)
-        begin = min(request.args.get("from", newest, type=int), newest)
+        begin = max(0, min(request.args.get("from", newest, type=int), newest))
         found = await self._store.runs.messages(run_id, since=begin, limit=PAGE_MESSAGES)
         after = Place(found[-1].seq + 1 if found else begin)
         return await render_template(

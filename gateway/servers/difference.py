@@ -1,6 +1,7 @@
 """What differs between two versions of a server, as `diff -u` shows it. Pure functions."""
 
 import difflib
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -42,7 +43,8 @@ def _of_file(
         yield f"mode of {right.path}: {_mode(left)} -> {_mode(right)}\n"
     before, after = (b"" if file is None else file.content for file in (left, right))
     if b"\0" in before or b"\0" in after:
-        yield f"Binary files {sides[0]} and {sides[1]} differ\n"
+        digests = (hashlib.sha256(content).hexdigest() for content in (before, after))
+        yield f"Binary files {sides[0]} and {sides[1]} differ; SHA-256 {' and '.join(digests)}\n"
         return
     try:
         lines = _lines(before, "utf-8"), _lines(after, "utf-8")

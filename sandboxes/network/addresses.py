@@ -57,7 +57,7 @@ def is_allowed(text: str, *, private: bool) -> bool:
         return False
     if isinstance(address, IPv6Address) and address.scope_id is not None:
         return False
-    return all(_is_allowed(each, private=private) for each in _ends(address))
+    return all(_is_allowed(each, private=private) for each in ends(address))
 
 
 def _is_allowed(address: Address, *, private: bool) -> bool:
@@ -70,7 +70,7 @@ def _is_allowed(address: Address, *, private: bool) -> bool:
     return address in _PUBLIC_V6 and not any(address in network for network in _REFUSED_V6)
 
 
-def _ends(address: Address) -> tuple[Address, ...]:
+def ends(address: Address) -> tuple[Address, ...]:
     """Return every address at which packets to this one may end."""
     if isinstance(address, IPv4Address):
         return (address,)

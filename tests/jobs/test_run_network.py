@@ -1,6 +1,6 @@
 """A run's way out besides the model and its servers: the real CLI behind its own proxy."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from gateway.jobs.errors import RunRefused
 from gateway.jobs.run_egress import egress_of
 from gateway.jobs.run_outside import OutsideButUs, own_names
 from gateway.standin import Call, ModelRequest, Reply, Say
+from sandboxes.network.proxy_request import Refusal
 from sandboxes.network.way_out import Egress
 from sandboxes.policy import Level
 from tests.jobs.parts import CLI_GUARD_S, Parts, a_run
@@ -177,3 +178,22 @@ def test_other_levels_refuse_what_they_cannot_hold() -> None:
         for network in (NONE, RunNetwork(NetworkAccess.HOSTS, (HOST,))):
             with pytest.raises(RunRefused, match="needs SANDBOX=strong"):
                 egress_of(network, level)
+
+
+@pytest.mark.parametrize(
+    "carrying", ["203.0.113.7", "::ffff:203.0.113.7", "64:ff9b::cb00:7107", "2002:cb00:7107::1"]
+)
+async def test_our_address_inside_of_another_one_is_ours(carrying: str) -> None:
+    """Ours: packets to a mapped or translated address end at the one inside."""
+    leads = {GATEWAY: [["203.0.113.7"]], ALIAS: [[carrying]], INSIDE: [["203.0.113.8"]]}
+
+    async def names() -> Collection[str]:
+        return {GATEWAY}
+
+    outside = OutsideButUs(FakeOutside(leads), names)
+    with pytest.raises(Refusal, match="a run cannot call it"):
+        await outside.resolve(ALIAS, 443)
+    assert await outside.resolve(INSIDE, 443) == ["203.0.113.8"]
+    del leads[GATEWAY]
+    with pytest.raises(Refusal, match="a run cannot call it"):
+        await outside.resolve(ALIAS, 443)

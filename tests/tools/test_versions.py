@@ -1,5 +1,6 @@
 """Every change of a dynamic server is a version, and one call goes back."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -223,8 +224,10 @@ def test_files_that_are_no_text_or_come_and_go_are_told(tmp_path: Path) -> None:
     """Ours."""
     old = [KeptFile("a", b"x\n", executable=False), KeptFile("b", b"\0\xff", executable=False)]
     new = [KeptFile("b", b"\0\xfe", executable=True), KeptFile("c", b"y", executable=False)]
+    before, after = (hashlib.sha256(b"\0" + byte).hexdigest() for byte in (b"\xff", b"\xfe"))
     assert difference(old, new, names="1|2") == (
         "--- 1/a\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
-        "mode of b: plain -> executable\nBinary files 1/b and 2/b differ\n"
+        "mode of b: plain -> executable\n"
+        f"Binary files 1/b and 2/b differ; SHA-256 {before} and {after}\n"
         "--- /dev/null\n+++ 2/c\n@@ -0,0 +1 @@\n+y\n\\ No newline at end of file\n"
     )
