@@ -17,7 +17,7 @@ from gateway.store.sealed_values import SEALED_COLUMNS
 from gateway.variables import CHECKOUT
 from gateway.vault import KeySources, RotationImpossible, SealBroken, Vault, WrongMasterKey
 from gateway.vault.master_key import successor_of
-from tests.conftest import Counts
+from tests.demonstrations import Counts, Demonstrations
 from tests.store import examples
 
 VALUES = {f"KEY_{number}": f"value {number}" for number in range(20)}
@@ -218,12 +218,16 @@ async def test_values_set_during_rotations_are_kept(store: Store, sources: KeySo
     assert await again.values("email", VALUES) == dict.fromkeys(VALUES, "value 4")
 
 
-async def test_a_rotation_that_is_killed_loses_nothing(tmp_path: Path, counts: Counts) -> None:
+@pytest.mark.timeout(600)
+async def test_a_rotation_that_is_killed_loses_nothing(
+    tmp_path: Path, counts: Counts, demonstrations: Demonstrations
+) -> None:
     """Issue 6, 7: kill -9 at any point of either rotation; the next start opens every value."""
     path, sources = tmp_path / "home" / "jobs.db", KeySources(tmp_path / "master.key")
     async with Store.open(None, path=path) as store:
         await fill(store, await Vault.open(sources, store.data_keys))
-    for number in range(counts(3, 100)):
+    kills = counts(3, 100)
+    for number in range(kills):
         with subprocess.Popen(
             [sys.executable, "-I", "-c", ROTATE_FOR_EVER, CHECKOUT, path, sources.file],
             stdout=subprocess.PIPE,
@@ -236,3 +240,4 @@ async def test_a_rotation_that_is_killed_loses_nothing(tmp_path: Path, counts: C
             process.kill()
         async with Store.open(None, path=path) as store:
             await check(store, await Vault.open(sources, store.data_keys))
+    demonstrations.record("kill -9 in rotations of both kinds of keys", kills, "every value opens")
