@@ -3,18 +3,12 @@
 import logging
 from collections.abc import Callable
 
-import anyio
-
 from gateway.domain.clock import utc_ms
 from gateway.store import DefinitionPinTable, StoreError
+from gateway.write_behind import WriteBehind
 from supervisor.events import DefinitionsPinned, Event, PinsForgotten
 
 log = logging.getLogger(__name__)
-
-AGAIN_AFTER_S = 5.0
-"""A database that is locked or away is asked again; meanwhile the pins hold in memory."""
-LAST_WRITE_S = 5.0
-"""What was told just before the end is written, unless the database is away."""
 
 
 class PinKeeper:
@@ -24,7 +18,7 @@ class PinKeeper:
         self._table = table
         self._now_ms = now_ms
         self._waiting: dict[str, bytes | None] = {}
-        self._woken = anyio.Event()
+        self._behind = WriteBehind(self._write_all)
 
     def hear(self, event: Event) -> None:
         """Note what is to be kept; the newest record of a server replaces an older one."""
@@ -35,22 +29,13 @@ class PinKeeper:
                 self._waiting[event.server] = None
             case _:
                 return
-        self._woken.set()
+        self._behind.wake()
 
     async def run(self) -> None:
         """Write until cancelled."""
-        try:
-            while True:
-                await self._woken.wait()
-                self._woken = anyio.Event()
-                if not await self.write():
-                    await anyio.sleep(AGAIN_AFTER_S)
-                    self._woken.set()
-        finally:
-            with anyio.move_on_after(LAST_WRITE_S, shield=True):
-                await self.write()
+        await self._behind.run()
 
-    async def write(self) -> bool:
+    async def _write_all(self) -> bool:
         """Write what waits; False when some of it could not be written and waits on."""
         for server, record in tuple(self._waiting.items()):
             try:

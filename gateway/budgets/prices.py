@@ -12,10 +12,8 @@ from datetime import date
 from typing import Any, cast
 
 AS_OF = date(2026, 11, 22)
-SOURCE = (
-    "Anthropic's list prices (the pricing page of its API documentation), as the model catalog of"
-    " Claude Code 2.1.330 has them"
-)
+"""Anthropic's list prices (the pricing page of its API documentation), as the model catalog of
+Claude Code 2.1.330 has them."""
 CACHE_WRITE_5M = 1.25
 CACHE_WRITE_1H = 2.0
 """Writing to the prompt cache costs this many times the input price, for every listed model."""

@@ -4,19 +4,16 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-import anyio
-
 from gateway.domain.notice import Notice, Occasion
 from gateway.notify.wording import make
 from gateway.store import NoticeTable, StoreError
+from gateway.write_behind import WriteBehind
 from supervisor.events import Event, ServerState, StateChanged, ToolQuarantined
 
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 200
 """Notices; beyond that the log alone has them."""
-AGAIN_AFTER_S = 5.0
-LAST_WRITE_S = 5.0
 
 
 class NoticeHearer:
@@ -27,7 +24,7 @@ class NoticeHearer:
         self._now_ms = now_ms
         self._waiting: list[Notice] = []
         self._quarantined: set[str] = set()
-        self._woken = anyio.Event()
+        self._behind = WriteBehind(self._write)
 
     def hear(self, event: Event) -> None:
         """Take what the owner may want to be told."""
@@ -38,20 +35,11 @@ class NoticeHearer:
             log.warning("A notice is lost, too many wait for the store: %s", notice.title)
             return
         self._waiting.append(notice)
-        self._woken.set()
+        self._behind.wake()
 
     async def run(self) -> None:
         """Store until cancelled."""
-        try:
-            while True:
-                await self._woken.wait()
-                self._woken = anyio.Event()
-                if not await self._write():
-                    await anyio.sleep(AGAIN_AFTER_S)
-                    self._woken.set()
-        finally:
-            with anyio.move_on_after(LAST_WRITE_S, shield=True):
-                await self._write()
+        await self._behind.run()
 
     async def _write(self) -> bool:
         """Store what waits; False when the database did not take it."""

@@ -84,11 +84,6 @@ class ChildProcess:
         self._stderr_fd = spawned.stderr
         self._watch()
 
-    @property
-    def unsent_bytes(self) -> int:
-        """Input that the child has not read yet, beyond what the pipe holds."""
-        return len(self._unsent)
-
     def write(self, line: bytes) -> None:
         """Send one framed line; kept in order and in full, or dropped when the child is gone.
 

@@ -1,22 +1,33 @@
 """What runs and days have cost, by model."""
 
+from collections.abc import Iterator
+
 from sqlalchemy import Column, ForeignKey, PrimaryKeyConstraint, Table
 
 from gateway.store.schema.metadata import metadata
 from gateway.store.types import INTEGER, Words
+
+SUMS = (
+    "requests",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cost_micro_usd",
+    "unpriced",
+)
+
+
+def _sums() -> Iterator["Column[int]"]:
+    return (Column(name, INTEGER, nullable=False) for name in SUMS)
+
 
 run_costs = Table(
     "run_costs",
     metadata,
     Column("run_id", Words, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("model", Words, nullable=False),
-    Column("requests", INTEGER, nullable=False),
-    Column("input_tokens", INTEGER, nullable=False),
-    Column("output_tokens", INTEGER, nullable=False),
-    Column("cache_read_tokens", INTEGER, nullable=False),
-    Column("cache_write_tokens", INTEGER, nullable=False),
-    Column("cost_micro_usd", INTEGER, nullable=False),
-    Column("unpriced", INTEGER, nullable=False),
+    *_sums(),
     PrimaryKeyConstraint("run_id", "model"),
     sqlite_strict=True,
 )
@@ -28,13 +39,7 @@ day_costs = Table(
     Column("day", Words, nullable=False),
     Column("owner", Words, nullable=False),
     Column("model", Words, nullable=False),
-    Column("requests", INTEGER, nullable=False),
-    Column("input_tokens", INTEGER, nullable=False),
-    Column("output_tokens", INTEGER, nullable=False),
-    Column("cache_read_tokens", INTEGER, nullable=False),
-    Column("cache_write_tokens", INTEGER, nullable=False),
-    Column("cost_micro_usd", INTEGER, nullable=False),
-    Column("unpriced", INTEGER, nullable=False),
+    *_sums(),
     PrimaryKeyConstraint("day", "owner", "model"),
     sqlite_strict=True,
 )
