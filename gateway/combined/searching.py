@@ -12,8 +12,8 @@ from gateway.combined.catalogue import Catalogue
 from gateway.combined.routing import CALL_TOOL
 from gateway.combined.table import Entry
 from gateway.domain.view import View
+from gateway.tool_names import did_you_mean
 from gateway.tools.descriptions import example_of, hit_of
-from gateway.tools.names import did_you_mean
 from gateway.tools.tool_index import Listed, ToolIndex, words_of
 from supervisor.children.wire import decode, encode
 

@@ -1,8 +1,12 @@
 """Amounts as people read them."""
 
 from datetime import UTC, datetime
+from typing import TypeVar
+
+T = TypeVar("T")
 
 STEP = 1024
+MICRO = 1_000_000
 
 
 def size(amount: int) -> str:
@@ -18,3 +22,18 @@ def size(amount: int) -> str:
 def instant(ms: int) -> str:
     """Return an instant as ``2026-11-22 07:35:08 UTC``."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def dollars(micro: int | None) -> float | None:
+    """Return micro-dollars as dollars, None for None."""
+    return None if micro is None else micro / MICRO
+
+
+def micro_dollars(usd: float | None) -> int | None:
+    """Return dollars as micro-dollars, None for None."""
+    return None if usd is None else round(usd * MICRO)
+
+
+def changed(old: T | None, new: T | None) -> T | None:
+    """Return what an optional field becomes: None keeps it, an empty text or 0 clears it."""
+    return old if new is None else new or None

@@ -1,4 +1,4 @@
-"""The JSON Schema that the answer of a run must fit. Pure."""
+"""The JSON Schema that the answer of a run must fit: as it is given, kept and shown. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -42,6 +42,21 @@ def read_schema(schema: Mapping[str, Any]) -> str:
             " refer to its own parts, as in '#/$defs/name'."
         )
     return text
+
+
+def changed_schema(old: str | None, given: Mapping[str, Any] | None) -> str | None:
+    """Return what a schema becomes: None keeps it, an empty object clears it.
+
+    Raises InvalidOutputSchema.
+    """
+    if given is None:
+        return old
+    return read_schema(given) if given else None
+
+
+def shown_json(text: str | None) -> Any:
+    """Return JSON that is kept as text as the value it is, None for none."""
+    return None if text is None else json.loads(text)
 
 
 def misfit(schema: str, value: object) -> str | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fastmcp.tools import tool
 
 from gateway.approvals import Approvals
+from gateway.tool_names import ToolName
 from gateway.tools.hints import READ
-from gateway.tools.names import ToolName
 from gateway.tools.services import Services
 from gateway.tools.views import iso
 

@@ -227,3 +227,18 @@ ServerName = Annotated[
 CredentialKey = Annotated[
     str, Field(description="The environment variable that the server reads, such as SMTP_PASSWORD.")
 ]
+_NETWORK = (
+    "What the run's web tools and shell may reach, besides Claude and its servers: 'public' "
+    "(every public host over http and https), 'none', or a list of hosts such as "
+    "['api.example.com', '*.example.org', 'example.net:8443']."
+)
+JobNetwork = Annotated[
+    str | list[str], Field(max_length=100, description=f"{_NETWORK} Without it: 'public'.")
+]
+WebhookNetwork = Annotated[
+    str | list[str],
+    Field(
+        max_length=100,
+        description=f"{_NETWORK} Without it: 'public' if WebFetch is among its tools, else 'none'.",
+    ),
+]

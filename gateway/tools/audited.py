@@ -17,7 +17,7 @@ from gateway.audit.deeds import UNKNOWN_TOOL, actor_of, argument_names, managed,
 from gateway.auth.caller import Caller
 from gateway.domain.audit import AuditEntry, Outcome
 from gateway.domain.clock import utc_ms
-from gateway.tools.names import ToolName
+from gateway.tool_names import ToolName
 from gateway.tools.scopes import calling
 from gateway.tools.sentences import INTERNAL_ERROR, Refused
 from supervisor.children.crash import arguments_shape

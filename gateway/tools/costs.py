@@ -10,9 +10,9 @@ from gateway.budgets.days import day_of, days_before
 from gateway.budgets.prices import AS_OF
 from gateway.domain.budget import CostGroup, CostLine, ServerCost
 from gateway.domain.clock import utc_ms
+from gateway.domain.units import dollars
 from gateway.tools.hints import READ
 from gateway.tools.services import Services
-from gateway.tools.views import dollars
 
 DAY_MS = 24 * 3600 * 1000
 MAX_DAYS = 400

@@ -5,17 +5,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from gateway.tools.names import (
+from gateway.tool_names import (
     ToolName,
     check_text,
     did_you_mean,
     doubt_about,
     exposed_names,
+    live_tools,
     parse,
     resolve,
 )
 from gateway.tools.sentences import Refused, shown
-from gateway.tools.server_views import live_tools
 from gateway.tools.services import Services
 from supervisor.events import ServerState
 

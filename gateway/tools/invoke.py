@@ -16,12 +16,12 @@ from gateway.calls.cutting import Cutter
 from gateway.domain.audit import Outcome
 from gateway.domain.clock import utc_ms
 from gateway.json_schema import Checker, Unfollowable, checker_of
+from gateway.tool_names import ToolName
 from gateway.tools.audited import Invoked, pass_on
 from gateway.tools.finding import Finder, ToolText
 from gateway.tools.hints import OPEN
 from gateway.tools.long_calls import still_running
 from gateway.tools.mending import faults_in, mended, sentence_of_faults
-from gateway.tools.names import ToolName
 from gateway.tools.payload import NotAnObject, read_payload
 from gateway.tools.scopes import caller_id, calling
 from gateway.tools.sentences import Refused

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import Job
 from gateway.jobs.calendar import next_firings
+from gateway.jobs.network_words import doubts
+from gateway.tool_names import Normalised, check_tools, live_tools
 from gateway.tools.job_views import JobAnswer, view_job
-from gateway.tools.names import Normalised, check_tools
-from gateway.tools.run_network import doubts
 from gateway.tools.sentences import Refused, shown
-from gateway.tools.server_views import live_tools
 from gateway.tools.services import Services
 from gateway.tools.times import local_times, zone_note
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.domain.job import CatchUp, Job, OnInterrupt, Overlap
+from gateway.domain.units import changed, micro_dollars
 from gateway.jobs.calendar import next_firings
 from gateway.jobs.cron import check_zone
-from gateway.tools.output_schemas import changed_schema
-from gateway.tools.run_network import read_network
+from gateway.jobs.network_words import read_network
+from gateway.jobs.output_schema import changed_schema
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.times import read_instant
-from gateway.tools.views import changed, iso, micro_dollars
+from gateway.tools.views import iso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.job import Job
-from gateway.tools.output_schemas import shown_json
-from gateway.tools.run_network import show_network
-from gateway.tools.views import dollars, iso, iso_or_none
+from gateway.domain.units import dollars
+from gateway.jobs.network_words import show_network
+from gateway.jobs.output_schema import shown_json
+from gateway.tools.views import iso, iso_or_none
 
 
 @dataclass(frozen=True, slots=True)

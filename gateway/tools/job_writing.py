@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from fastmcp.tools import tool
 
+from gateway.budgets.defaults import check_budget, run_defaults
 from gateway.domain.clock import utc_ms
 from gateway.domain.ids import new_id
 from gateway.domain.job import Job
@@ -19,6 +20,7 @@ from gateway.tools.arguments import (
     InterruptRule,
     JitterS,
     JobId,
+    JobNetwork,
     MaxTurns,
     Model,
     Name,
@@ -37,12 +39,10 @@ from gateway.tools.arguments import (
     Timezone,
     ToolNames,
 )
-from gateway.tools.budgets import check_budget, run_defaults
 from gateway.tools.hints import ADD, CHANGE
 from gateway.tools.job_answers import answer_about, check_job_tools, find_job, no_job
 from gateway.tools.job_changes import Given, apply, check_chain, is_rescheduled, scheduled
 from gateway.tools.job_views import JobAnswer
-from gateway.tools.run_network import JobNetwork
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 

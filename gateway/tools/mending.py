@@ -12,8 +12,8 @@ import msgspec
 from jsonschema.exceptions import ValidationError, relevance
 
 from gateway.json_schema import Checker, Unfollowable
+from gateway.tool_names import did_you_mean
 from gateway.tools.example import Maker
-from gateway.tools.names import did_you_mean
 from gateway.tools.payload import kind_of
 from supervisor.children.wire import decode
 

@@ -7,12 +7,17 @@ import anyio
 from fastmcp.tools import tool
 from pydantic import Field
 
+from gateway.budgets.defaults import check_budget, run_defaults
 from gateway.domain.clock import utc_ms
 from gateway.domain.ids import new_id
 from gateway.domain.network import PUBLIC
 from gateway.domain.run import Run, RunStatus, Trigger
+from gateway.domain.units import changed, micro_dollars
+from gateway.jobs.network_words import doubts, read_network
+from gateway.jobs.output_schema import changed_schema
 from gateway.tools.arguments import (
     BudgetUsd,
+    JobNetwork,
     MaxTurns,
     Model,
     OutputSchema,
@@ -22,13 +27,10 @@ from gateway.tools.arguments import (
     TimeoutS,
     ToolNames,
 )
-from gateway.tools.budgets import check_budget, run_defaults
 from gateway.tools.hints import OPEN
 from gateway.tools.job_answers import check_job_tools
-from gateway.tools.output_schemas import changed_schema
-from gateway.tools.run_network import JobNetwork, doubts, read_network
 from gateway.tools.services import Services
-from gateway.tools.views import RunView, changed, micro_dollars, view_run
+from gateway.tools.views import RunView, view_run
 
 MAX_WAIT_S = 50.0
 """Most clients give a call up after a minute."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from gateway.domain.run import Run
 from gateway.domain.run_record import RunRecord, ToolCall
-from gateway.tools.output_schemas import shown_json
-from gateway.tools.run_network import show_network
+from gateway.jobs.network_words import show_network
+from gateway.jobs.output_schema import shown_json
 from gateway.tools.run_record_views import AttemptView, CallView, view_attempt, view_calls
 from gateway.tools.views import RunView, view_run
 

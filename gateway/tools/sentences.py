@@ -18,13 +18,14 @@ from fastmcp.tools import ToolResult
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.budgets.defaults import UnknownPrice
 from gateway.calls.calls import NoSuchCall, TooManyCalls
 from gateway.calls.kept_results import NoSuchResult
 from gateway.credentials import CredentialRefused
 from gateway.jobs.errors import JobError
 from gateway.notify.errors import NotifyError
 from gateway.store import StoreError
-from gateway.tools.names import InvalidToolName, did_you_mean
+from gateway.tool_names import InvalidToolName, did_you_mean
 from gateway.vault import VaultError
 from sandboxes.errors import SandboxError
 from supervisor.errors import ChildDied, StartFailed, SupervisorError
@@ -42,6 +43,7 @@ DOMAIN_ERRORS: tuple[type[Exception], ...] = (
     VaultError,
     CredentialRefused,
     JobError,
+    UnknownPrice,
     InvalidToolName,
     NoSuchResult,
     NoSuchCall,

@@ -7,8 +7,8 @@ from typing import Any
 from gateway.sandbox_notice import sandbox_notice
 from gateway.servers import CredentialStatus, ServerReport
 from gateway.servers.fault import Fault, read_fault
+from gateway.tool_names import exposed_names, live_tools
 from gateway.tools.metric_views import HistoryView, MetricsView, view_metrics
-from gateway.tools.names import Live, exposed_names
 from gateway.tools.views import iso_or_none
 from sandboxes.policy import MIB, Network, NetworkMode
 from supervisor.slots.instances import InstanceView
@@ -175,14 +175,6 @@ class CredentialAnswer:
     message: str
     server: ServerView
     credentials: list[CredentialView]
-
-
-def live_tools(snapshots: tuple[ServerSnapshot, ...]) -> Live:
-    """Return every server with the names of the tools it shows."""
-    return {
-        seen.name: [str(tool["name"]) for tool in seen.tools if "name" in tool]
-        for seen in snapshots
-    }
 
 
 def view_server(report: ServerReport) -> ServerView:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import anyio
 import anyio.to_thread
 
-from gateway.tools.names import ToolName
+from gateway.tool_names import ToolName
 
 MAX_WORDS = 16
 MAX_RANKED = 500

@@ -8,9 +8,9 @@ from fastmcp.tools import tool
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.servers.trials import CallOutcome, TrialCall, TrialReport
+from gateway.tool_names import parse
 from gateway.tools.arguments import ServerName
 from gateway.tools.hints import TRY
-from gateway.tools.names import parse
 from gateway.tools.sentences import Refused
 from gateway.tools.server_arguments import Code, Dependencies, Hosts, to_draft
 from gateway.tools.server_views import FaultView, ToolView, fault_in_words, view_fault

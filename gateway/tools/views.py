@@ -2,13 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from gateway.domain.run import Run
-
-T = TypeVar("T")
-
-MICRO = 1_000_000
+from gateway.domain.units import dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +73,6 @@ def iso(at: int) -> str:
 def iso_or_none(at: int | None) -> str | None:
     """Return integer milliseconds UTC as ISO 8601 text, None for None."""
     return None if at is None else iso(at)
-
-
-def dollars(micro: int | None) -> float | None:
-    """Return micro-dollars as dollars, None for None."""
-    return None if micro is None else micro / MICRO
-
-
-def micro_dollars(usd: float | None) -> int | None:
-    """Return dollars as micro-dollars, None for None."""
-    return None if usd is None else round(usd * MICRO)
-
-
-def changed(old: T | None, new: T | None) -> T | None:
-    """Return what an optional field becomes: None keeps it, an empty text or 0 clears it."""
-    return old if new is None else new or None
 
 
 def view_run(run: Run) -> RunView:

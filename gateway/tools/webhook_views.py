@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.delivery import Delivery
+from gateway.domain.units import dollars
 from gateway.domain.webhook import Scheme, Webhook
-from gateway.tools.output_schemas import shown_json
-from gateway.tools.run_network import show_network
-from gateway.tools.views import dollars, iso, iso_or_none
+from gateway.jobs.network_words import show_network
+from gateway.jobs.output_schema import shown_json
+from gateway.tools.views import iso, iso_or_none
 
 UNSIGNED = (
     "Scheme 'none': whoever learns the address can start runs; set_webhook_scheme asks senders "

@@ -6,9 +6,14 @@ from typing import TypeVar
 
 from fastmcp.tools import tool
 
+from gateway.budgets.defaults import check_budget, run_defaults
 from gateway.domain.clock import utc_ms
 from gateway.domain.ids import new_id
+from gateway.domain.units import changed, micro_dollars
 from gateway.domain.webhook import DAY_S, MissingPath, Scheme, Webhook
+from gateway.jobs.network_words import doubts, network_for, read_network
+from gateway.jobs.output_schema import changed_schema
+from gateway.tool_names import Normalised, live_tools, normalise
 from gateway.tools.arguments import (
     BudgetUsd,
     MaxTurns,
@@ -18,17 +23,13 @@ from gateway.tools.arguments import (
     Prompt,
     TimeoutS,
     WebhookId,
+    WebhookNetwork,
     WebhookToolNames,
 )
-from gateway.tools.budgets import check_budget, run_defaults
 from gateway.tools.hints import ADD, CHANGE, READ
-from gateway.tools.names import Normalised, normalise
-from gateway.tools.output_schemas import changed_schema
-from gateway.tools.run_network import WebhookNetwork, doubts, network_for, read_network
 from gateway.tools.sentences import Refused, shown
-from gateway.tools.server_views import live_tools
 from gateway.tools.services import Services
-from gateway.tools.views import Deleted, changed, micro_dollars
+from gateway.tools.views import Deleted
 from gateway.tools.webhook_arguments import (
     MayWait,
     Missing,

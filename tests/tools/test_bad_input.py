@@ -75,7 +75,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("create_job", {**JOB, "servers": ["a__b"]}, "The server name 'a__b' is not allowed"),
     ("create_job", {**JOB, "timeout_s": 0}, 'the argument "timeout_s" should be greater'),
     ("create_job", {**JOB, "budget_usd": -1}, 'the argument "budget_usd" should be greater'),
-    ("create_job", {**JOB, "network": "full"}, 'The network "full" is unknown; it accepts'),
+    ("create_job", {**JOB, "network": "full"}, "The network 'full' is unknown; it accepts"),
     ("create_job", {**JOB, "network": ["10.0.0.1"]}, "The host '10.0.0.1' is an address"),
     ("create_job", {**JOB, "network": 5}, 'the argument "network'),
     ("create_webhook", {**HOOK, "network": ["*"]}, "The host '*' is not a plain name"),

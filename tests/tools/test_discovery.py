@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.tools.names import ToolName
+from gateway.tool_names import ToolName
 from gateway.tools.tool_index import Listed, ToolIndex, words_of
 from tests.tools.conftest import Gateway, open_gateway, text_of
 from tests.tools.servers import ANY, SEND, server_code

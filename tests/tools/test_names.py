@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.tools.names import (
+from gateway.tool_names import (
     EXPOSED_LENGTH,
     InvalidToolName,
     Normalised,

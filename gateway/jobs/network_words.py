@@ -1,40 +1,26 @@
 """The `network` of jobs and webhooks: what callers give, what is stored, what is shown."""
 
 from collections.abc import Sequence
-from typing import Annotated
-
-from pydantic import Field
 
 from gateway.domain.network import NONE, PUBLIC, NetworkAccess, RunNetwork
-from gateway.tools.sentences import Refused, shown
+from gateway.jobs.errors import JobError
 from sandboxes.errors import InvalidHost
 from sandboxes.network.hosts import parse_rules
 
 _WORDS = {NetworkAccess.PUBLIC.value: PUBLIC, NetworkAccess.NONE.value: NONE}
 _ACCEPTED = "it accepts 'public', 'none' or a list of hosts such as ['api.example.com']"
 _WEB_TOOL = "WebFetch"
-_MEANING = (
-    "What the run's web tools and shell may reach, besides Claude and its servers: 'public' "
-    "(every public host over http and https), 'none', or a list of hosts such as "
-    "['api.example.com', '*.example.org', 'example.net:8443']."
-)
-JobNetwork = Annotated[
-    str | list[str], Field(max_length=100, description=f"{_MEANING} Without it: 'public'.")
-]
-WebhookNetwork = Annotated[
-    str | list[str],
-    Field(
-        max_length=100,
-        description=f"{_MEANING} Without it: 'public' if WebFetch is among its tools, else 'none'.",
-    ),
-]
+
+
+class InvalidNetwork(JobError):
+    """A network that no run can be given."""
 
 
 def read_network(given: str | Sequence[str]) -> RunNetwork:
-    """Return the network that a caller asks for. Raises Refused."""
+    """Return the network that a caller asks for. Raises InvalidNetwork."""
     if isinstance(given, str):
         if given not in _WORDS:
-            raise Refused(f"The network {shown(given)} is unknown; {_ACCEPTED}.")
+            raise InvalidNetwork(f"The network {given[:60]!r} is unknown; {_ACCEPTED}.")
         return _WORDS[given]
     if not given:
         return NONE
@@ -42,7 +28,7 @@ def read_network(given: str | Sequence[str]) -> RunNetwork:
     try:
         parse_rules(hosts)
     except InvalidHost as error:
-        raise Refused(f"The network is wrong: {error}") from error
+        raise InvalidNetwork(f"The network is wrong: {error}") from error
     return RunNetwork(NetworkAccess.HOSTS, hosts)
 
 

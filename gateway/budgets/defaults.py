@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 from gateway.budgets.prices import unknown_price
 from gateway.settings import Settings
-from gateway.tools.sentences import Refused
+
+
+class UnknownPrice(Exception):
+    """A money budget with a model whose price nobody knows; the message is one sentence."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(unknown_price(model))
+        self.model = model
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +33,11 @@ def run_defaults(settings: Settings) -> RunDefaults:
 
 
 def check_budget(settings: Settings, model: str | None, *budgets: int | None) -> None:
-    """Refuse money budgets, also that of all runs, with a model without a price. Raises Refused."""
+    """Refuse money budgets, also that of all runs, with a model without a price.
+
+    Raises UnknownPrice.
+    """
     limited = bool(settings.daily_budget_usd) or any(budget is not None for budget in budgets)
     model = model or settings.claude_model
     if limited and settings.prices.is_unknown(model):
-        raise Refused(unknown_price(model))
+        raise UnknownPrice(model)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from supervisor.folders.catalog import check_name
+from supervisor.snapshot import ServerSnapshot
 
 EXPOSED_LENGTH = 64
 MAX_LENGTH = 200
@@ -60,6 +61,14 @@ class Normalised:
 
     names: tuple[str, ...]
     warnings: tuple[str, ...]
+
+
+def live_tools(snapshots: tuple[ServerSnapshot, ...]) -> Live:
+    """Return every server with the names of the tools it shows."""
+    return {
+        seen.name: [str(tool["name"]) for tool in seen.tools if "name" in tool]
+        for seen in snapshots
+    }
 
 
 def parse(text: str) -> ToolName | None:
