@@ -9,6 +9,7 @@ from typing import Any
 from fastmcp import FastMCP
 from fastmcp.decorators import get_fastmcp_meta
 from fastmcp.tools.function_tool import FunctionTool, ToolMeta
+from fastmcp.utilities.json_schema import dereference_refs
 
 from gateway.sandbox_notice import sandbox_notice
 from gateway.tools.approvals import ApprovalTools
@@ -64,13 +65,27 @@ def build_mcp(services: Services) -> FastMCP[Any]:
         ],
         mask_error_details=True,
         strict_input_validation=True,
+        # It would be done anew at each list: 120 ms in which nothing else is served.
+        dereference_schemas=False,
         on_duplicate="error",
     )
-    for function in _functions(services):
-        meta = get_fastmcp_meta(function)
-        assert isinstance(meta, ToolMeta)
-        mcp.add_tool(FunctionTool.from_function(refusing(function), metadata=meta))
+    tools = [_tool(function) for function in _functions(services)]
+    for tool in tools:
+        mcp.add_tool(tool)
+    # For the schema of the tool that is called the SDK lists all of them, unless it is told.
+    low_level = mcp._mcp_server  # pyright: ignore[reportPrivateUsage] - FastMCP has no word for it
+    low_level.get_tool_input_schema = {tool.name: tool.parameters for tool in tools}.get
     return mcp
+
+
+def _tool(function: Callable[..., Awaitable[object]]) -> FunctionTool:
+    """Return a tool whose schemas have no references, which some clients do not follow."""
+    meta = get_fastmcp_meta(function)
+    assert isinstance(meta, ToolMeta)
+    tool = FunctionTool.from_function(refusing(function), metadata=meta)
+    tool.parameters = dereference_refs(tool.parameters)
+    tool.output_schema = tool.output_schema and dereference_refs(tool.output_schema)
+    return tool
 
 
 def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ...]:

@@ -1,5 +1,10 @@
 """The table of tools: names, arguments and hints that callers rely on."""
 
+import json
+from unittest.mock import MagicMock
+
+from gateway.tools.server import build_mcp
+from gateway.tools.services import Services
 from tests.tools.conftest import Gateway
 
 JOB_OPTIONS = (
@@ -148,6 +153,16 @@ async def test_every_answer_but_that_of_other_servers_has_a_schema(untouched: Ga
     """MCP: structured content follows an output schema."""
     without = {tool.name for tool in await untouched.client.list_tools() if not tool.output_schema}
     assert without == {"invoke_internal_mcp_tool", "read_result", "get_call"}
+
+
+async def test_a_schema_has_no_references_and_is_found_without_a_list() -> None:
+    """Ours: some clients follow none; and listing sixty tools is no part of a call of one."""
+    mcp = build_mcp(MagicMock(spec=Services))
+    schema_of = mcp._mcp_server.get_tool_input_schema  # pyright: ignore[reportPrivateUsage] - see server.py
+    assert schema_of is not None
+    for tool in await mcp.list_tools():
+        assert schema_of(tool.name) is tool.parameters
+        assert "$ref" not in json.dumps([tool.parameters, tool.output_schema])
 
 
 def _described(schema: dict[str, object]) -> bool:
