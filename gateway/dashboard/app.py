@@ -15,13 +15,16 @@ from werkzeug.exceptions import (
 
 from gateway.approvals import Approvals
 from gateway.auth.origins import Origins
+from gateway.dashboard.assets import Assets
 from gateway.dashboard.forms import Forms
 from gateway.dashboard.headers import add_security_headers
 from gateway.dashboard.live import LiveFragment
 from gateway.dashboard.login import Login
 from gateway.dashboard.login_pages import LoginPages, login_page
+from gateway.dashboard.navigation import NAVIGATION
 from gateway.dashboard.pages import Pages
 from gateway.dashboard.views import run_rows, server_rows
+from gateway.dashboard.writing import add_filters, add_globals
 from gateway.domain.run import Run
 from gateway.store import StoreError
 from supervisor.metering.metrics import ServerMetrics
@@ -60,9 +63,11 @@ def build_dashboard(sources: Sources, login: Login, further: Sequence[Blueprint]
 
     `further` pages look like its own and are guarded by themselves; forms are checked for all.
     """
-    app = Quart(__name__)
+    app = Quart(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    browser = login.browser
+    browser, assets = login.browser, Assets()
+    add_filters(app.jinja_env)
+    add_globals(app.jinja_env, asset=assets.path, navigation=NAVIGATION)
 
     async def render_health() -> str:
         template = app.jinja_env.get_template("health.html")
@@ -77,11 +82,12 @@ def build_dashboard(sources: Sources, login: Login, further: Sequence[Blueprint]
     _guard(app, login.origins, Forms(browser))
 
     async def shared() -> dict[str, object]:
-        return {"notice": sources.notice, "browser": browser}
+        return {"gateway_notice": sources.notice, "browser": browser, "here": request.path}
 
     app.context_processor(shared)
     pages = Pages(sessions=login.sessions, live=live, browser=browser, approvals=sources.approvals)
-    for blueprint in (pages.blueprint(), LoginPages(login).blueprint(), *further):
+    own = (assets.blueprint(), pages.blueprint(), LoginPages(login).blueprint())
+    for blueprint in (*own, *further):
         _register(app, blueprint)
     return Dashboard(app, live)
 
@@ -106,13 +112,11 @@ def _guard(app: Quart, origins: Origins, forms: Forms) -> None:
         https = origins.is_https(request.scheme, request.host)
         return forms.keep_visitor(add_security_headers(response, https=https))
 
-    async def tools() -> dict[str, object]:
-        return {"form_token": forms.token_input}
-
     app.before_request(check_names)
     app.before_request(forms.check)
     app.after_request(secure)
-    app.context_processor(tools)
+    # A global, and no variable of the page: imported macros see only those.
+    add_globals(app.jinja_env, form_token=forms.token_input)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(StoreError, _store_page)
 

@@ -13,7 +13,7 @@ _POLICY = (
     "base-uri 'none'",
     "frame-ancestors 'none'",
 )
-PAGES_OWN = ("Content-Security-Policy", "Cross-Origin-Opener-Policy")
+PAGES_OWN = ("Content-Security-Policy", "Cross-Origin-Opener-Policy", "Cache-Control")
 """Headers that a page may set for itself."""
 HSTS = "max-age=31536000"
 

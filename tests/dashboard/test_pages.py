@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.dashboard.assets import FOREVER
 from gateway.dashboard.headers import SECURITY_HEADERS
 from gateway.dashboard.links import LINK_LIFE_S
 from gateway.dashboard.sessions import SESSION_LIFE_S
@@ -151,7 +152,7 @@ async def test_foreign_origin_is_refused_on_every_route() -> None:
         ("GET", "/login", 200),
         ("GET", "/nothing", 404),
         ("POST", "/", 405),
-        ("GET", "/static/live.js", 200),
+        ("GET", "/static/live.js", 404),
         ("GET", "/static/../app.py", 404),
         ("POST", "/logout", 415),
     ],
@@ -164,6 +165,31 @@ async def test_every_answer_carries_the_security_headers(
     answer = await (client.get(path) if method == "GET" else client.post(path))
     assert answer.status_code == status
     assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
+
+
+async def test_files_of_pages_are_kept_until_another_version_of_the_gateway() -> None:
+    """Ours: their address says which version; another one's is not there."""
+    shown = Shown()
+    client = shown.app.test_client()
+    path = shown.app.jinja_env.globals["asset"]("style.css")
+    answer = await client.get(path)
+    own = {"Cache-Control": FOREVER}
+    assert {name: answer.headers[name] for name in SECURITY_HEADERS} == {**SECURITY_HEADERS, **own}
+    assert answer.content_type == "text/css; charset=utf-8"
+    text = await (await client.get("/login")).get_data(as_text=True)
+    assert f'<link rel="stylesheet" href="{path}">' in text
+    digest = path.split("/")[2]
+    other = await client.get(path.replace(digest, "0" * len(digest)))
+    assert (other.status_code, other.headers["Cache-Control"]) == (404, "no-store")
+
+
+async def test_the_navigation_marks_the_page_that_is_open() -> None:
+    """Ours: on every page of the owner, and on no stranger's."""
+    client = await sign_in(Shown())
+    page = await (await client.get("/approvals")).get_data(as_text=True)
+    assert page.count('<a href="/approvals" aria-current="page">') == 2, "desktop and phone"
+    assert page.count("aria-current") == 2
+    assert "<nav" not in await (await Shown().app.test_client().get("/")).get_data(as_text=True)
 
 
 async def test_failure_inside_a_page_shows_no_internals() -> None:

@@ -158,7 +158,7 @@ async def test_the_owner_types_a_credential_that_no_chat_sees(
         assert answer.status == 404
         complaints = complaints_of(page)
         await page.goto(asked["link"])
-        await expect(page.get_by_role("heading", level=2)).to_have_text(
+        await expect(page.get_by_role("heading", level=1)).to_have_text(
             "Set SMTP_PASSWORD of server mailer"
         )
         await expect(page.locator("dd").nth(2)).to_have_text("no network at all")
