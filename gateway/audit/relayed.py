@@ -35,7 +35,6 @@ def relayed(ended: Ended, tools_of: ToolsOf) -> AuditEntry:
     server, name, tools = _place(ended, tools_of)
     tool = find_tool(tools, name) if ended.method == CALL_TOOL else None
     actor, actor_id = actor_of(ended.caller)
-    header = ended.headers.get
     return AuditEntry(
         at=int(ended.at * 1000),
         actor=actor,
@@ -48,13 +47,13 @@ def relayed(ended: Ended, tools_of: ToolsOf) -> AuditEntry:
         answered_bytes=ended.answered_bytes,
         outcome=ended.outcome,
         took_us=round(ended.took_s * 1e6),
-        correlation=correlation_of(header(b"traceparent"), header(b"x-request-id")),
+        correlation=correlation_of(ended.traceparent, ended.request_id),
     )
 
 
 def _place(ended: Ended, tools_of: ToolsOf) -> tuple[str, str | None, Tools]:
     """Return the server, its own name of the tool, and its tools; empty what is not here."""
-    name = ended.fields.name
+    name = ended.name
     if ended.tools is not None:
         return ended.server, name, ended.tools
     server = ended.server

@@ -10,7 +10,6 @@ from gateway.domain.audit import Outcome
 from gateway.relay.http import Headers
 from gateway.relay.request import Posted
 from supervisor.children.lists import Tool
-from supervisor.children.wire import Fields
 
 LOOKED_INTO = 256 * 1024
 """Bytes; larger params are not held on to."""
@@ -22,9 +21,12 @@ class Ended(msgspec.Struct, frozen=True):
     at: float
     """Seconds since the epoch."""
     caller: Caller
-    headers: Headers
+    traceparent: str | None
+    request_id: str | None
+    """The headers of these names: of a call that waits to be written down little is held."""
     method: str
-    fields: Fields
+    name: str | None
+    """Of the tool, resource or prompt, as it was asked for."""
     params: msgspec.Raw | None
     """None: there are none, or too many."""
     asked_bytes: int
@@ -62,9 +64,10 @@ def ended(
     return Ended(
         time.time(),
         caller,
-        headers,
+        headers.get(b"traceparent"),
+        headers.get(b"x-request-id"),
         posted.method,
-        posted.fields,
+        posted.fields.name,
         params if size <= LOOKED_INTO else None,
         size,
         server,

@@ -5,8 +5,18 @@ pool for both. A transaction that has begun is finished even when its caller is 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, TypeAlias, TypeVar, cast
 
 import anyio
@@ -27,6 +37,11 @@ from gateway.store.errors import StoreUnavailable
 Row: TypeAlias = Mapping[str, Any]
 Plain: TypeAlias = tuple[str | int | None, ...]
 T = TypeVar("T")
+
+
+ROWS_TOGETHER = 250
+"""In one INSERT: SQLite's driver takes and gives back Python's lock for each statement, and gets it
+from a busy event loop only after a while."""
 
 
 @contextmanager
@@ -94,16 +109,18 @@ class Database:
         No column type converts anything: that costs three times what the database does.
         """
         compiled = table.insert().compile(dialect=self._writer.dialect, column_keys=columns)
-        order = compiled.positiontup
+        order, sql = compiled.positiontup, str(compiled)
         if order is None:
-            parameters: Any = [dict(zip(columns, row, strict=True)) for row in rows]
+            together: Any = [dict(zip(columns, row, strict=True)) for row in rows]
+            statements = [(sql, together)]
         else:
             assert order == list(columns), "an INSERT names its columns in the order of the keys"
-            parameters = rows
+            statements = list(_grouped(sql, rows))
 
         async def work() -> None:
             async with self._writer.begin() as connection:
-                await connection.exec_driver_sql(str(compiled), parameters)
+                for statement, parameters in statements:
+                    await connection.exec_driver_sql(statement, parameters)
 
         await self._to_its_end(work())
 
@@ -179,3 +196,17 @@ def rows_of(result: Result[Any]) -> Sequence[Row]:
     """Return every row of an answer by column names."""
     # Keys are column names here; SQLAlchemy's type also allows columns as keys.
     return cast("Sequence[Row]", result.mappings().all())
+
+
+def _grouped(sql: str, rows: Sequence[Plain]) -> Iterator[tuple[str, Any]]:
+    """Yield an INSERT of one row as one of many rows for each full group, and itself for the rest.
+
+    One of many is the same text for every group, so that SQLite reads it once.
+    """
+    head, values, one = sql.rpartition(" VALUES ")
+    many = head + values + ", ".join([one] * ROWS_TOGETHER)
+    full = len(rows) - len(rows) % ROWS_TOGETHER
+    for start in range(0, full, ROWS_TOGETHER):
+        yield many, tuple(chain.from_iterable(rows[start : start + ROWS_TOGETHER]))
+    if full < len(rows):
+        yield sql, rows[full:]
