@@ -23,7 +23,7 @@ from supervisor.children.crash import CrashReport
 from supervisor.children.crash_log import FILE as CRASH_FILE
 from supervisor.children.crash_log import CrashLog
 from supervisor.children.era import to_modern_params
-from supervisor.children.stderr_log import StderrLog
+from supervisor.children.stderr_log import LOG_FILE, StderrLog
 from supervisor.children.wire import decode, encode
 from supervisor.config import SupervisorConfig, build_tools, warm_config
 from supervisor.errors import CallTimedOut, RequestRefused, UnknownServer
@@ -390,7 +390,7 @@ class Supervisor:
             on_ready=self._idling.wake,
             on_notice=self._noticed,
             policy=self._config.restart,
-            log=StderrLog(folder / "stderr.log", self.redactor),
+            log=StderrLog(folder / LOG_FILE, self.redactor),
             crashes=CrashLog(folder / CRASH_FILE),
             known_tools=KnownTools(folder / TOOLS_FILE),
             pins=pins,

@@ -15,3 +15,22 @@ def add_command(add_parser: AddParser, name: str, text: str, module: str) -> Arg
     )
     parser.set_defaults(module=module)
     return parser
+
+
+def add_group(add_parser: AddParser, name: str, text: str) -> AddParser:
+    """Add a command that only has actions; return what adds them."""
+    group = add_parser(name, help=text)
+    return group.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
+
+
+def add_answer(add_parser: AddParser, name: str, text: str, module: str) -> ArgumentParser:
+    """Add a command that answers with text or JSON; its name is its `action`."""
+    parser = add_command(add_parser, name, text, module)
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.set_defaults(action=name)
+    return parser
+
+
+def add_yes(parser: ArgumentParser) -> None:
+    """Add the option by which a command that cannot be taken back asks nothing."""
+    parser.add_argument("--yes", action="store_true", help="do it without asking")

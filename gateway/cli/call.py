@@ -21,7 +21,7 @@ TOOL_OF_SERVER = re.compile(r"[a-z0-9-]+:\w+|mcp__\w+")
 def run(args: Namespace) -> int:
     """Print the tool's structured result, or its content when it has none."""
     _check(args.tool, args.arguments)
-    arguments = _parse(sys.stdin.read() if args.arguments == "-" else args.arguments)
+    arguments = parse_arguments(sys.stdin.read() if args.arguments == "-" else args.arguments)
     result = call_tool(live_gateway(args), "/mcp", args.tool, arguments)
     print(json.dumps(answer_of(result), indent=2, ensure_ascii=False))
     return Exit.OK
@@ -58,15 +58,15 @@ def _check(tool: str, arguments: str) -> None:
             f"read; give the JSON on standard input: call {tool} - < FILE.",
         )
     if TOOL_OF_SERVER.fullmatch(tool):
-        payload = json.dumps({"tool": tool, "payload": {}})
         raise Failure(
             Exit.WRONG_USE,
             f"call knows management tools alone; a server's tool is called by: "
-            f"call invoke_internal_mcp_tool '{payload}'.",
+            f"tools call {tool} '{{}}'.",
         )
 
 
-def _parse(text: str) -> Mapping[str, Any]:
+def parse_arguments(text: str) -> Mapping[str, Any]:
+    """Return a JSON object. Raises Failure for anything else."""
     try:
         arguments: object = json.loads(text)
     except (ValueError, RecursionError) as error:

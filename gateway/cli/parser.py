@@ -11,10 +11,14 @@ from gateway.cli.arguments import AddParser, add_command
 from gateway.cli.audit_parser import add_audit
 from gateway.cli.changes_parser import add_changes
 from gateway.cli.costs_parser import add_costs
+from gateway.cli.credentials_parser import add_credentials
 from gateway.cli.dashboard_parser import add_dashboard
+from gateway.cli.jobs_parser import add_jobs
 from gateway.cli.key_parser import add_key
 from gateway.cli.notify_parser import add_notify
 from gateway.cli.runs_parser import add_runs
+from gateway.cli.servers_parser import add_logs, add_servers
+from gateway.cli.tools_parser import add_tools
 from gateway.cli.tunnel_arguments import add_tunnel
 from gateway.cli.webhooks_parser import add_webhooks
 
@@ -64,6 +68,10 @@ def build_parser() -> ArgumentParser:
         default="{}",
         help="a JSON object; - reads it from standard input, which no process list shows",
     )
+    add_servers(commands)
+    add_tools(commands)
+    add_credentials(commands)
+    add_logs(commands)
     add_command(commands, "status", "list the servers and how they are", "status")
     crash = add_command(commands, "crash", "show why a server's process died", "crash")
     crash.add_argument("server", metavar="SERVER")
@@ -79,6 +87,7 @@ def build_parser() -> ArgumentParser:
     _add_client(commands)
     add_key(commands)
     add_tunnel(commands)
+    add_jobs(commands)
     add_runs(commands)
     add_costs(commands)
     add_webhooks(commands)

@@ -4,10 +4,8 @@ import json
 from argparse import Namespace
 from typing import Any
 
-from gateway.cli.call import answer_of
-from gateway.cli.client import call_tool
+from gateway.cli.answers import ask, lines, show, show_message
 from gateway.cli.exits import Exit, Failure
-from gateway.cli.home import live_gateway
 from gateway.cli.table import format_table, plain
 
 WEBHOOKS = ("ID", "NAME", "SCHEME", "STATE", "DELIVERIES", "LAST", "WARNINGS")
@@ -18,24 +16,21 @@ def run(args: Namespace) -> int:
     """Carry out one action."""
     match args.action:
         case "list":
-            _list(_call(args, "list_webhooks"))
+            return show(args, ask(args, "list_webhooks"), _list)
         case "show":
-            shown = _call(args, "get_webhook", webhook_id=args.webhook)
-            print(json.dumps(shown, indent=2, ensure_ascii=False))
+            shown = ask(args, "get_webhook", webhook_id=args.webhook)
+            return show(args, shown, lambda answer: json.dumps(answer, indent=2))
         case "test":
-            _test(args)
+            return _test(args)
         case "deliveries":
-            _deliveries(_call(args, "list_webhook_deliveries", webhook_id=args.webhook))
+            found = ask(args, "list_webhook_deliveries", webhook_id=args.webhook)
+            return show(args, found, _deliveries)
         case _:
-            print(_call(args, "replay_webhook_delivery", delivery_id=args.delivery)["message"])
-    return Exit.OK
+            replayed = ask(args, "replay_webhook_delivery", delivery_id=args.delivery)
+            return show_message(args, replayed)
 
 
-def _call(args: Namespace, tool: str, **arguments: Any) -> Any:
-    return answer_of(call_tool(live_gateway(args), "/mcp", tool, arguments))
-
-
-def _list(answer: Any) -> None:
+def _list(answer: Any) -> str:
     rows = [
         (
             each["id"],
@@ -48,7 +43,7 @@ def _list(answer: Any) -> None:
         )
         for each in answer["webhooks"]
     ]
-    print(format_table(WEBHOOKS, rows) if rows else "There are no webhooks.")
+    return format_table(WEBHOOKS, rows) if rows else "There are no webhooks."
 
 
 def _state(webhook: Any) -> str:
@@ -57,21 +52,22 @@ def _state(webhook: Any) -> str:
     return "paused" if webhook["paused_at"] else "on"
 
 
-def _test(args: Namespace) -> None:
+def _test(args: Namespace) -> Exit:
     try:
         payload: object = json.loads(args.payload)
     except (ValueError, RecursionError) as error:
         raise Failure(Exit.WRONG_USE, f"The payload is not JSON: {error}.") from error
-    tested = _call(
-        args, "test_webhook", webhook_id=args.webhook, payload=payload, start_run=args.run
-    )
-    print(f"{tested['status']} {json.dumps(tested['answer'], ensure_ascii=False)}")
-    if tested["prompt"] is not None:
-        print("\n".join(plain(line) for line in tested["prompt"].splitlines()))
-    print(tested["message"])
+    asked = {"webhook_id": args.webhook, "payload": payload, "start_run": args.run}
+    return show(args, ask(args, "test_webhook", **asked), _tested)
 
 
-def _deliveries(answer: Any) -> None:
+def _tested(tested: Any) -> str:
+    status = f"{tested['status']} {json.dumps(tested['answer'], ensure_ascii=False)}"
+    prompt = [] if tested["prompt"] is None else [lines(tested["prompt"].rstrip("\n"))]
+    return "\n".join((status, *prompt, plain(tested["message"])))
+
+
+def _deliveries(answer: Any) -> str:
     rows = [
         (
             each["id"],
@@ -85,4 +81,4 @@ def _deliveries(answer: Any) -> None:
         )
         for each in answer["deliveries"]
     ]
-    print(format_table(DELIVERIES, rows) if rows else "There were no deliveries.")
+    return format_table(DELIVERIES, rows) if rows else "There were no deliveries."

@@ -49,10 +49,11 @@ def _lines(path: Path) -> Iterator[LogLine]:
     for each in (*older, path):
         if each.is_file():
             with each.open("rb") as file:
-                yield from (_parse(line) for line in file)
+                yield from (parse_line(line) for line in file)
 
 
-def _parse(line: bytes) -> LogLine:
+def parse_line(line: bytes) -> LogLine:
+    """Return a line of the file."""
     stamp, _, rest = line.partition(b" ")
     at = _time(stamp)
     text = (line if at is None else rest)[:MAX_LINE_BYTES].decode("utf-8", "replace")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from supervisor.redaction import Redactor
 
+LOG_FILE = "stderr.log"
 TAIL_LINES = 40
 MAX_LINE_BYTES = 2000
 MAX_UNFINISHED_BYTES = 64 * 1024

@@ -89,8 +89,8 @@ async def test_a_new_server_is_used_in_the_session_that_made_it(
     ("command", "advice"),
     [
         (("set_server_credential", '{"value": "s3cret"}'), "call set_server_credential - < FILE"),
-        (("adder:add", '{"a": 1}'), 'call invoke_internal_mcp_tool \'{"tool": "adder:add", '),
-        (("mcp__adder__add", "{}"), "call invoke_internal_mcp_tool '"),
+        (("adder:add", '{"a": 1}'), "tools call adder:add '{}'"),
+        (("mcp__adder__add", "{}"), "tools call mcp__adder__add '{}'"),
     ],
 )
 def test_call_that_cannot_be_meant_so_says_what_to_do(

@@ -1,0 +1,57 @@
+"""``servers enable``, ``disable``, ``restart``, ``remove``, ``edit`` and ``test``."""
+
+from argparse import Namespace
+from typing import Any
+
+from gateway.cli.answers import ask, ask_first, show, show_change, show_message
+from gateway.cli.exits import Exit, Failure
+from gateway.cli.fields import given
+from gateway.cli.servers import kind_of
+from gateway.cli.servers_parser import EDIT
+from gateway.cli.table import plain
+
+SWITCHES = {"fixed": "fixed_server", "dynamic": "mcp_server"}
+
+
+def run(args: Namespace) -> int:
+    """Carry out one action."""
+    match args.action:
+        case "restart":
+            return show_change(args, ask(args, "restart_mcp_server", name=args.server))
+        case "remove":
+            ask_first(args, f"Delete server {args.server!r}, its data folder and its credentials?")
+            return show_message(args, ask(args, "delete_mcp_server", name=args.server))
+        case "edit":
+            changes = given(args, EDIT)
+            return show_change(args, ask(args, "update_mcp_server", name=args.server, **changes))
+        case "test":
+            return _test(args)
+        case _:
+            tool = f"{args.action}_{SWITCHES[kind_of(args)]}"
+            return show_change(args, ask(args, tool, name=args.server))
+
+
+def _test(args: Namespace) -> Exit:
+    tried = ask(
+        args,
+        "test_mcp_server",
+        name=args.server,
+        code=args.code,
+        calls=args.calls,
+        network=args.network,
+        with_credentials=args.with_credentials or None,
+    )
+    show(args, tried, _trial)
+    if not tried["ok"]:
+        raise Failure(Exit.FAILED, plain(tried["message"]))
+    return Exit.OK
+
+
+def _trial(tried: Any) -> str:
+    calls = [
+        f"{'ok    ' if call['ok'] else 'failed'}  {call['tool']}, {call['took_ms']} ms: "
+        f"{call['text']}"
+        for call in tried["calls"]
+    ]
+    ends = tried["stderr_tail"] if not tried["ok"] else [tried["message"]]
+    return "\n".join(plain(line) for line in (*calls, *ends))
