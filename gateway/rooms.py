@@ -34,6 +34,7 @@ from gateway.relay.endpoint import ServerEndpoint
 from gateway.run_export.routes import RunExport
 from gateway.run_pages import RunPages, build_run_routes
 from gateway.sandbox_notice import sandbox_notice
+from gateway.server_pages import open_server_pages
 from gateway.supervising import Hearers
 from gateway.tools import Management, Services
 from gateway.variables import Transport
@@ -90,6 +91,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             RunExport(store, utc_ms).pages(browser),
             NotificationPages(browser, services.notify, store).blueprint(),
             RunPages(browser, login.sessions, store, services.runner).blueprint(),
+            open_server_pages(services, browser),
         ),
     )
     parts.audit.watch_pages(dashboard.app, browser)

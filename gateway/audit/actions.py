@@ -21,5 +21,10 @@ ACTIONS = {
     "make_link": "make a login link",
     "rotate_client": ROTATE_CLIENT,
     "keys.rotate": REPLACE_KEY,
+    "servers.restart": "restart a server",
+    "servers.enable": "enable a server",
+    "servers.disable": "disable a server",
+    "servers.remove": "delete a server",
+    "servers.call": "call a tool",
 }
 """Of handlers by their endpoints; a page that is not here goes by its endpoint."""

@@ -108,6 +108,36 @@ def managed(
     )
 
 
+def invoked(
+    *,
+    at: int,
+    who: tuple[Actor, str],
+    action: str,
+    server: str,
+    tool: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    asked_bytes: int,
+    answered_bytes: int,
+    outcome: Outcome,
+    took_s: float,
+) -> AuditEntry:
+    """Return the entry of a call of a server's tool by way of the gateway's own surfaces."""
+    actor, actor_id = who
+    return AuditEntry(
+        at=at,
+        actor=actor,
+        actor_id=actor_id,
+        action=action,
+        server=server,
+        tool=shown_name(tool),
+        arguments=arguments_shape(dict(arguments), argument_names(tool)),
+        asked_bytes=asked_bytes,
+        answered_bytes=answered_bytes,
+        outcome=outcome,
+        took_us=round(took_s * 1e6),
+    )
+
+
 def _named(arguments: Mapping[str, Any]) -> dict[str, str]:
     return {
         key: str(value)

@@ -45,6 +45,10 @@ class Browser:
         """Return the value of the session's cookie; empty without one."""
         return self.cookie(SESSION)
 
+    def is_open(self, session_id: str) -> bool:
+        """True while a session goes on by which a stream was begun."""
+        return self._sessions.is_open(session_id)
+
     def base(self) -> str:
         """Return the address under which this browser reaches the gateway."""
         return self._origins.base_of(request.scheme, request.host)

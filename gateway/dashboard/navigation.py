@@ -28,7 +28,7 @@ class Group:
 
 
 NAVIGATION = (
-    Group("", (Entry("/", "Overview", also=("/servers",)),)),
+    Group("", (Entry("/", "Overview"), Entry("/servers", "Servers", also=("/server",)))),
     Group(
         "To decide",
         (

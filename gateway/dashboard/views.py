@@ -28,7 +28,7 @@ class Tone(StrEnum):
     QUIET = "quiet"
 
 
-_STATE_TONES = {
+STATE_TONES = {
     ServerState.READY: Tone.GOOD,
     ServerState.STARTING: Tone.BUSY,
     ServerState.STOPPING: Tone.BUSY,
@@ -195,7 +195,7 @@ def _server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
         name=snapshot.name,
         kind=snapshot.kind.value,
         state=snapshot.state.value,
-        tone=_STATE_TONES[snapshot.state],
+        tone=STATE_TONES[snapshot.state],
         reason=snapshot.reason,
         level=snapshot.level.value,
         network=snapshot.network.mode.value,

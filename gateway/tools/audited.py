@@ -13,14 +13,13 @@ from fastmcp.tools import ToolResult
 from mcp_types import TextContent
 
 from gateway.audit import Trail
-from gateway.audit.deeds import UNKNOWN_TOOL, actor_of, argument_names, managed, shown_name
+from gateway.audit.deeds import UNKNOWN_TOOL, actor_of, invoked, managed
 from gateway.auth.caller import Caller
 from gateway.domain.audit import AuditEntry, Outcome
 from gateway.domain.clock import utc_ms
 from gateway.tool_names import ToolName
 from gateway.tools.scopes import calling
 from gateway.tools.sentences import INTERNAL_ERROR, Refused
-from supervisor.children.crash import arguments_shape
 from supervisor.children.wire import encode
 
 INVOKE = "invoke_internal_mcp_tool"
@@ -130,19 +129,17 @@ class Invoked:
 
     def entry(self) -> AuditEntry:
         """Return what the audit log keeps of it."""
-        actor, actor_id = actor_of(self.caller)
-        return AuditEntry(
+        return invoked(
             at=self.at,
-            actor=actor,
-            actor_id=actor_id,
+            who=actor_of(self.caller),
             action=INVOKE,
             server=self.name.server,
-            tool=shown_name(self.tool),
-            arguments=arguments_shape(dict(self.arguments), argument_names(self.tool)),
+            tool=self.tool,
+            arguments=self.arguments,
             asked_bytes=len(encode(self.arguments)),
             answered_bytes=0 if self.answer is None else size_of(self.answer),
             outcome=self.outcome,
-            took_us=round(self.took_s * 1e6),
+            took_s=self.took_s,
         )
 
 

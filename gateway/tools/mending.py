@@ -53,7 +53,7 @@ def faults_in(payload: Mapping[str, Any], checker: Checker) -> list[ValidationEr
 
 def sentence_of_faults(faults: Iterable[ValidationError]) -> str:
     """Return the faults as clauses, the first few in full."""
-    clauses = list(dict.fromkeys(_clause(fault) for fault in faults))
+    clauses = list(dict.fromkeys(clause_of(fault) for fault in faults))
     more = len(clauses) - SHOWN_FAULTS
     tail = f"; and {more} more" if more > 0 else ""
     return "; ".join(clauses[:SHOWN_FAULTS]) + tail
@@ -94,7 +94,15 @@ def _depth(error: ValidationError) -> int:
     return len(error.absolute_path)
 
 
-def _clause(error: ValidationError) -> str:
+def argument_of(error: ValidationError) -> str | None:
+    """Return the argument that a fault is in, or that is missing; None for the whole."""
+    if error.absolute_path:
+        return str(error.absolute_path[0])
+    return _missing(error) if error.validator == "required" else None
+
+
+def clause_of(error: ValidationError) -> str:
+    """Return a fault as a clause that begins with where it is."""
     where = ".".join(str(part) for part in error.absolute_path) or "the payload"
     wanted, got = cast("Any", error.validator_value), kind_of(error.instance)
     rule = str(error.validator)

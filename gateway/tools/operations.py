@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from anyio import to_thread
 from fastmcp.tools import tool
 from pydantic import Field
 
 from gateway.servers import ServerReport
+from gateway.servers.logs import newest_lines
 from gateway.tools.approvals import shown_tool
 from gateway.tools.arguments import ServerName
 from gateway.tools.hints import OPEN, READ
@@ -18,12 +18,11 @@ from gateway.tools.metric_views import MetricsView, view_metrics
 from gateway.tools.sentences import Refused, shown
 from gateway.tools.server_views import ServerAnswer, view_change
 from gateway.tools.services import Services
-from supervisor.children.log_reader import LogLine, Wanted, read_log
+from supervisor.children.log_reader import Wanted
 from supervisor.events import ServerState
 from supervisor.spec import ServerKind
 
 MAX_SHOWN_SERVERS = 100
-MAX_LOG_CHARACTERS = 60_000
 SPAN = re.compile(r"(\d{1,5})\s*([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 AT_REST = frozenset({ServerState.READY, ServerState.STARTING, ServerState.STOPPED})
@@ -142,11 +141,9 @@ class OperationTools:
         """
         self._services.servers.spec(server)
         wanted = Wanted(lines, None if since is None else _time(since), contains)
-        path = self._services.supervisor.log_path(server)
-        found = await to_thread.run_sync(read_log, path, wanted)
-        kept = _newest(found)
-        views = [LogView(line.at and _iso(line.at), line.text) for line in kept]
-        return Logs(server, views, cut=len(kept) < len(found))
+        found = await newest_lines(self._services.supervisor.log_path(server), wanted)
+        views = [LogView(line.at and _iso(line.at), line.text) for line in found.lines]
+        return Logs(server, views, cut=found.cut)
 
 
 def _view(report: ServerReport) -> HealthView:
@@ -197,16 +194,6 @@ def _time(text: str) -> datetime:
             f"since is {shown(text)}; write a time such as 2026-11-22T08:00:00Z, or a span such "
             f"as 15m."
         ) from None
-
-
-def _newest(lines: tuple[LogLine, ...]) -> tuple[LogLine, ...]:
-    """Return as many of the last lines as an answer may hold."""
-    room = MAX_LOG_CHARACTERS
-    for place in range(len(lines) - 1, -1, -1):
-        room -= len(lines[place].text) + 1
-        if room < 0:
-            return lines[place + 1 :]
-    return lines
 
 
 def _iso(at: datetime) -> str:

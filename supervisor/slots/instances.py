@@ -42,6 +42,8 @@ class InstanceView:
     generation: int
     uptime_s: float
     in_flight: int
+    calls: int
+    """Of this process."""
 
 
 class Instance:
@@ -173,6 +175,7 @@ class Instances:
                 child.generation,
                 child.ready_for_s,
                 child.link.in_flight,
+                child.link.counters.calls,
             )
             for one in self._instances.values()
             if (child := one.current) is not None

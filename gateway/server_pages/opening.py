@@ -1,0 +1,41 @@
+"""The pages put together, and their addresses.
+
+`/servers` is the list and `/server/<name>` a server, for `/servers/<name>/mcp` is the relay's.
+"""
+
+from quart import Blueprint
+
+from gateway.dashboard.browser import Browser
+from gateway.dashboard.streams import Streams
+from gateway.server_pages.acting import ActingPages
+from gateway.server_pages.desk import Desk
+from gateway.server_pages.logs import LogPages
+from gateway.server_pages.state import StatePages
+from gateway.server_pages.tool_pages import ToolPages
+from gateway.server_pages.trying import Trying
+from gateway.tools.services import Services
+
+
+def open_server_pages(services: Services, browser: Browser) -> Blueprint:
+    """Return the routes; all want a session."""
+    desk = Desk(
+        browser,
+        services.servers,
+        services.supervisor,
+        services.credentials,
+    )
+    pages = Blueprint("servers", __name__, template_folder="templates")
+
+    async def require_session() -> None:
+        browser.require_session()
+
+    pages.before_request(require_session)
+    rooms = (
+        StatePages(desk),
+        ActingPages(desk),
+        LogPages(desk, Streams()),
+        ToolPages(desk, Trying(services.supervisor, services.trail)),
+    )
+    for room in rooms:
+        room.add_to(pages)
+    return pages

@@ -1,0 +1,109 @@
+"""The pages of a server in Debian's Chromium, with a real server behind them."""
+
+import pytest
+from playwright.async_api import expect
+
+from gateway.domain.audit import Actor, Outcome
+from tests.dashboard.test_untrusted_text import canary
+from tests.server_pages.conftest import Stage, press
+
+pytestmark = pytest.mark.timeout(120)
+
+CHANGE_MS = 10_000
+PHONE_WIDTH = 360
+
+
+async def test_the_owner_finds_a_server_and_switches_it(stage: Stage) -> None:
+    """Issue 8: list, state, restart, disable and enable, each said on the page after it."""
+    page = await stage.open("/servers")
+    await expect(page.get_by_role("rowheader", name="x")).to_be_visible()
+    await page.get_by_role("rowheader").get_by_role("link", name="x", exact=True).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("x")
+    await expect(page.get_by_text(canary("server"))).to_be_visible()
+    before = stage.gateway.services.supervisor.snapshot("x").generation
+    await press(page, "Restart")
+    await expect(page.locator(".outcome")).to_contain_text("The server is restarted and ready.")
+    assert stage.gateway.services.supervisor.snapshot("x").generation == before + 1
+    await press(page, "Disable")
+    await expect(page.locator(".outcome")).to_contain_text("The server is disabled.")
+    await press(page, "Enable")
+    await expect(page.locator(".outcome")).to_contain_text("The server is enabled and ready.")
+    assert stage.complaints == []
+
+
+async def test_a_tool_is_tried_by_a_form_made_from_its_schema(stage: Stage) -> None:
+    """Issue 8: what does not fit is said at its field and not sent; a try is one call, audited."""
+    page = await stage.open("/server/x/tools")
+    await expect(page.get_by_text(canary("description"))).to_be_visible()
+    await page.get_by_role("link", name="send", exact=True).click()
+    await page.get_by_label("to", exact=True).fill("Ann")
+    await page.get_by_label("copies (may be left empty)").fill("0")
+    await page.get_by_label("tags (may be left empty)").fill('["a"')
+    await press(page, "Call it")
+    tags = page.get_by_label("tags (may be left empty)")
+    await expect(tags).to_have_attribute("aria-invalid", "true")
+    await expect(tags).to_have_value('["a"')
+    await tags.fill('["a"]')
+    await press(page, "Call it")
+    await expect(page.get_by_text("copies must be at least 1, got an integer.")).to_be_visible()
+    await page.get_by_label("copies (may be left empty)").fill("2")
+    await page.get_by_label("urgent (may be left empty)").select_option("true")
+    await page.get_by_label("mood (may be left empty)").select_option(label="sad")
+    await press(page, "Call it")
+    given = '{"to": "Ann", "copies": 2, "urgent": true, "mood": "sad", "tags": ["a"]}'
+    await expect(page.get_by_text(f"call 1: {given}")).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_text(f"call 1: {given}")).to_be_visible()
+    content = await page.locator("main").text_content()
+    assert content is not None and canary("result") in content
+    assert canary("schema") in content
+    assert await page.locator("img").count() == 1
+    await expect(page.get_by_text("Images of this type are not shown.")).to_be_visible()
+    entry = (await stage.entries())[0]
+    assert (entry.actor, entry.actor_id, entry.server, entry.tool, entry.outcome) == (
+        Actor.OWNER,
+        "abcd1234",
+        "x",
+        "send",
+        Outcome.OK,
+    )
+    assert entry.arguments.startswith("{to: string of 3, copies: integer")
+    await stage.open("/server/x/tool?tool=free")
+    await page.get_by_label("Arguments as JSON").fill('{"a": 1}')
+    await press(page, "Call it")
+    await expect(page.get_by_text("a must be of type string, not an integer.")).to_be_visible()
+    errors = [each for each in stage.complaints if "status of 400" not in each]
+    assert errors == []
+
+
+async def test_a_log_is_followed_as_text_and_searched(stage: Stage) -> None:
+    """Issue 8: new lines come by themselves; nothing in them becomes part of the page."""
+    page = await stage.open("/server/x/logs")
+    await expect(page.locator("#connection")).to_have_text("Live", timeout=CHANGE_MS)
+    before = await page.locator("#log > span").count()
+    await stage.gateway.services.supervisor.request(
+        "x", "tools/call", {"name": "free", "arguments": {}}
+    )
+    await expect(page.locator("#log > span")).to_have_count(before + 1, timeout=CHANGE_MS)
+    await expect(page.locator("#log > span").last).to_contain_text(canary("log"))
+    await stage.open("/server/x/logs?contains=onerror")
+    assert await page.locator("#log > span").count() == before + 1
+    await page.set_viewport_size({"width": PHONE_WIDTH, "height": 720})
+    for path in ("/servers", "/server/x", "/server/x/logs", "/server/x/tools"):
+        await stage.open(path)
+        assert await page.evaluate("document.documentElement.scrollWidth") == PHONE_WIDTH, path
+
+
+async def test_a_server_is_deleted_by_typing_its_name(stage: Stage) -> None:
+    """Ours: what cannot be undone is not one press away."""
+    page = await stage.open("/server/x")
+    await page.get_by_role("link", name="Delete").click()
+    await page.get_by_label("Type the server's name").fill("y")
+    await press(page, "Delete for good")
+    await expect(page.get_by_text("Type x to delete this server")).to_be_visible()
+    await stage.open("/server/x/remove")
+    await page.get_by_label("Type the server's name").fill("x")
+    await press(page, "Delete for good")
+    assert page.url == f"{stage.url}/servers"
+    assert stage.gateway.services.servers.names() == ()
+    assert (await stage.entries())[0].action == "delete a server"
