@@ -98,7 +98,7 @@ def test_no_attack_escapes_and_no_daemon_survives(
 ) -> None:
     """Issue 3: zero escapes at the default level; nothing is left 2 s after a kill -9."""
     with (
-        place.gateway() as live,
+        place.cold_gateway() as live,
         listeners(place.folder) as open_ports,
         httpx2.Client(
             base_url=live.url,

@@ -6,21 +6,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from gateway.local import GatewayStarting, LiveGateway, find_live
 from gateway.variables import CHECKOUT
-
-Done: TypeAlias = "subprocess.CompletedProcess[str]"
+from tests import warm_commands
+from tests.warm_commands import Done
 
 COMMAND = (sys.executable, "-I", str(CHECKOUT))
 CALL_S = 60
 START_S = 60.0
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.05
 END_S = 25.0
 """A gateway promises to end within 20 s."""
 
@@ -46,7 +46,13 @@ class Place:
 
     def run(self, *arguments: str, given: str = "", env: Mapping[str, str] | None = None) -> Done:
         """Run one command to its end."""
-        return self._start([*COMMAND, *arguments], given, env)
+        return warm_commands.run(
+            arguments,
+            env={**self.env(), **(env or {})},
+            cwd=self.folder,
+            given=given,
+            timeout_s=CALL_S,
+        )
 
     def run_python(self, *arguments: str) -> Done:
         """Run this Python with `-c`; the script finds the checkout as its first argument."""
@@ -79,12 +85,10 @@ class Place:
         assert "-32700" in process.stdout.readline()
         return process
 
-    def _start(
-        self, argv: Sequence[str], given: str = "", env: Mapping[str, str] | None = None
-    ) -> Done:
+    def _start(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Done:
         return subprocess.run(
             argv,
-            input=given,
+            input="",
             env={**self.env(), **(env or {})},
             cwd=self.folder,
             capture_output=True,
@@ -112,10 +116,26 @@ class Place:
         }
 
     @contextmanager
-    def gateway(
+    def gateway(self, **env: str) -> Generator[LiveGateway]:
+        """Run a gateway on this home, with these settings too, until the body ends."""
+        log = self.folder / "gateway.log"
+        with log.open("wb") as stderr, Path(os.devnull).open("r+b") as null:
+            process = warm_commands.start(
+                ["serve"],
+                env={**self.env(), **env},
+                cwd=self.folder,
+                streams=[null.fileno(), null.fileno(), stderr.fileno()],
+            )
+        try:
+            yield self._wait(process.wait, log)
+        finally:
+            process.end(END_S)
+
+    @contextmanager
+    def cold_gateway(
         self, command: Sequence[str] = (*COMMAND, "serve"), /, **env: str
     ) -> Generator[LiveGateway]:
-        """Run a gateway on this home, with these settings too, until the body ends."""
+        """Run a gateway that starts as its owner starts it, with an interpreter of its own."""
         log = self.folder / "gateway.log"
         with log.open("wb") as stderr:
             process = subprocess.Popen(
@@ -128,12 +148,12 @@ class Place:
             )
         with process:
             try:
-                yield self._wait(process, log)
+                yield self._wait(process.wait, log)
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(END_S)
 
-    def _wait(self, process: "subprocess.Popen[bytes]", log: Path) -> LiveGateway:
+    def _wait(self, ended: Callable[[float], int], log: Path) -> LiveGateway:
         """Return the gateway once it listens; a request before it serves waits in the socket."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
@@ -141,7 +161,7 @@ class Place:
                 if live := find_live(self.home):
                     return live
             with suppress(subprocess.TimeoutExpired):
-                status = process.wait(LOOK_EVERY_S)
+                status = ended(LOOK_EVERY_S)
                 raise AssertionError(f"it ended with {status}: {log.read_text('utf-8')}")
         raise AssertionError(f"no gateway after {START_S} s: {log.read_text('utf-8')}")
 

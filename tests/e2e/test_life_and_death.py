@@ -122,7 +122,7 @@ def test_kill_9_of_the_gateway_leaves_no_child(place: Place) -> None:
 
 def test_term_ends_everything_in_order_and_the_home_is_free_again(place: Place) -> None:
     """Issue: TERM ends within 20 s; the second one carries requests by Hypercorn."""
-    with place.gateway(HTTP_SERVER="uvicorn") as live:
+    with place.cold_gateway(HTTP_SERVER="uvicorn") as live:
         wait_ready(live)
         below = descendants(live.pid)
         os.kill(live.pid, signal.SIGTERM)

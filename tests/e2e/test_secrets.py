@@ -120,7 +120,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stag
     canaries = [value for name, value in SET.items() if name not in PUBLIC]
     async with StandIn() as model:
         settings = {**SET, "ANTHROPIC_BASE_URL": model.url, "CODE_CHANGES": "approve"}
-        opened = place.gateway(SANDBOX="off", **settings)
+        opened = place.cold_gateway(SANDBOX="off", **settings)
         live = await to_thread.run_sync(opened.__enter__)
         try:
             stage = Stage(place, live, canaries)

@@ -60,7 +60,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Hous
         add_adder(place)
         order = json.dumps([[HOST, host.port], ["claude.ai", host.port]])
         env = {"PYTHONPATH": str(CHECKOUT), "SSL_CERT_FILE": str(certificate[0])}
-        with place.gateway([sys.executable, str(GATEWAY), order], **env) as live:
+        with place.cold_gateway([sys.executable, str(GATEWAY), order], **env) as live:
             yield House(place, live)
 
 
