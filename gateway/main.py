@@ -44,6 +44,7 @@ from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
 from gateway.retention import Retention, open_retention
 from gateway.rooms import Parts, build_pages, build_router, connector_of
+from gateway.run_files.opening import open_shelf
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store
@@ -134,6 +135,7 @@ async def build(
             for room in (relay, combined, calls):
                 endings.listen(room.forget)
             run_tokens.on_revoked = endings.end
+            shelf = open_shelf(settings, store, redactor)
             async with (
                 Runner(
                     store=store,
@@ -149,6 +151,7 @@ async def build(
                         settings.run_folders, settings.run_folders_days
                     ),
                     redactor=redactor,
+                    shelf=shelf,
                     days=open_day_budgets(settings, store),
                     notify_after=settings.notify_after,
                 ) as runner,
@@ -171,6 +174,7 @@ async def build(
                     webhooks=webhooks,
                     notify=notify,
                     runner=runner,
+                    shelf=shelf,
                     scheduler=Scheduler(store, runner, SystemClock()),
                     settings=settings,
                     results=results,

@@ -149,7 +149,7 @@ def _local(parts: Parts, connector: Connector) -> Quart:
         further=(
             build_key_routes(services.vault),
             build_change_routes(services.servers),
-            build_run_routes(services.runner.feeds),
+            build_run_routes(services.runner.feeds, services.store, services.shelf),
             connector.local_routes(),
             parts.reach.local_routes(),
             parts.audit.routes(),

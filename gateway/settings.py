@@ -91,6 +91,8 @@ class Settings:
     runs_days: int
     run_folders: int
     run_folders_days: int
+    run_files_mb: int
+    """Most that is kept of all runs' files, in MiB."""
     webhook_sender_rate: int
     daily_budget_usd: int
     """As all budgets, integer micro-dollars; 0: no limit."""
@@ -163,6 +165,7 @@ def load(
         runs_days=source.read(known.RUNS_DAYS),
         run_folders=source.read(known.RUN_FOLDERS),
         run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
+        run_files_mb=source.read(known.RUN_FILES_MB),
         notify_after=source.read(known.NOTIFY_AFTER),
         webhook_sender_rate=source.read(known.WEBHOOK_SENDER_RATE),
         daily_budget_usd=source.read(known.DAILY_BUDGET_USD),

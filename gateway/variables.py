@@ -313,6 +313,9 @@ RUN_FOLDERS = Variable("RUN_FOLDERS", "a whole number from 0 to 5000", _whole(0,
 RUN_FOLDERS_DAYS = Variable(
     "RUN_FOLDERS_DAYS", "a whole number from 0 to 3650", _whole(0, 3650), "7"
 )
+RUN_FILES_MB = Variable(
+    "RUN_FILES_MB", "a whole number from 0 to 1000000", _whole(0, 1_000_000), "1024"
+)
 WEBHOOK_SENDER_RATE = Variable(
     "WEBHOOK_SENDER_RATE", "a whole number from 0 to 1000000", _whole(0, 1_000_000), "600"
 )
@@ -376,6 +379,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     RUNS_DAYS,
     RUN_FOLDERS,
     RUN_FOLDERS_DAYS,
+    RUN_FILES_MB,
     WEBHOOK_SENDER_RATE,
     PRICES_FILE,
     DAILY_BUDGET_USD,

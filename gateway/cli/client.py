@@ -3,7 +3,8 @@
 import http.client
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ ANSWER_TIMEOUT_S = 600.0
 """Silence this long means that nobody is there: the gateway pings a slow call every 15 s."""
 SILENCE_S = 45.0
 """A stream says every 15 s that it goes on."""
+CHUNK = 256 * 1024
 META = "io.modelcontextprotocol/"
 
 Json = Mapping[str, Any]
@@ -74,6 +76,21 @@ def stream_local(live: LiveGateway, path: str) -> Iterator[dict[str, Any]]:
 
     Raises Refused, and GatewayUnreachable also when it stops in the middle.
     """
+    with _opened(live, path) as response:
+        for line in response:
+            if line.strip():
+                yield _decoded(live, line)
+
+
+def download_local(live: LiveGateway, path: str) -> Iterator[bytes]:
+    """Yield the bytes of ``/local/<path>``. Raises Refused and GatewayUnreachable."""
+    with _opened(live, path) as response:
+        while chunk := response.read(CHUNK):
+            yield chunk
+
+
+@contextmanager
+def _opened(live: LiveGateway, path: str) -> Generator[http.client.HTTPResponse]:
     connection = http.client.HTTPConnection(urlsplit(live.url).netloc, timeout=CONNECT_TIMEOUT_S)
     try:
         connection.connect()
@@ -83,9 +100,7 @@ def stream_local(live: LiveGateway, path: str) -> Iterator[dict[str, Any]]:
         response = connection.getresponse()
         if response.status >= http.client.BAD_REQUEST:
             raise Refused(_sentence(_decoded(live, response.read())))
-        for line in response:
-            if line.strip():
-                yield _decoded(live, line)
+        yield response
     except (OSError, http.client.HTTPException) as error:
         raise GatewayUnreachable(live, str(error) or type(error).__name__) from error
     finally:

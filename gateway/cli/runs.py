@@ -1,33 +1,44 @@
 """``runs``: what the owner asks about runs on the command line."""
 
 from argparse import Namespace
+from collections.abc import Callable
 from typing import Any
 
-from gateway.cli.call import answer_of
-from gateway.cli.client import call_tool
-from gateway.cli.exits import Exit
-from gateway.cli.home import live_gateway
-from gateway.cli.table import format_table
+from gateway.cli.answers import ask, lines, show
+from gateway.cli.runs_show import file_rows, text_of_run
+from gateway.cli.table import format_table, plain
 
 HEADINGS = ("ID", "STATUS", "TRIGGER", "JOB", "CREATED", "S", "COST", "ERROR")
+
+Answer = dict[str, Any]
 
 
 def run(args: Namespace) -> int:
     """Carry out one action."""
-    if args.action == "kill":
-        killed = _call(args, "kill_run", run_id=args.run_id)
-        print(f"Run {killed['id']} ended as {killed['status']}.")
-    else:
-        job = {} if args.job is None else {"job_id": args.job}
-        _list(_call(args, "list_runs", limit=args.limit, **job))
-    return Exit.OK
+    actions: dict[str, tuple[Callable[[Namespace], Answer], Callable[[Answer], str]]] = {
+        "list": (_list, _listed),
+        "show": (lambda args: ask(args, "get_run", run_id=args.run_id), text_of_run),
+        "files": (_files, _shown_files),
+        "kill": (lambda args: ask(args, "kill_run", run_id=args.run_id), _killed),
+    }
+    asked, text = actions[args.action]
+    return show(args, asked(args), text)
 
 
-def _call(args: Namespace, tool: str, **arguments: Any) -> Any:
-    return answer_of(call_tool(live_gateway(args), "/mcp", tool, arguments))
+def _list(args: Namespace) -> Answer:
+    return ask(args, "list_runs", limit=args.limit, job_id=args.job)
 
 
-def _list(answer: Any) -> None:
+def _files(args: Namespace) -> Answer:
+    """Return all files of a run in one answer."""
+    answer = page = ask(args, "list_run_files", run_id=args.run_id)
+    while page["next_offset"] is not None:
+        page = ask(args, "list_run_files", run_id=args.run_id, offset=page["next_offset"])
+        answer["files"] += page["files"]
+    return {**answer, "next_offset": None}
+
+
+def _listed(answer: Answer) -> str:
     rows = [
         (
             each["id"],
@@ -41,4 +52,12 @@ def _list(answer: Any) -> None:
         )
         for each in answer["runs"]
     ]
-    print(format_table(HEADINGS, rows) if rows else "There are no runs.")
+    return format_table(HEADINGS, rows) if rows else "There are no runs."
+
+
+def _shown_files(answer: Answer) -> str:
+    return lines("\n".join(file_rows(answer))) or "The run left no files."
+
+
+def _killed(run: Answer) -> str:
+    return plain(f"Run {run['id']} ended as {run['status']}.")

@@ -1,20 +1,30 @@
 """The commands for runs and their arguments."""
 
-from gateway.cli.arguments import AddParser, add_command
+from pathlib import Path
+
+from gateway.cli.arguments import AddParser, add_answer, add_command
 
 
 def add_runs(add_parser: AddParser) -> None:
     """Add `run`, and `runs` with its actions."""
     _add_run(add_parser)
-    runs = add_parser("runs", help="look at runs, follow one while it happens, kill it, export")
+    runs = add_parser("runs", help="look at runs and their files, follow, kill, export")
     actions = runs.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
-    listed = add_command(actions, "list", "list the newest runs", "runs")
+    listed = add_answer(actions, "list", "list the newest runs", "runs")
     listed.add_argument("--job", metavar="JOB", help="of this job")
     listed.add_argument("--limit", type=int, default=20, metavar="N", help="the newest N, or 20")
-    kill = add_command(actions, "kill", "end a run that waits or is under way", "runs")
-    kill.add_argument("run_id", metavar="RUN")
-    for name, action in {"list": listed, "kill": kill}.items():
-        action.set_defaults(action=name)
+    for name, text in {
+        "show": "show what a run was asked, answered, had, did and cost",
+        "files": "list what a run wrote or changed in its work folder",
+        "kill": "end a run that waits or is under way",
+    }.items():
+        add_answer(actions, name, text, "runs").add_argument("run_id", metavar="RUN")
+    download = add_command(actions, "download", "write files of a run to disk", "runs_download")
+    download.add_argument("run_id", metavar="RUN")
+    download.add_argument("path", metavar="PATH", nargs="?", help="this file; all unless given")
+    download.add_argument(
+        "--to", type=Path, metavar="DIR", help="into this folder; ./RUN unless given"
+    )
     follow = add_command(
         actions, "follow", "print what a run does until it ends; its end is the status", "follow"
     )

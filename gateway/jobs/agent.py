@@ -34,6 +34,7 @@ from gateway.jobs.proof import problem_with_offer
 from gateway.jobs.queue import defaults_of
 from gateway.jobs.recorder import Recorder
 from gateway.jobs.run_egress import egress_of, proxy_of
+from gateway.run_files.shelf import Shelf
 from gateway.store import Store
 from sandboxes.launch import Launch
 from sandboxes.network.outside import Outside
@@ -63,6 +64,7 @@ class Agent:
         outside: Outside,
         redactor: Redactor,
         days: DayBudgets,
+        shelf: Shelf,
     ) -> None:
         self._store = store
         self._home = home
@@ -74,6 +76,7 @@ class Agent:
         self._outside = outside
         self._redactor = redactor
         self._days = days
+        self._shelf = shelf
         self._rooms = rooms(forwarder, gate.serve)
         self._assigning = anyio.Lock()
         """One user at a time: the owner of a work folder is the record that its uid is taken."""
@@ -132,6 +135,7 @@ class Agent:
                         generation_of=self._generation_of,
                         hide=self._redactor.hide_tree,
                     ),
+                    shelf=self._shelf,
                     feed=feed,
                     now_ms=self._clock.now_ms,
                     hide=self._redactor.hide_tree,

@@ -38,6 +38,7 @@ from gateway.jobs.proof import (
 from gateway.jobs.recorder import Recorder
 from gateway.jobs.repeating import is_resumed
 from gateway.jobs.transcript import Transcript
+from gateway.run_files.shelf import Shelf, mark_beginning
 from gateway.store import RunRecordTable, RunTable
 from sandboxes.network.traffic import Traffic
 from sandboxes.policy import Limits
@@ -73,6 +74,7 @@ class Attempt:
         runs: RunTable,
         records: RunRecordTable,
         recorder: Recorder,
+        shelf: Shelf,
         feed: Feed,
         now_ms: Callable[[], int],
         hide: Callable[[Any], Any],
@@ -87,6 +89,7 @@ class Attempt:
         self._runs = runs
         self._records = records
         self._recorder = recorder
+        self._shelf = shelf
         self._record: RunRecord | None = None
         self._feed = feed
         self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
@@ -112,6 +115,7 @@ class Attempt:
     async def execute(self) -> Ended:
         """Run to the end and return how it went; no process is left then."""
         failure: str | None = None
+        beginning = mark_beginning(self._folders.began_file)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._save_messages)
             tasks.start_soon(self._obey_stop)
@@ -139,7 +143,9 @@ class Attempt:
         self.is_resumed = is_resumed(self._run, result)
         failed = result.status is RunStatus.FAILED and self._stop is None
         unreached = failed and self._account.unreached and not self._transcript.called_tools
-        return Ended(result, unreached)
+        run = self._run
+        files = await self._shelf.take(run.id, run.attempt, self._folders.work, beginning)
+        return Ended(result, unreached, files)
 
     async def _converse(self) -> str | None:
         """Return the sentence of what went wrong, or None when the CLI's result says it."""

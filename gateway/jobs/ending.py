@@ -13,6 +13,7 @@ import anyio.to_thread
 
 from gateway.domain.job import Job
 from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.domain.run_file import LeftFiles
 from gateway.jobs.chain import chained_run, follower_id
 from gateway.jobs.clock import Clock
 from gateway.jobs.day_budgets import DayBudgets
@@ -21,6 +22,7 @@ from gateway.jobs.outcome import Ended
 from gateway.jobs.process import ProcessGroup, end_leftover
 from gateway.jobs.repeating import is_resumed, pause_s, with_earlier
 from gateway.notify.wording import RunEnd
+from gateway.run_files.shelf import Beginning, Shelf
 from gateway.store import Store, StoreError, UnknownJob
 from supervisor.redaction import Redactor
 
@@ -42,6 +44,7 @@ class Endings:
         clock: Clock,
         redactor: Redactor,
         days: DayBudgets,
+        shelf: Shelf,
         *,
         notify_after: int,
     ) -> None:
@@ -52,6 +55,7 @@ class Endings:
         self._redactor = redactor
         self._notify_after = notify_after
         self._days = days
+        self._shelf = shelf
 
     async def write(self, run: Run, ended: Ended) -> None:
         """Store the end of an attempt, again and again while the database does not answer."""
@@ -70,10 +74,12 @@ class Endings:
         for run in await self._store.runs.claimed():
             log.warning("Run %s was interrupted by the end of the last gateway", run.id)
             result = RunResult(RunStatus.INTERRUPTED, error=INTERRUPTED, session_id=run.session_id)
-            await self._clear_away(run, result)
-            await self._write(run, Ended(result))
+            files = await self._clear_away(run, result)
+            await self._write(run, Ended(result, files=files))
 
     async def _write(self, run: Run, ended: Ended) -> None:
+        if ended.files is not None:
+            await self._shelf.put(ended.files)
         result = with_earlier(run, self._shown(ended.result))
         now = self._clock.now_ms()
         pause = pause_s(run, ended)
@@ -116,11 +122,18 @@ class Endings:
             structured = json.dumps(shown, ensure_ascii=False)
         return replace(result, output=output, structured=structured, error=error)
 
-    async def _clear_away(self, run: Run, result: RunResult) -> None:
-        """End the processes of a killed gateway's run and remove its private folder."""
+    async def _clear_away(self, run: Run, result: RunResult) -> LeftFiles | None:
+        """End the processes of a killed gateway's run and remove its private folder.
+
+        Returns what it left in its work folder.
+        """
         if run.process_group is not None and run.process_started_at is not None:
             group = ProcessGroup(run.process_group, run.process_started_at)
             if await end_leftover(group):
                 log.warning("Ended the processes that run %s had left", run.id)
         leave = keep_conversation if is_resumed(run, result) else remove_folders
-        await anyio.to_thread.run_sync(leave, folders_of(self._home, run))
+        folders = folders_of(self._home, run)
+        beginning = Beginning(folders.began_file, None)
+        files = await self._shelf.take(run.id, run.attempt, folders.work, beginning)
+        await anyio.to_thread.run_sync(leave, folders)
+        return files

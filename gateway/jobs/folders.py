@@ -51,6 +51,11 @@ class RunFolders:
         return self.private / "group"
 
     @property
+    def began_file(self) -> Path:
+        """Made when the attempt begins, so that its time tells what changed since."""
+        return self.private / "began"
+
+    @property
     def servers_file(self) -> Path:
         """The MCP configuration with the run's token; exists only while the CLI starts."""
         return self.handed / "mcp.json"

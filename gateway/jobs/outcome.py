@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.budgets.words import dollars
 from gateway.domain.budget import Limit
 from gateway.domain.run import Run, RunResult, RunStatus
+from gateway.domain.run_file import LeftFiles
 from gateway.jobs.output_schema import misfit
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Ended:
     result: RunResult
     unreached: bool = False
     """The model could not be reached or was overloaded, and no tool had been called."""
+    files: LeftFiles | None = None
+    """What the attempt left in its work folder, copied but not stored."""
 
 
 def conclude(

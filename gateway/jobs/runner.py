@@ -36,6 +36,7 @@ from gateway.jobs.outcome import Ended, Stop
 from gateway.jobs.queue import Queue
 from gateway.jobs.work_folders import Retention, WorkFolders
 from gateway.late_imports import IMPORTING
+from gateway.run_files.shelf import Shelf
 from gateway.store import Store, StoreError
 from sandboxes.errors import SandboxError
 from sandboxes.network.outside import Internet, Outside
@@ -79,6 +80,7 @@ class Runner:
         redactor: Redactor | None = None,
         notify_after: int = 1,
         days: DayBudgets | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         """`begin` is awaited before the first claim: runs must not start before their servers.
 
@@ -86,7 +88,7 @@ class Runner:
         `redactor` hides secrets in what is stored of a run. `notify_after`: so many failures of a
         job in a row are worth a notice; 0: none.
         `redactor` hides secrets in what is stored of a run. `days`: what runs may cost in a day;
-        None: any amount.
+        None: any amount. `shelf` keeps the files that runs leave.
         """
         self._store = store
         self._home = home
@@ -105,8 +107,15 @@ class Runner:
         self._begin = begin
         self._outside = outside or Internet()
         self._redactor = redactor or Redactor()
+        self._shelf = shelf or Shelf(home, store, self._redactor.hide_text)
         self._endings = Endings(
-            store, home, clock, self._redactor, self._days, notify_after=notify_after
+            store,
+            home,
+            clock,
+            self._redactor,
+            self._days,
+            self._shelf,
+            notify_after=notify_after,
         )
         self.feeds = Feeds(store, self._redactor.hide_settled)
         """Where readers follow runs."""
@@ -166,6 +175,7 @@ class Runner:
             outside=self._outside,
             redactor=self._redactor,
             days=self._days,
+            shelf=self._shelf,
         )
 
     async def submit(self, run: Run) -> Run:
@@ -269,6 +279,7 @@ class Runner:
             self._untidy = anyio.Event()
             try:
                 await self._work_folders.sweep({live.work for live in self._live.values()})
+                await self._shelf.sweep(set(self._live))
                 await self._days.forget_old()
             except StoreError as error:
                 log.warning("What grew old is not looked for: %s", error)

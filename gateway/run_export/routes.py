@@ -1,6 +1,6 @@
 """``/runs.jsonl`` and ``/runs.csv`` for the owner, and what the command line asks."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -52,7 +52,7 @@ class RunExport:
         """Some of the runs that are asked for, and where to go on; None: these were the last."""
         found = await self._store.run_history.page(self._wish())
         after = cursor_of(found[-1]) if found else None
-        return {"columns": NAMES, "runs": [row_of(run) for run in found], "after": after}
+        return {"columns": NAMES, "runs": await self._rows(found), "after": after}
 
     def _wish(self) -> RunWish:
         try:
@@ -62,12 +62,16 @@ class RunExport:
 
     async def _json(self, wish: RunWish) -> AsyncIterator[str]:
         async for found in self._found(wish):
-            yield json_lines(map(row_of, found))
+            yield json_lines(await self._rows(found))
 
     async def _csv(self, wish: RunWish) -> AsyncIterator[str]:
         yield csv_heading(NAMES)
         async for found in self._found(wish):
-            yield csv_lines(NAMES, map(row_of, found))
+            yield csv_lines(NAMES, await self._rows(found))
+
+    async def _rows(self, found: Sequence[Run]) -> list[dict[str, Any]]:
+        files = await self._store.run_files.paths([run.id for run in found])
+        return [row_of(run, files.get(run.id, ())) for run in found]
 
     async def _found(self, wish: RunWish) -> AsyncIterator[tuple[Run, ...]]:
         while found := await self._store.run_history.page(wish):

@@ -1,6 +1,6 @@
 """A run as it is exported, and which runs somebody wants. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -11,12 +11,13 @@ from gateway.tools.views import RunView, view_run
 PAGE = 50
 """Runs that are held at a time; each may have megabytes of output."""
 FURTHER = ("prompt", "output", "model", "tools", "servers", "refused_hosts", "session_id")
-NAMES = (*(field.name for field in fields(RunView)), *FURTHER)
+NAMES = (*(field.name for field in fields(RunView)), *FURTHER, "files")
 
 
-def row_of(run: Run) -> dict[str, Any]:
-    """Return what is exported of a run."""
-    return {**asdict(view_run(run)), **{name: getattr(run, name) for name in FURTHER}}
+def row_of(run: Run, files: Sequence[str]) -> dict[str, Any]:
+    """Return what is exported of a run; `files` are the paths of those that are kept."""
+    further = {name: getattr(run, name) for name in FURTHER}
+    return {**asdict(view_run(run)), **further, "files": files}
 
 
 def read_run_wish(asked: Mapping[str, str], now_ms: int) -> RunWish:

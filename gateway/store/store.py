@@ -38,6 +38,7 @@ from gateway.store.oauth_clients import OAuthClientTable
 from gateway.store.oauth_grants import OAuthGrantTable
 from gateway.store.oauth_keys import OAuthKeyTable
 from gateway.store.retention import RetentionTable
+from gateway.store.run_files import RunFileTable
 from gateway.store.run_history import RunHistoryTable
 from gateway.store.run_records import RunRecordTable
 from gateway.store.runs import RunTable
@@ -60,6 +61,7 @@ class Store:
         self.jobs = JobTable(database, self.notices)
         self.runs = RunTable(database, self.notices)
         self.run_history = RunHistoryTable(database)
+        self.run_files = RunFileTable(database)
         self.run_records = RunRecordTable(database)
         self.retention = RetentionTable(database)
         self.webhooks = WebhookTable(database, self.notices)

@@ -8,6 +8,8 @@ from pydantic import Field
 from gateway.jobs.errors import RunNotFound
 from gateway.tools.arguments import JobId, RunId
 from gateway.tools.hints import CHANGE, READ
+from gateway.tools.run_file_views import SHOWN_FILES
+from gateway.tools.run_files import list_files
 from gateway.tools.run_record_views import SHOWN_CALLS
 from gateway.tools.run_views import RunDetail, view_run_detail
 from gateway.tools.sentences import Refused, shown
@@ -35,7 +37,7 @@ class RunTools:
 
     @tool(title="Get a run", annotations=READ)
     async def get_run(self, run_id: RunId) -> RunDetail:
-        """Show one run: status, prompt, output, error, tokens, cost, and its tools and their calls.
+        """Show one run: status, prompt, output, error, cost, files, its tools and their calls.
 
         queued, starting and running are not final; ask again a little later.
         """
@@ -47,6 +49,8 @@ class RunTools:
             run,
             await store.run_records.of_run(run_id),
             await store.run_records.calls(run_id, limit=SHOWN_CALLS),
+            await store.costs.of_run(run_id),
+            await list_files(store, run_id, offset=0, limit=SHOWN_FILES),
         )
 
     @tool(title="Kill a run", annotations=CHANGE)

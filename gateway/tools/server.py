@@ -31,6 +31,7 @@ from gateway.tools.notifications import NotificationTools
 from gateway.tools.operations import OperationTools
 from gateway.tools.quick_runs import QuickRunTools
 from gateway.tools.results import ResultTools
+from gateway.tools.run_files import RunFileTools
 from gateway.tools.runs import RunTools
 from gateway.tools.scopes import ScopeGate
 from gateway.tools.sentences import OneSentence, refusing
@@ -95,7 +96,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
     credentials, versions = CredentialTools(services), VersionTools(services)
     operations = OperationTools(services)
     deliveries, fire_tokens = DeliveryTools(services), FireTokenTools(services)
-    notifications = NotificationTools(services)
+    notifications, run_files = NotificationTools(services), RunFileTools(services)
     discovery, long_calls = DiscoveryTools(services), LongCallTools(services)
     return (
         jobs.list_jobs,
@@ -107,6 +108,8 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         runs.list_runs,
         runs.get_run,
         runs.kill_run,
+        run_files.list_run_files,
+        run_files.read_run_file,
         CostTools(services).get_costs,
         QuickRunTools(services).run_prompt,
         webhooks.create_webhook,

@@ -12,6 +12,7 @@ from gateway.credentials import Credentials
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
 from gateway.notify.opening import Notify
+from gateway.run_files.shelf import Shelf
 from gateway.servers import Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store
@@ -34,6 +35,7 @@ class Services:
     webhooks: Webhooks
     notify: Notify
     runner: Runner
+    shelf: Shelf
     scheduler: Scheduler
     settings: Settings
     results: KeptResults

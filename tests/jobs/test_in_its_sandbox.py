@@ -87,7 +87,10 @@ async def test_the_shell_finds_nothing_of_the_gateway(strong: Parts) -> None:
 
 
 async def test_tools_work_in_the_work_folder_and_not_outside(strong: Parts) -> None:
-    """Issue 3, 7: the work folder is kept between a job's runs; other files are not there."""
+    """Issue 3, 7: the work folder is kept between a job's runs; other files are not there.
+
+    Issue 7, What 5: what the run wrote there is kept with the run.
+    """
     run = a_run(tools=BUILT_IN)
     work = strong.home / "claude_playground" / run.id
     note = work / "note.txt"
@@ -112,6 +115,12 @@ async def test_tools_work_in_the_work_folder_and_not_outside(strong: Parts) -> N
     if os.geteuid() == 0:
         assert work.stat().st_uid in range(UID_BASE + UID_SPAN, UID_BASE + 2 * UID_SPAN)
         assert note.stat().st_uid == work.stat().st_uid
+    left = await strong.store.run_files.of_run(run.id)
+    kept = strong.home / "run_files" / run.id / "1"
+    assert {each.path: (kept / str(each.seq)).read_bytes() for each in left} == {
+        "note.txt": b"second draft",
+        "p": b"#!/bin/sh\necho ran",
+    }
 
 
 async def test_programs_of_the_model_cannot_spend_more_than_the_budget(parts: Parts) -> None:

@@ -52,7 +52,7 @@ def two_sleep(found: list[Seen]) -> bool:
 @pytest.mark.timeout(2 * CLI_GUARD_S)
 async def test_killed_gateway_takes_its_runs_along_and_the_next_one_marks_them(parts: Parts):
     """Issue 2: no process outlives kill -9 of the gateway by 2 s; no run is lost."""
-    parts.api.script = lambda _: Call("Bash", {"command": STUBBORN})
+    parts.api.script = lambda _: Call("Bash", {"command": f"echo half > report; {STUBBORN}"})
     run = a_run(tools=("Bash",))
     await parts.store.runs.add(run)
     with anyio.fail_after(CLI_GUARD_S):
@@ -61,6 +61,8 @@ async def test_killed_gateway_takes_its_runs_along_and_the_next_one_marks_them(p
         (found,) = await after(parts, [run])
     assert (found.status, found.error, found.attempt) == (RunStatus.INTERRUPTED, INTERRUPTED, 1)
     assert list((parts.home / "runs").iterdir()) == []
+    (left,) = await parts.store.run_files.of_run(run.id)
+    assert (left.path, left.size, left.kept) == ("report", 5, True)
 
 
 @pytest.mark.timeout(2 * CLI_GUARD_S)

@@ -150,3 +150,31 @@ async def test_a_prompt_is_run_now(stage: Stage) -> None:
     stage.api.script = sends_and_says("Done.")
     waited = await stage.call("run_prompt", prompt="Send it.", tools=[SEND], wait_s=50)
     assert (waited["output"], waited["run"]["trigger"]) == ("[stand-in] Done.", "quick")
+
+
+async def test_the_files_of_a_run_are_listed_and_written_to_disk(stage: Stage) -> None:
+    """Issue 7, What 5: by commands, whatever the model called them; nothing is replaced."""
+    wrote = (
+        f"mkdir out; echo one > '{HOSTILE}.html'; printf two > \"$(printf 'out/a\\nb')\"; ln -s / l"
+    )
+    stage.api.script = lambda asked: (
+        Say("Done.") if asked.tool_results else Call("Bash", {"command": wrote})
+    )
+    ran = await stage.call("run_prompt", prompt="Write.", tools=["Bash"], wait_s=50)
+    run_id = ran["run"]["id"]
+    assert (ran["output"], ran["run"]["status"]) == ("[stand-in] Done.", "succeeded")
+    status, told, _ = await stage.command("runs", "files", run_id, "--json")
+    files = {each["path"]: each for each in json.loads(told)["files"]}
+    assert (status, [*files]) == (Exit.OK, [f"{HOSTILE}.html", "l", "out/a\nb"])
+    _, shown, _ = await stage.command("runs", "show", run_id)
+    assert f"{HOSTILE}.html" in shown
+    assert "out/a\\nb" in shown
+    assert "Bash  ok" in shown
+    status, told, noted = await stage.command("runs", "download", run_id, "--to", "got")
+    got = stage.place.folder / "got"
+    assert (status, told) == (Exit.OK, f"got/{HOSTILE}.html\ngot/out/a\\nb\n")
+    assert "Not kept: l: It is a link" in noted
+    assert (got / f"{HOSTILE}.html").read_text("utf-8") == "one\n"
+    assert (got / "out" / "a\\nb").read_text("utf-8") == "two"
+    again = await stage.command("runs", "download", run_id, "out/a\nb", "--to", "got")
+    assert (again[0], "exists; name another folder" in again[2]) == (Exit.FAILED, True)

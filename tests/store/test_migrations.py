@@ -360,7 +360,7 @@ async def test_the_tables_are_the_ones_that_were_promised(empty: Address) -> Non
     oauth = {"oauth_grants", "oauth_access_tokens", "oauth_keys", "dashboard_sessions"}
     hooks = {"webhook_secrets", "webhook_keys", "webhook_deliveries", "job_fire_tokens"}
     told = {"channels", "notices", "sendings"}
-    told |= {"run_costs", "day_costs", "day_budgets_reached"}
+    told |= {"run_costs", "day_costs", "day_budgets_reached", "run_files", "run_file_sets"}
     assert await seen(empty, tables) == promised | ours | versions | oauth | hooks | told
 
 

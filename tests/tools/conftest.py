@@ -31,6 +31,7 @@ from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
 from gateway.notify.opening import open_notify
+from gateway.run_files.opening import open_shelf
 from gateway.server_entries import McpHttpEntry
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import load
@@ -215,6 +216,7 @@ async def open_gateway(
                 webhooks=webhooks,
                 notify=await open_notify(settings, store, vault, Redactor()),
                 runner=runner,
+                shelf=open_shelf(settings, store, Redactor()),
                 scheduler=Scheduler(store, runner, SystemClock()),
                 settings=settings,
                 results=results,

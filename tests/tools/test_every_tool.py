@@ -27,6 +27,8 @@ TOOLS = {
     "list_runs": "job_id limit",
     "get_run": "run_id!",
     "kill_run": "run_id!",
+    "list_run_files": "run_id! offset",
+    "read_run_file": "run_id! path! offset",
     "get_costs": "by days job_id",
     "run_prompt": (
         "prompt! tools servers model system_prompt max_turns timeout_s budget_usd network "
@@ -152,7 +154,7 @@ async def test_every_argument_that_is_no_switch_is_described(untouched: Gateway)
 async def test_every_answer_but_that_of_other_servers_has_a_schema(untouched: Gateway) -> None:
     """MCP: structured content follows an output schema."""
     without = {tool.name for tool in await untouched.client.list_tools() if not tool.output_schema}
-    assert without == {"invoke_internal_mcp_tool", "read_result", "get_call"}
+    assert without == {"invoke_internal_mcp_tool", "read_result", "read_run_file", "get_call"}
 
 
 async def test_a_schema_has_no_references_and_is_found_without_a_list() -> None:

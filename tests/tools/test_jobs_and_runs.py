@@ -1,5 +1,6 @@
 """Jobs, runs and webhooks through their tools, on the real store."""
 
+import base64
 import hashlib
 from dataclasses import replace
 from datetime import datetime
@@ -7,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from mcp_types import ImageContent
 
 from gateway.budgets.days import day_of
 from gateway.budgets.prices import AS_OF
@@ -14,7 +16,8 @@ from gateway.domain.budget import Charge, Tokens
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import OnInterrupt
 from gateway.domain.run import RunResult, RunStatus
-from tests.tools.conftest import Gateway
+from gateway.run_files.shelf import mark_beginning
+from tests.tools.conftest import Gateway, text_of
 from tests.tools.servers import SEND
 
 DAILY: dict[str, Any] = {"name": "News", "cron": "0 8 * * *", "prompt": "Read the news."}
@@ -299,8 +302,24 @@ async def test_a_deleted_job_takes_its_runs_along(gateway: Gateway) -> None:
     assert await gateway.refusal("get_run", run_id=run_id) == f"There is no run {run_id!r}."
 
 
-async def test_a_finished_run_shows_output_money_and_time(gateway: Gateway) -> None:
-    """Ours: micro-dollars and milliseconds are shown as dollars and seconds."""
+async def leave(gateway: Gateway, run_id: str, files: dict[str, bytes]) -> None:
+    """Have a run leave files."""
+    work = gateway.folder / "work"
+    work.mkdir()
+    beginning = mark_beginning(gateway.folder / "began")
+    for name, data in files.items():
+        (work / name).write_bytes(data)
+    (work / "away").symlink_to("/etc/passwd")
+    left = await gateway.services.shelf.take(run_id, 1, work, beginning)
+    assert left is not None
+    await gateway.services.shelf.put(left)
+
+
+async def test_a_finished_run_shows_output_money_time_and_files(gateway: Gateway) -> None:
+    """Ours: micro-dollars and milliseconds are shown as dollars and seconds.
+
+    Issue 7, What 5: its files are listed with it and read as they are, by pages.
+    """
     job = (await gateway.call("create_job", **DAILY))["job"]
     run_id = (await gateway.call("trigger_job", job_id=job["id"]))["run_id"]
     runs = gateway.services.store.runs
@@ -318,6 +337,33 @@ async def test_a_finished_run_shows_output_money_and_time(gateway: Gateway) -> N
         1.5,
         2,
     )
+    long, png = "\N{GREEK SMALL LETTER ALPHA}" * 40_000, b"\x89PNG\r\n\x1a\n..."
+    await leave(gateway, run_id, {"a.txt": long.encode(), "b.png": png, "c.bin": b"\x00\xff"})
+    listed = await gateway.call("list_run_files", run_id=run_id)
+    assert [(each["path"], each["kind"], each["not_kept"]) for each in listed["files"]] == [
+        ("a.txt", "text/plain", None),
+        ("away", "link", "It is a link, no file."),
+        ("b.png", "image/png", None),
+        ("c.bin", "application/octet-stream", None),
+    ]
+    assert (await gateway.call("get_run", run_id=run_id))["files"] == listed
+    pages: list[str] = []
+    while sum(map(len, pages)) < len(long):
+        offset = len("".join(pages).encode())
+        page = await gateway.raw("read_run_file", run_id=run_id, path="a.txt", offset=offset)
+        pages.append(text_of(page).partition("]\n")[2])
+    assert (len(pages) > 1, "".join(pages)) == (True, long)
+    (image,) = (await gateway.raw("read_run_file", run_id=run_id, path="b.png")).content
+    data = base64.b64encode(png).decode()
+    assert image == ImageContent(type="image", data=data, mime_type="image/png")
+    for path, sentence in {
+        "c.bin": "cannot be shown here",
+        "away": "It is a link",
+        "../jobs.db": "left no file",
+    }.items():
+        assert sentence in await gateway.refusal("read_run_file", run_id=run_id, path=path)
+    beyond = {"run_id": run_id, "path": "a.txt", "offset": 80_000}
+    assert "nothing at 80000" in await gateway.refusal("read_run_file", **beyond)
 
 
 async def test_a_webhook_has_an_address_that_only_get_shows(gateway: Gateway) -> None:

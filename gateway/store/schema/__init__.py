@@ -14,6 +14,7 @@ from gateway.store.schema.costs import day_budgets_reached, day_costs, run_costs
 from gateway.store.schema.dashboard import dashboard_sessions
 from gateway.store.schema.metadata import metadata
 from gateway.store.schema.notices import channels, notices, sendings
+from gateway.store.schema.run_files import run_file_sets, run_files
 from gateway.store.schema.run_records import run_calls, run_records
 from gateway.store.schema.secrets import credentials, data_keys
 from gateway.store.schema.servers import definition_pins, server_files, server_versions, servers
@@ -49,6 +50,8 @@ __all__ = [
     "oauth_refresh_tokens",
     "run_calls",
     "run_costs",
+    "run_file_sets",
+    "run_files",
     "run_messages",
     "run_records",
     "runs",
@@ -64,5 +67,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0018"
+HEAD = "0019"
 """Newest revision; a database that has it opens without Alembic."""
