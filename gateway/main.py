@@ -49,6 +49,7 @@ from gateway.servers import Follower, Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.supervising import Hearers, supervise, watch
+from gateway.tool_names import live_tools
 from gateway.tools import Services
 from gateway.vault.opening import open_unlocked
 from gateway.webhooks import open_webhooks
@@ -155,7 +156,15 @@ async def build(
                     days=open_day_budgets(settings, store),
                     notify_after=settings.notify_after,
                 ) as runner,
-                open_webhooks(settings, store, vault, runner, reach.address, redactor) as webhooks,
+                open_webhooks(
+                    settings,
+                    store,
+                    vault,
+                    runner,
+                    reach.address,
+                    redactor,
+                    lambda: live_tools(supervisor.snapshots()),
+                ) as webhooks,
             ):
                 servers = _servers(settings, store, credentials, supervisor)
                 services = Services(

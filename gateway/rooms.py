@@ -28,6 +28,7 @@ from gateway.domain.run import Run
 from gateway.local_routes import build_local
 from gateway.notify.pages import NotificationPages
 from gateway.oauth.server import AuthorizationServer
+from gateway.quick_run import open_quick_run
 from gateway.reach.limits import open_limits
 from gateway.reach.opening import Reach
 from gateway.relay.endpoint import ServerEndpoint
@@ -39,6 +40,7 @@ from gateway.supervising import Hearers
 from gateway.tools import Management, Services
 from gateway.variables import Transport
 from gateway.vault.routes import build_key_routes
+from gateway.webhook_pages import open_webhook_pages
 
 RECENT_RUNS = 20
 
@@ -92,6 +94,8 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             NotificationPages(browser, services.notify, store).blueprint(),
             RunPages(browser, login.sessions, store, services.runner).blueprint(),
             open_server_pages(services, browser),
+            open_webhook_pages(browser, services),
+            open_quick_run(browser, services),
         ),
     )
     parts.audit.watch_pages(dashboard.app, browser)

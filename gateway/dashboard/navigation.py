@@ -36,6 +36,7 @@ NAVIGATION = (
             Entry("/changes", "Code changes"),
         ),
     ),
+    Group("Work", (Entry("/quick-run", "Quick run"), Entry("/webhooks", "Webhooks"))),
     Group(
         "Gateway",
         (

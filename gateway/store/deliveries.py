@@ -60,15 +60,37 @@ class DeliveryTable:
         statement = select(*DELIVERY.columns).where(webhook_deliveries.c.id == delivery_id)
         return DELIVERY.maybe(await self._db.one(statement))
 
-    async def newest(self, webhook_id: str, limit: int) -> tuple[Delivery, ...]:
-        """Return the newest deliveries to a webhook, newest first, without their bodies."""
-        statement = (
-            select(*_LISTED)
-            .where(webhook_deliveries.c.webhook_id == webhook_id)
-            .order_by(webhook_deliveries.c.received_at.desc(), webhook_deliveries.c.id.desc())
-            .limit(limit)
-        )
+    async def newest(
+        self, webhook_id: str, limit: int, before: str | None = None
+    ) -> tuple[Delivery, ...]:
+        """Return the newest deliveries to a webhook, newest first, without their bodies.
+
+        `before`: only older ones than this delivery; none when there is none of this id any more.
+        """
+        own = webhook_deliveries.c
+        statement = select(*_LISTED).where(own.webhook_id == webhook_id)
+        if before is not None:
+            last = select(own.received_at, own.id).where(own.id == before).subquery()
+            statement = statement.join(
+                last,
+                (own.received_at < last.c.received_at)
+                | ((own.received_at == last.c.received_at) & (own.id < last.c.id)),
+            )
+        statement = statement.order_by(own.received_at.desc(), own.id.desc()).limit(limit)
         return DELIVERY.all(await self._db.all(statement))
+
+    async def counts(self, since: int) -> dict[str, Counter[Outcome]]:
+        """Return how many deliveries of each outcome the logs hold since an instant, by webhook."""
+        own = webhook_deliveries.c
+        statement = (
+            select(own.webhook_id, own.outcome, func.count().label("count"))
+            .where(own.received_at >= since)
+            .group_by(own.webhook_id, own.outcome)
+        )
+        counted: dict[str, Counter[Outcome]] = {}
+        for row in await self._db.all(statement):
+            counted.setdefault(row["webhook_id"], Counter())[row["outcome"]] = row["count"]
+        return counted
 
     async def prune(self, now: int, *, kept: int, kept_bytes: int, kept_since: int) -> None:
         """Forget keys that expired, and of each webhook's log all but the newest.

@@ -64,6 +64,16 @@ class RunTable:
             statement = statement.where(runs.c.job_id == job_id)
         return RUN.all(await self._db.all(statement.limit(limit)))
 
+    async def of_trigger(self, trigger: Trigger, limit: int) -> tuple[Run, ...]:
+        """Return the newest runs that something of this kind started, newest first."""
+        # Naming every status lets the index of the queue answer, which has the triggers.
+        statement = (
+            select(*RUN.columns)
+            .where(runs.c.status.in_(tuple(RunStatus)), runs.c.trigger == trigger)
+            .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+        )
+        return RUN.all(await self._db.all(statement.limit(limit)))
+
     async def claim(self, run_id: str, now: int) -> Run | None:
         """Take a queued run, durably; None when someone else has it or it is not queued."""
         return await self._claim(runs.c.id == run_id, now)

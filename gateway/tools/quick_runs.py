@@ -7,14 +7,9 @@ import anyio
 from fastmcp.tools import tool
 from pydantic import Field
 
-from gateway.budgets.defaults import check_budget, run_defaults
-from gateway.domain.clock import utc_ms
-from gateway.domain.ids import new_id
-from gateway.domain.network import PUBLIC
-from gateway.domain.run import Run, RunStatus, Trigger
-from gateway.domain.units import changed, micro_dollars
-from gateway.jobs.network_words import doubts, read_network
-from gateway.jobs.output_schema import changed_schema
+from gateway.domain.run import Run
+from gateway.jobs.quick_runs import Asked, QuickRuns
+from gateway.tool_names import live_tools
 from gateway.tools.arguments import (
     BudgetUsd,
     JobNetwork,
@@ -28,16 +23,11 @@ from gateway.tools.arguments import (
     ToolNames,
 )
 from gateway.tools.hints import OPEN
-from gateway.tools.job_answers import check_job_tools
 from gateway.tools.services import Services
 from gateway.tools.views import RunView, view_run
 
 MAX_WAIT_S = 50.0
 """Most clients give a call up after a minute."""
-EVERYTHING = (
-    "It names no tools, so it has the default tools and every tool of its servers; name tools to "
-    "narrow it."
-)
 
 WaitS = Annotated[
     float,
@@ -64,7 +54,12 @@ class QuickRunTools:
     """run_prompt."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
+        self._runner = services.runner
+        self._quick_runs = QuickRuns(
+            services.settings,
+            services.runner,
+            lambda: live_tools(services.supervisor.snapshots()),
+        )
 
     @tool(title="Run a prompt now", annotations=OPEN)
     async def run_prompt(
@@ -86,32 +81,23 @@ class QuickRunTools:
         An empty list of tools means the default tools and every tool of its servers. Without
         wait_s it answers at once; get_run tells how it went, kill_run ends it.
         """
-        checked = check_job_tools(self._services, tools or (), servers or ())
-        defaults = run_defaults(self._services.settings)
-        run = Run(
-            id=new_id("run"),
-            trigger=Trigger.QUICK,
-            status=RunStatus.QUEUED,
+        asked = Asked(
             prompt=prompt,
-            tools=checked.names,
-            servers=tuple(servers or ()),
-            created_at=utc_ms(),
-            model=model or None,
-            system_prompt=system_prompt or None,
-            max_turns=changed(defaults.max_turns, max_turns),
-            timeout_s=timeout_s or defaults.timeout_s,
-            budget_micro_usd=changed(defaults.budget_micro_usd, micro_dollars(budget_usd)),
-            network=PUBLIC if network is None else read_network(network),
-            output_schema=changed_schema(None, output_schema),
+            tools=tools or (),
+            servers=servers or (),
+            model=model,
+            system_prompt=system_prompt,
+            max_turns=max_turns,
+            timeout_s=timeout_s,
+            budget_usd=budget_usd,
+            network=network,
+            output_schema=output_schema,
         )
-        check_budget(self._services.settings, run.model, run.budget_micro_usd)
-        await self._services.runner.submit(run)
+        started = await self._quick_runs.start(asked)
+        run = started.run
         with anyio.move_on_after(wait_s):
-            run = await self._services.runner.wait(run.id)
-        said = [*checked.warnings, *doubts(run.network, run.tools)]
-        if not run.tools:
-            said.append(EVERYTHING)
-        return QuickRun(view_run(run), run.output, _message(run), said)
+            run = await self._runner.wait(run.id)
+        return QuickRun(view_run(run), run.output, _message(run), list(started.doubts))
 
 
 def _message(run: Run) -> str:

@@ -27,6 +27,7 @@ from gateway.notify.errors import NotifyError
 from gateway.store import StoreError
 from gateway.tool_names import InvalidToolName, did_you_mean
 from gateway.vault import VaultError
+from gateway.webhooks.errors import WebhookError
 from sandboxes.errors import SandboxError
 from supervisor.errors import ChildDied, StartFailed, SupervisorError
 
@@ -49,6 +50,7 @@ DOMAIN_ERRORS: tuple[type[Exception], ...] = (
     NoSuchCall,
     TooManyCalls,
     NotifyError,
+    WebhookError,
 )
 """Errors whose message is one sentence for a person."""
 

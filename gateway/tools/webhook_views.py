@@ -5,18 +5,12 @@ from typing import Any
 
 from gateway.domain.delivery import Delivery
 from gateway.domain.units import dollars
-from gateway.domain.webhook import Scheme, Webhook
+from gateway.domain.webhook import Webhook
 from gateway.jobs.network_words import show_network
 from gateway.jobs.output_schema import shown_json
 from gateway.tools.views import iso, iso_or_none
-
-UNSIGNED = (
-    "Scheme 'none': whoever learns the address can start runs; set_webhook_scheme asks senders "
-    "for a signature."
-)
-PAUSED = "Paused after too many bad signatures in a row; update_webhook with enabled=true resumes."
-NO_BUDGET = "No budget: each delivery may cost any amount; update_webhook sets budget_usd."
-_OWN_HANDS = frozenset({"Bash", "Write", "Edit", "NotebookEdit"})
+from gateway.webhooks.reasons import REASONS
+from gateway.webhooks.remarks import warnings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +73,8 @@ class DeliveryView:
     received_at: str
     origin: str
     outcome: str
+    reason: str
+    """Why, in words."""
     status: int
     sender: str
     size: int
@@ -111,7 +107,7 @@ def view_webhook(webhook: Webhook, url: str | None) -> WebhookView:
         name=webhook.name,
         url=url,
         scheme=webhook.scheme.value,
-        warnings=_warnings(webhook),
+        warnings=warnings_of(webhook),
         prompt_template=webhook.prompt_template,
         tools=list(webhook.tools),
         servers=list(webhook.servers),
@@ -142,27 +138,9 @@ def view_delivery(delivery: Delivery) -> DeliveryView:
         received_at=iso(delivery.received_at),
         origin=delivery.origin.value,
         outcome=delivery.outcome.value,
+        reason=REASONS[delivery.outcome],
         status=delivery.status,
         sender=delivery.sender,
         size=delivery.size,
         run_id=delivery.run_id,
     )
-
-
-def tools_sentence(webhook: Webhook) -> str:
-    """Return which tools the runs of a webhook have."""
-    if not webhook.tools:
-        return "Its runs have no tools at all: for a webhook an empty list means none."
-    return f"Its runs have these tools and no others: {', '.join(webhook.tools)}."
-
-
-def _warnings(webhook: Webhook) -> list[str]:
-    found = [UNSIGNED] if webhook.scheme is Scheme.NONE else []
-    if webhook.paused_at is not None:
-        found.append(PAUSED)
-    if webhook.budget_micro_usd is None:
-        found.append(NO_BUDGET)
-    hands = sorted({tool.partition("(")[0] for tool in webhook.tools} & _OWN_HANDS)
-    if hands:
-        found.append(f"Strangers write part of the prompt of runs that have {', '.join(hands)}.")
-    return found

@@ -12,13 +12,16 @@ from gateway.jobs.runner import Runner
 from gateway.relay.http import Receive, Scope, Send
 from gateway.settings import Settings
 from gateway.store import Store
+from gateway.tool_names import Live
 from gateway.vault import Vault
+from gateway.webhooks.desk import Desk
 from gateway.webhooks.fire import Fire
 from gateway.webhooks.hooks import Hooks
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.ledger import Ledger
 from gateway.webhooks.limits import Senders
 from gateway.webhooks.pipeline import Pipeline
+from gateway.webhooks.sending import Sending
 from supervisor.redaction import Redactor
 
 
@@ -27,7 +30,8 @@ class Webhooks:
     """The parts of this room that others use."""
 
     hooks: Hooks
-    pipeline: Pipeline
+    desk: Desk
+    sending: Sending
     intake: Intake
     fire: Fire
 
@@ -45,10 +49,12 @@ async def open_webhooks(
     runner: Runner,
     own_url: Callable[[], str],
     redactor: Redactor,
+    live: Callable[[], Live],
 ) -> AsyncGenerator[Webhooks]:
     """Take deliveries until the body ends. Raises StoreError.
 
-    `own_url` returns where senders reach the gateway, when nothing else is set.
+    `own_url` returns where senders reach the gateway, when nothing else is set;
+    `live` the servers with the tools that they show now.
     """
     hooks = Hooks(store, vault, redactor, now_ms=utc_ms, own_url=own_url)
     await hooks.load()
@@ -63,5 +69,11 @@ async def open_webhooks(
     fire = Fire(store, runner, senders, now_ms=utc_ms, own_url=own_url)
     async with anyio.create_task_group() as group:
         group.start_soon(ledger.run)
-        yield Webhooks(hooks, pipeline, Intake(hooks, pipeline, store, runner), fire)
+        yield Webhooks(
+            hooks,
+            Desk(settings, store, hooks, runner, live),
+            Sending(store, hooks, pipeline),
+            Intake(hooks, pipeline, store, runner),
+            fire,
+        )
         group.cancel_scope.cancel()

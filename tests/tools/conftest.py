@@ -36,6 +36,7 @@ from gateway.server_entries import McpHttpEntry
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import load
 from gateway.store import Store
+from gateway.tool_names import live_tools
 from gateway.tools import Services
 from gateway.tools.server import build_mcp
 from gateway.variables import CodeChanges
@@ -184,7 +185,15 @@ async def open_gateway(
         async with (
             supervisor,
             runner,
-            open_webhooks(settings, store, vault, runner, lambda: url, Redactor()) as webhooks,
+            open_webhooks(
+                settings,
+                store,
+                vault,
+                runner,
+                lambda: url,
+                Redactor(),
+                lambda: live_tools(supervisor.snapshots()),
+            ) as webhooks,
             kept as results,
             Calls() as calls,
         ):

@@ -423,12 +423,12 @@ async def test_a_webhook_is_changed_and_deleted(gateway: Gateway) -> None:
         (
             "get_webhook",
             {"webhook_id": "x"},
-            'There is no webhook "x"; list_webhooks shows the ids.',
+            "There is no webhook 'x'; list_webhooks shows the ids.",
         ),
         (
             "delete_webhook",
             {"webhook_id": "x"},
-            'There is no webhook "x"; list_webhooks shows the ids.',
+            "There is no webhook 'x'; list_webhooks shows the ids.",
         ),
     ],
 )

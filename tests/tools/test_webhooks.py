@@ -87,10 +87,10 @@ async def test_a_delivery_is_sent_again_by_the_webhook_as_it_is_now(gateway: Gat
     lines = (await gateway.call("list_webhook_deliveries", **hook))["deliveries"]
     assert sorted(each["origin"] for each in lines) == ["replay", "test"]
     unknown = await gateway.refusal("replay_webhook_delivery", delivery_id="x")
-    assert unknown == 'There is no delivery "x"; list_webhook_deliveries shows the ids.'
+    assert unknown == "There is no delivery 'x'; list_webhook_deliveries shows the ids."
     await gateway.services.store.deliveries.prune(0, kept=9, kept_bytes=0, kept_since=0)
     gone = await gateway.refusal("replay_webhook_delivery", delivery_id=line["id"])
-    assert gone.startswith(f'The body of delivery "{line["id"]}" is not kept')
+    assert gone.startswith(f"The body of delivery {line['id']!r} is not kept")
 
 
 async def test_a_job_gets_a_fire_token_if_it_names_its_tools(gateway: Gateway) -> None:

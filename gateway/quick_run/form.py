@@ -1,0 +1,90 @@
+"""The form of a quick run: from its fields to what is asked, and from an earlier run to fields."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from gateway.budgets.defaults import RunDefaults, UnknownPrice
+from gateway.dashboard.fields import JsonObject, NetworkWords, WrongFields, check_fields
+from gateway.domain.run import Run
+from gateway.domain.units import dollars
+from gateway.jobs.network_words import InvalidNetwork, show_network
+from gateway.jobs.output_schema import InvalidOutputSchema
+from gateway.jobs.quick_runs import Asked
+from gateway.tool_names import InvalidToolName
+from gateway.tools.arguments import (
+    BudgetUsd,
+    MaxTurns,
+    Model,
+    Prompt,
+    SystemPrompt,
+    TimeoutS,
+    ToolNames,
+)
+
+ALL, SOME = "all", "some"
+REFUSALS = (InvalidToolName, InvalidNetwork, InvalidOutputSchema, UnknownPrice)
+_FIELDS: Mapping[type[Exception], str] = {
+    InvalidToolName: "others",
+    InvalidNetwork: "network",
+    InvalidOutputSchema: "output_schema",
+    UnknownPrice: "model",
+}
+
+
+class QuickRunForm(BaseModel):
+    """What is typed into the form."""
+
+    prompt: Prompt
+    tools: ToolNames
+    model: Model = ""
+    system_prompt: SystemPrompt = ""
+    max_turns: MaxTurns
+    timeout_s: TimeoutS
+    budget_usd: BudgetUsd
+    network: NetworkWords = None
+    output_schema: JsonObject
+
+
+def read_asked(values: Mapping[str, str], tools: Sequence[str]) -> Asked:
+    """Return what the form asks for. Raises WrongFields."""
+    if values.get("which") == ALL:
+        tools = ()
+    elif not tools:
+        raise WrongFields({"others": "Choose a tool, or all of them."})
+    form = check_fields(QuickRunForm, {**values, "tools": list(tools)})
+    return Asked(**{name: getattr(form, name) for name in QuickRunForm.model_fields})
+
+
+def wrong_field(error: Exception) -> WrongFields:
+    """Return one of `REFUSALS` as what is wrong at its field."""
+    return WrongFields({_FIELDS[type(error)]: str(error)})
+
+
+def values_of_new(defaults: RunDefaults) -> dict[str, Any]:
+    """Return the fields of an empty form."""
+    return {
+        "which": ALL,
+        "timeout_s": f"{defaults.timeout_s:g}",
+        "max_turns": defaults.max_turns or 0,
+        "budget_usd": f"{dollars(defaults.budget_micro_usd) or 0:g}",
+    }
+
+
+def values_of(run: Run) -> dict[str, Any]:
+    """Return the fields that ask for the same as an earlier run."""
+    network = show_network(run.network)
+    schema = run.output_schema
+    return {
+        "prompt": run.prompt,
+        "which": SOME if run.tools else ALL,
+        "model": run.model or "",
+        "system_prompt": run.system_prompt or "",
+        "max_turns": run.max_turns or 0,
+        "timeout_s": f"{run.timeout_s:g}",
+        "budget_usd": f"{dollars(run.budget_micro_usd) or 0:g}",
+        "network": network if isinstance(network, str) else " ".join(network),
+        "output_schema": "" if schema is None else json.dumps(json.loads(schema), indent=2),
+    }

@@ -1,0 +1,34 @@
+"""What the owner should know about a webhook, in sentences. Pure."""
+
+from gateway.domain.webhook import Scheme, Webhook
+
+UNSIGNED = (
+    "Scheme 'none': whoever learns the address can start runs; another scheme asks senders for a "
+    "signature."
+)
+PAUSED = (
+    "Paused after too many bad signatures in a row; it goes on when it is switched on again "
+    "(enabled=true)."
+)
+NO_BUDGET = "No budget: each delivery may cost any amount; give it a budget for a run."
+_OWN_HANDS = frozenset({"Bash", "Write", "Edit", "NotebookEdit"})
+
+
+def warnings_of(webhook: Webhook) -> list[str]:
+    """Return the warnings: an open scheme, a pause, a budget that it has not, dangerous tools."""
+    found = [UNSIGNED] if webhook.scheme is Scheme.NONE else []
+    if webhook.paused_at is not None:
+        found.append(PAUSED)
+    if webhook.budget_micro_usd is None:
+        found.append(NO_BUDGET)
+    hands = sorted({tool.partition("(")[0] for tool in webhook.tools} & _OWN_HANDS)
+    if hands:
+        found.append(f"Strangers write part of the prompt of runs that have {', '.join(hands)}.")
+    return found
+
+
+def tools_sentence(webhook: Webhook) -> str:
+    """Return which tools the runs of a webhook have."""
+    if not webhook.tools:
+        return "Its runs have no tools at all: for a webhook an empty list means none."
+    return f"Its runs have these tools and no others: {', '.join(webhook.tools)}."
