@@ -35,5 +35,8 @@ ACTIONS = {
     "servers.disable": "disable a server",
     "servers.remove": "delete a server",
     "servers.call": "call a tool",
+    "servers.restore": "roll a server back",
+    "servers.set_credential": "store a credential",
+    "servers.delete_credential": "delete a credential",
 }
 """Of handlers by their endpoints; a page that is not here goes by its endpoint."""

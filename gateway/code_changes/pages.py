@@ -11,6 +11,7 @@ from gateway.approvals.approvals import Decision
 from gateway.code_changes.routes import OwnersWord, decide_change
 from gateway.dashboard.browser import Browser
 from gateway.servers import Servers
+from gateway.servers.difference import nothing_hidden
 from gateway.servers.held import WaitingChange
 from supervisor.errors import SupervisorError
 
@@ -74,21 +75,11 @@ def _row(waiting: WaitingChange) -> dict[str, object]:
         "number": version.number,
         "author": version.author,
         "made_at": f"{made_at:%Y-%m-%d %H:%M} UTC",
-        "difference": _plain(waiting.difference),
+        "difference": nothing_hidden(waiting.difference),
         "digest": waiting.digest if waiting.is_whole else None,
         "shown": f"{len(waiting.difference):,}",
         "characters": f"{waiting.characters:,}",
     }
-
-
-def _plain(text: str) -> str:
-    """Return a text in which nothing hides from its reader, such as a change of direction."""
-    return "".join(
-        char
-        if char in "\n\t" or char.isprintable()
-        else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
 
 
 async def _page(template: str, **shown: object) -> Response:

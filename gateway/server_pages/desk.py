@@ -8,13 +8,14 @@ from quart import redirect, render_template, request, url_for
 from werkzeug.exceptions import Conflict, NotFound
 from werkzeug.wrappers import Response
 
-from gateway.credentials import Credentials
+from gateway.credentials import CredentialRefused, Credentials
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.views import STATE_TONES
 from gateway.server_pages.kept import Kept, Outcome
 from gateway.servers import ServerReport, Servers
 from gateway.servers.fault import read_fault
 from gateway.tools.server_views import fault_in_words
+from gateway.vault import VaultError
 from sandboxes.errors import SandboxError
 from supervisor.errors import SupervisorError
 from supervisor.spec import ServerKind, ServerSpec
@@ -24,9 +25,13 @@ PARTS = (
     ("servers.show", "State"),
     ("servers.show_log", "Logs"),
     ("servers.show_tools", "Tools"),
+    ("servers.show_credentials", "Credentials"),
 )
+OF_DYNAMIC = (("servers.show_versions", "Versions"),)
 """Of the pages of a server: endpoint and word."""
-REFUSALS = (SupervisorError, SandboxError)
+OWNER = "owner"
+"""Who makes a change here, as versions name him."""
+REFUSALS = (SupervisorError, SandboxError, CredentialRefused, VaultError)
 """Errors whose message is a sentence for the owner."""
 
 
@@ -57,14 +62,15 @@ class Desk:
 
     async def page(self, template: str, report: ServerReport, **shown: object) -> str:
         """Return a page of a server, with what became of the form before it."""
+        dynamic = report.spec.kind is ServerKind.DYNAMIC
         return await render_template(
             template,
             report=report,
             name=report.spec.name,
             seen=report.snapshot,
-            dynamic=report.spec.kind is ServerKind.DYNAMIC,
+            dynamic=dynamic,
             tone=STATE_TONES[report.snapshot.state],
-            parts=PARTS,
+            parts=(*PARTS, *(OF_DYNAMIC if dynamic else ())),
             outcome=self.outcomes.find(request.args.get("said", "")),
             **shown,
         )

@@ -8,11 +8,13 @@ from quart import Blueprint
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.streams import Streams
 from gateway.server_pages.acting import ActingPages
+from gateway.server_pages.credentials import SecretPages
 from gateway.server_pages.desk import Desk
 from gateway.server_pages.logs import LogPages
 from gateway.server_pages.state import StatePages
 from gateway.server_pages.tool_pages import ToolPages
 from gateway.server_pages.trying import Trying
+from gateway.server_pages.versions import VersionPages
 from gateway.tools.services import Services
 
 
@@ -35,6 +37,8 @@ def open_server_pages(services: Services, browser: Browser) -> Blueprint:
         ActingPages(desk),
         LogPages(desk, Streams()),
         ToolPages(desk, Trying(services.supervisor, services.trail)),
+        SecretPages(desk),
+        VersionPages(desk),
     )
     for room in rooms:
         room.add_to(pages)

@@ -32,6 +32,16 @@ def difference(before: Iterable[KeptFile], after: Iterable[KeptFile], *, names: 
     return "".join(parts)
 
 
+def nothing_hidden(text: str) -> str:
+    """Return a text in which nothing hides from its reader, such as a change of direction."""
+    return "".join(
+        char
+        if char in "\n\t" or char.isprintable()
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
 def _by_path(files: Iterable[KeptFile]) -> Mapping[str, KeptFile]:
     return {file.path: file for file in files}
 

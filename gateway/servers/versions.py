@@ -3,14 +3,29 @@
 Above: tools, and the follower of events. Below: `history`.
 """
 
+from dataclasses import dataclass
+from functools import partial
+
 from anyio import to_thread
 
 from gateway.domain.server_version import ServerVersion
 from gateway.servers.content import KeptFile, read_content
+from gateway.servers.difference import difference
 from gateway.servers.history import History
 from gateway.servers.known import Known
+from supervisor.errors import InvalidServer
 from supervisor.spec import ServerKind
 from supervisor.supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What differs between two versions."""
+
+    old: int
+    new: int
+    difference: str
+    """As `diff -u` shows it."""
 
 
 class Versions:
@@ -38,6 +53,25 @@ class Versions:
         """
         self._known.spec(name, ServerKind.DYNAMIC)
         return await self._history.files(await self._history.get(name, number))
+
+    async def compare(self, name: str, old: int | None, new: int | None) -> Compared:
+        """Return what changed; without `new` to the newest, without `old` from the one before.
+
+        Raises:
+            UnknownServer, InvalidServer: one of them is not there, or not kept.
+        """
+        numbers = [version.number for version in await self.all(name)]
+        if new is None:
+            new = numbers[0] if numbers else 1
+        if old is None:
+            old = next((number for number in numbers if number < new), None)
+            if old is None:
+                raise InvalidServer(
+                    f"Server {name!r} has no version before {new} to compare it with."
+                )
+        sides = [await self.files(name, each) for each in (old, new)]
+        compare = partial(difference, *sides, names=f"version {old}|version {new}")
+        return Compared(old, new, await to_thread.run_sync(compare))
 
     async def look(self, name: str, rejected: str) -> None:
         """Write down what a dynamic server's folder holds, if that is new.

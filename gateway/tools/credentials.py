@@ -7,6 +7,7 @@ from pydantic import Field
 
 from gateway.credential_requests.links import PATH
 from gateway.servers import ServerReport
+from gateway.servers.credential_changes import delete_credential, set_credential
 from gateway.tools.arguments import CredentialKey, ServerName
 from gateway.tools.authors import author
 from gateway.tools.hints import ADD, CHANGE, READ
@@ -67,9 +68,8 @@ class CredentialTools:
         The server finds it as an environment variable, if it declares the key. No other server and
         no run ever sees it.
         """
-        self._services.servers.spec(server)
-        await self._services.credentials.set(server, key, value)
-        report = await self._services.servers.renew(server)
+        services = self._services
+        report = await set_credential(services.servers, services.credentials, server, key, value)
         declared = any(want.key == key for want in report.spec.credentials)
         unused = "" if declared else f" It is not used yet: {server!r} does not declare {key}."
         return _answer(report, f"{key} of server {server!r} is set.{unused}")
@@ -101,10 +101,10 @@ class CredentialTools:
         self, server: ServerName, key: CredentialKey
     ) -> CredentialAnswer:
         """Delete one stored secret for good; the server is restarted without it."""
-        self._services.servers.spec(server)
-        if not await self._services.credentials.delete(server, key):
+        services = self._services
+        report = await delete_credential(services.servers, services.credentials, server, key)
+        if report is None:
             raise Refused(f"Server {server!r} has no credential {shown(key)}.")
-        report = await self._services.servers.renew_or_stop(server)
         return _answer(report, f"{key} of server {server!r} is deleted.")
 
 

@@ -1,20 +1,16 @@
 """Tools for the versions of dynamic servers: what was changed, and the way back."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
-from anyio import to_thread
 from fastmcp.tools import tool
 from pydantic import Field
 
 from gateway.domain.server_version import ServerVersion
-from gateway.servers.difference import difference
 from gateway.servers.history import current
 from gateway.tools.arguments import ServerName
 from gateway.tools.authors import author
 from gateway.tools.hints import OPEN, READ
-from gateway.tools.sentences import Refused
 from gateway.tools.server_views import ServerAnswer, view_change
 from gateway.tools.services import Services
 from gateway.tools.views import iso_or_none
@@ -99,18 +95,9 @@ class VersionTools:
 
         Without `new` the newest, without `old` the one before `new`. At most 60,000 characters.
         """
-        numbers = [version.number for version in await self._services.servers.versions.all(name)]
-        if new is None:
-            new = numbers[0] if numbers else 1
-        if old is None:
-            old = next((number for number in numbers if number < new), None)
-            if old is None:
-                raise Refused(f"Server {name!r} has no version before {new} to compare it with.")
-        sides = [await self._services.servers.versions.files(name, each) for each in (old, new)]
-        compare = partial(difference, *sides, names=f"version {old}|version {new}")
-        diff = await to_thread.run_sync(compare)
-        cut = len(diff) > MAX_DIFF_CHARACTERS
-        return VersionDiff(name, old, new, diff[:MAX_DIFF_CHARACTERS], cut)
+        found = await self._services.servers.versions.compare(name, old, new)
+        shown = found.difference[:MAX_DIFF_CHARACTERS]
+        return VersionDiff(name, found.old, found.new, shown, shown != found.difference)
 
     @tool(title="Roll a server back", annotations=OPEN)
     async def rollback_mcp_server(

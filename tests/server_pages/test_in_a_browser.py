@@ -4,8 +4,9 @@ import pytest
 from playwright.async_api import expect
 
 from gateway.domain.audit import Actor, Outcome
+from gateway.servers import Draft
 from tests.dashboard.test_untrusted_text import canary
-from tests.server_pages.conftest import Stage, press
+from tests.server_pages.conftest import CODE, Stage, press
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -89,9 +90,46 @@ async def test_a_log_is_followed_as_text_and_searched(stage: Stage) -> None:
     await stage.open("/server/x/logs?contains=onerror")
     assert await page.locator("#log > span").count() == before + 1
     await page.set_viewport_size({"width": PHONE_WIDTH, "height": 720})
-    for path in ("/servers", "/server/x", "/server/x/logs", "/server/x/tools"):
+    for part in ("", "/logs", "/tools", "/tool?tool=send", "/versions", "/credentials", "/remove"):
+        path = f"/server/x{part}"
         await stage.open(path)
         assert await page.evaluate("document.documentElement.scrollWidth") == PHONE_WIDTH, path
+
+
+async def test_a_version_is_compared_and_brought_back(stage: Stage) -> None:
+    """Issue 8: versions with difference and roll-back; code on the page is text."""
+    servers = stage.gateway.services.servers
+    changed = f"CHANGED = {canary('code')!r}\n{CODE}"
+    report = await servers.update("x", Draft(code=changed), author=canary("author"))
+    assert report.failure is None and report.version is not None
+    page = await stage.open("/server/x/versions")
+    await expect(page.get_by_text(canary("author"))).to_be_visible()
+    await page.get_by_role("link", name=f"What version {report.version} changed").click()
+    added = page.locator(".difference .good", has_text="CHANGED = ")
+    assert await added.inner_text() == f"+CHANGED = {canary('code')!r}"
+    await stage.open("/server/x/versions")
+    await page.get_by_label(f"Go back to version {report.version - 1}").first.click()
+    await press(page, f"Go back to version {report.version - 1}")
+    await expect(page.locator(".outcome")).to_contain_text(
+        f"back at version {report.version - 1}, kept as version {report.version + 1}, and ready"
+    )
+    assert await servers.code("x") == CODE
+
+
+async def test_a_credential_is_written_and_never_read(stage: Stage) -> None:
+    """Issue 8: write-only; a key that no server may have is refused at its field."""
+    page = await stage.open("/server/x/credentials")
+    for key, value in (("PATH", "hidden-value-1"), ("API_KEY", "hidden-value-2")):
+        await page.get_by_label("Key", exact=True).fill(key)
+        await page.get_by_label("Value", exact=True).fill(value)
+        await press(page, "Store")
+        assert value not in await page.content()
+    await expect(page.locator(".outcome")).to_contain_text("API_KEY is stored.")
+    services = stage.gateway.services
+    assert await services.credentials.keys("x") == {"API_KEY"}
+    await page.get_by_label("Delete API_KEY").first.click()
+    await press(page, "Delete API_KEY")
+    assert await services.credentials.keys("x") == frozenset()
 
 
 async def test_a_server_is_deleted_by_typing_its_name(stage: Stage) -> None:
