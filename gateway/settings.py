@@ -122,7 +122,7 @@ def load(
 
     Raises SettingsError.
     """
-    source = _Source(dict(environ), _read_env_file(env_file) if env_file else {})
+    source = _Source(dict(environ), read_env_file(env_file) if env_file else {})
     home = source.read(known.CLAUDE_RUNNER_HOME)
     package_hosts = source.optional(known.PACKAGE_HOSTS) or ()
     prices_file = source.optional(known.PRICES_FILE)
@@ -286,8 +286,8 @@ def _read_secret_file(variable: Variable[object], path: Path) -> str:
     return value
 
 
-def _read_env_file(path: Path) -> dict[str, str]:
-    """Return the pairs of a `.env` file; a missing file is empty."""
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the pairs of a `.env` file; a missing file is empty. Raises SettingsError."""
     if not path.exists():
         return {}
     pairs: dict[str, str] = {}

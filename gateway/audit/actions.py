@@ -5,6 +5,7 @@ REVOKE_TOKEN = "revoke a token"  # noqa: S105 - as above
 ROTATE_CLIENT = "rotate the OAuth client"
 REPLACE_KEY = "replace a key"
 CHANGE_CODE = "decide on code"
+RESTORE = "restore a back-up"
 
 ACTIONS = {
     "login.enter": "login",

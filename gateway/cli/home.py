@@ -5,6 +5,7 @@ from argparse import Namespace
 
 from gateway.cli.exits import Exit, Failure, no_gateway
 from gateway.local import LiveGateway, find_live
+from gateway.setting_origins import Standing, settings_now
 from gateway.settings import ENV_FILE, Settings, SettingsError, load
 from gateway.variables import CLAUDE_RUNNER_HOME
 
@@ -15,6 +16,17 @@ def read_settings(args: Namespace) -> Settings:
         raise Failure(Exit.WRONG_USE, f"--env-file {args.env_file} is no file.")
     try:
         return load(os.environ, args.env_file or ENV_FILE)
+    except SettingsError as error:
+        raise Failure(Exit.WRONG_USE, str(error)) from error
+
+
+def read_standings(args: Namespace) -> tuple[Standing, ...]:
+    """Return where each setting comes from; ask before `read_settings`, which removes secrets.
+
+    Raises Failure when a file is wrong.
+    """
+    try:
+        return settings_now(os.environ, args.env_file or ENV_FILE)
     except SettingsError as error:
         raise Failure(Exit.WRONG_USE, str(error)) from error
 

@@ -9,6 +9,7 @@ from typing import cast
 
 from gateway.cli.arguments import AddParser, add_command
 from gateway.cli.audit_parser import add_audit
+from gateway.cli.backup_parser import add_backup
 from gateway.cli.changes_parser import add_changes
 from gateway.cli.costs_parser import add_costs
 from gateway.cli.credentials_parser import add_credentials
@@ -93,6 +94,7 @@ def build_parser() -> ArgumentParser:
     add_webhooks(commands)
     add_notify(commands)
     add_audit(commands)
+    add_backup(commands)
     return parser
 
 

@@ -1,0 +1,150 @@
+"""Puts what an archive holds into a home that no gateway holds, or takes all of it away.
+
+Whoever asks holds the lock of the home.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.backup.errors import BackupError
+from gateway.backup.manifest import DATABASE, DYNAMIC, FIXED, HOME, SETTINGS, Manifest
+from gateway.backup.reading import unpack
+from gateway.backup.writing import write_archive
+from gateway.setting_origins import Standing
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.vault.master_key import find_master_key
+from gateway.vault.opening import key_sources
+from gateway.vault.vault import choose_master_key
+from sandboxes.limits import tree
+
+UNPACKING = ".restoring"
+KEPT = frozenset({"gateway.lock", UNPACKING})
+"""What stays in a home that is emptied."""
+RESTORED_SETTINGS = "settings-of-the-backup.env"
+DATABASE_FILE = "jobs.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What became of a home."""
+
+    manifest: Manifest
+    before: Path | None
+    """The back-up of what was there; None: there was nothing."""
+    sealed: bool
+    """Whether there are secrets for which a master key is needed."""
+    key: str | None
+    """Where the key that opens them is; None: it is not on this machine yet."""
+
+
+async def restore(
+    settings: Settings, standings: Sequence[Standing], path: Path, *, replace: bool
+) -> Restored:
+    """Unpack and check an archive, then put it in place of what is there.
+
+    Raises:
+        BackupError: the archive may not be used, or there is something and `replace` was not said.
+        VaultError: the master key of this machine is another one.
+        StoreError, OSError: something cannot be read or written.
+    """
+    if settings.database_url is not None:
+        raise BackupError("DATABASE_URL names PostgreSQL, and an archive holds a SQLite database.")
+    there = has_content(settings)
+    if there and not replace:
+        raise BackupError(
+            f"There are servers or a database in {settings.home} or beside it already; add "
+            "--replace to keep a back-up of them and put the archive in their place."
+        )
+    staging = settings.home / UNPACKING
+    tree.remove(staging)
+    staging.mkdir(mode=0o700)
+    try:
+        manifest = unpack(path, staging)
+        keys = await Store.peek_data_keys(None, path=staging / DATABASE)
+        sources = key_sources(settings)
+        found = find_master_key(sources) and choose_master_key(sources, keys)
+        before = await keep_before(settings, standings) if there else None
+        _put_in_place(settings, staging)
+    finally:
+        tree.remove(staging)
+    return Restored(manifest, before, bool(keys), found.source if found else None)
+
+
+async def reset(settings: Settings, standings: Sequence[Standing]) -> Path | None:
+    """Empty the home and the folder of dynamic servers; return the back-up of what was there.
+
+    Installed servers, settings and the master key stay. Raises as `restore`.
+    """
+    before = await keep_before(settings, standings) if has_content(settings) else None
+    _empty_home(settings.home)
+    _empty_servers(settings.dynamic_servers_dir)
+    return before
+
+
+def has_content(settings: Settings) -> bool:
+    """Tell whether there is anything that would be lost."""
+    database = settings.home / DATABASE_FILE
+    return database.exists() or any(_servers(settings.dynamic_servers_dir))
+
+
+async def keep_before(settings: Settings, standings: Sequence[Standing]) -> Path:
+    """Write an archive beside the home and return its path."""
+    database = settings.home / DATABASE_FILE
+    if not database.exists():
+        # Servers alone: an archive always has a database.
+        async with Store.open(None, path=database):
+            pass
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    target = settings.home.with_name(f"{settings.home.name}-before-{now}.tar.gz")
+    write_archive(settings, standings, target)
+    return target
+
+
+def _put_in_place(settings: Settings, staging: Path) -> None:
+    _empty_home(settings.home)
+    _empty_servers(settings.dynamic_servers_dir)
+    for name, folder in (
+        (DYNAMIC, settings.dynamic_servers_dir),
+        (FIXED, settings.fixed_servers_dir),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        for server in _servers(staging / name):
+            # A server that is installed here already is this machine's; its folder stays.
+            if not (folder / server.name).exists():
+                shutil.move(server, folder / server.name)
+    for part in sorted((staging / HOME).glob("*")):
+        part.rename(settings.home / part.name)
+    (staging / SETTINGS).rename(settings.home / RESTORED_SETTINGS)
+    # The last step: without a database nothing was restored yet.
+    (staging / DATABASE).rename(settings.home / DATABASE_FILE)
+    _sync(settings.home)
+
+
+def _servers(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    return sorted(each for each in root.iterdir() if each.is_dir() and each.name[0] != ".")
+
+
+def _empty_servers(root: Path) -> None:
+    for server in _servers(root):
+        tree.remove(server)
+
+
+def _empty_home(home: Path) -> None:
+    for part in list(home.iterdir()):
+        if part.name not in KEPT:
+            tree.remove(part)
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

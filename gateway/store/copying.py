@@ -1,0 +1,44 @@
+"""A consistent copy of a SQLite database, also of one that a gateway writes to. Blocking."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from gateway.store.engines import BUSY_TIMEOUT_MS, create_private_file
+from gateway.store.errors import StoreUnavailable
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copy the state of one instant to `target`, which only its owner can read.
+
+    SQLite's backup API in one step: writers go on, for the log keeps what is read.
+
+    Raises:
+        StoreUnavailable: there is none, or it cannot be read or written.
+    """
+    create_private_file(target)
+    address = f"file:{quote(str(source))}?mode=ro"
+    try:
+        with (
+            closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000)) as old,
+            closing(sqlite3.connect(target)) as new,
+        ):
+            old.backup(new)
+            # One file, whatever reads it.
+            new.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as error:
+        raise StoreUnavailable(str(source), str(error)) from error
+
+
+def check_sqlite(path: Path) -> str:
+    """Return the revision of the schema of a sound database. Raises StoreUnavailable."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+            (sound,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if sound != "ok":
+                raise StoreUnavailable(str(path), str(sound))
+            (revision,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(revision)
+    except (sqlite3.Error, TypeError) as error:
+        raise StoreUnavailable(str(path), str(error)) from error

@@ -1,0 +1,196 @@
+"""`backup`, `restore` and `reset`: a home moves to another machine without a secret in clear."""
+
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.gateways import Place, make_place
+from tests.cli.shell import Shell
+from tests.tools.servers import server_code
+
+pytestmark = pytest.mark.timeout(180)
+
+KEEPER = server_code(
+    {"tail": {"type": "object"}},
+    'return {"content": [], "structuredContent": {"tail": os.environ.get("ADDER_KEY", "")[-4:]}}',
+)
+SECRET = "correct-horse-battery-9"
+API_KEY = "sk-ant-nothing-of-this-may-leave"
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of a home in use, made while its gateway runs."""
+    place = make_place(tmp_path_factory.mktemp("old"))
+    shell = Shell(place)
+    target = place.folder / "kept.tar.gz"
+    env = {"ANTHROPIC_API_KEY": API_KEY, "DEFAULT_TIMEZONE": "Europe/Berlin"}
+    with place.gateway(SANDBOX="off"):
+        shell.text("servers", "create", shell.write("keeper/server.py", KEEPER).parent)
+        shell.text("credentials", "set", "keeper", "ADDER_KEY", given=SECRET + "\n")
+        shell.text("jobs", "create", "brief", "Say hello.", "--cron", "0 7 * * *")
+        data = place.home / "servers" / "keeper" / "data"
+        (data / "notes.txt").write_text("kept", "utf-8")
+        (data / "inner").symlink_to("notes.txt")
+        (data / "passwords").symlink_to("/etc/passwd")
+        said = shell("backup", target, env=env)
+    assert said.status == 0, said.err
+    assert f"the master key ({place.folder}/home.key)" in said.out
+    assert "ANTHROPIC_API_KEY; set them on the other machine" in said.out
+    assert "data/passwords: a link that leads outside" in said.out
+    assert target.stat().st_mode & 0o077 == 0
+    assert shell("backup", target).status == 2
+    return target
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Shell:
+    """A machine that never had a gateway."""
+    return Shell(make_place(tmp_path))
+
+
+def key_of(archive: Path) -> Path:
+    """Return the master key of the home that was backed up."""
+    return archive.parent / "home.key"
+
+
+def test_an_archive_holds_no_secret_in_clear(archive: Path) -> None:
+    """Issue 8, What 3: not the credential, not the API key, not the master key."""
+    with tarfile.open(archive) as tar:
+        files = [member for member in tar if member.isreg()]
+        held = b"".join(content.read() for each in files if (content := tar.extractfile(each)))
+    for secret in (SECRET, API_KEY, key_of(archive).read_text("ascii").strip()):
+        assert secret.encode() not in held
+    assert b"DEFAULT_TIMEZONE='Europe/Berlin'" in held
+
+
+def test_a_home_is_restored_on_another_machine_with_its_key(archive: Path, new: Shell) -> None:
+    """Issue 8, What 3: every value opens, and what was there is there."""
+    key = new.place.folder / "home.key"
+    shutil.copy(key_of(archive), key)
+    restored = new.text("restore", archive)
+    assert f"Its secrets open with the master key file {key}." in restored
+    assert "Set here what no back-up holds: ANTHROPIC_API_KEY." in restored
+    data = new.place.home / "servers" / "keeper" / "data"
+    assert (data / "inner").read_text("utf-8") == "kept"
+    assert new.text("key", "show").splitlines()[-1] == "seals       2 values"
+    with new.place.gateway(SANDBOX="off"):
+        assert new.json("tools", "call", "keeper:tail") == {"tail": "ry-9"}
+        assert [job["name"] for job in new.json("jobs", "list")["jobs"]] == ["brief"]
+        assert len(new.json("servers", "versions", "keeper")["versions"]) == 1
+        assert "restore a back-up" in new.text("audit")
+        held = new("restore", archive)
+        assert (held.status, "is in use" in held.err) == (2, True)
+
+
+def test_a_missing_or_wrong_key_is_said_and_nothing_is_overwritten(
+    archive: Path, new: Shell
+) -> None:
+    """Ours: the sentence says what to bring and where; a full home needs `--replace`."""
+    key = new.place.folder / "home.key"
+    said = new.text("restore", archive)
+    assert f"copy the old machine's to {key}, mode 0600, before the gateway starts" in said
+    again = new("restore", archive)
+    assert (again.status, "add --replace" in again.err) == (1, True)
+    key.write_bytes(b"00" * 32)
+    key.chmod(0o600)
+    wrong = new("restore", archive, "--replace")
+    assert (wrong.status, "does not open" in wrong.err) == (1, True)
+    shutil.copy(key_of(archive), key)
+    before = Path(new.json("restore", archive, "--replace")["before"])
+    assert before.stat().st_mode & 0o077 == 0
+    assert new("reset").status == 2
+    emptied = new.json("reset", "--yes")
+    assert sorted(path.name for path in new.place.home.iterdir()) == ["gateway.lock"]
+    assert new.text("restore", emptied["before"]).startswith("Restored ")
+
+
+def changed(archive: Path, target: Path, change: Callable[[tarfile.TarInfo, bytes], bytes]) -> Path:
+    """Write an archive whose members went through `change`."""
+    with tarfile.open(archive) as old, tarfile.open(target, "w:gz") as fresh:
+        for member in old:
+            content = old.extractfile(member) if member.isreg() else None
+            data = change(member, content.read() if content else b"")
+            member.size = len(data)
+            fresh.addfile(member, io.BytesIO(data))
+    return target
+
+
+def climb(member: tarfile.TarInfo, data: bytes) -> bytes:
+    """Have a file lead out of the home."""
+    if member.name.endswith("notes.txt"):
+        member.name = "home/../../evil"
+    return data
+
+
+def link(member: tarfile.TarInfo, data: bytes) -> bytes:
+    """Have a link lead out of its tree."""
+    if member.issym():
+        member.linkname = "../../../../etc/passwd"
+    return data
+
+
+def device(member: tarfile.TarInfo, data: bytes) -> bytes:
+    """Have a file be a pipe."""
+    if member.name.endswith("notes.txt"):
+        member.type = tarfile.FIFOTYPE
+        return b""
+    return data
+
+
+def damage(member: tarfile.TarInfo, data: bytes) -> bytes:
+    """Change one file."""
+    return b"lost" if member.name.endswith("notes.txt") else data
+
+
+def age(member: tarfile.TarInfo, data: bytes) -> bytes:
+    """Have a newer program have written it."""
+    if member.name != "manifest.json":
+        return data
+    return json.dumps({**json.loads(data), "format": 2, "version": "99.0"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (climb, "a place that is not its own"),
+        (link, "leads outside"),
+        (device, "neither a file nor a folder"),
+        (damage, "'home/servers/keeper/data/notes.txt' is not what was written"),
+        (age, "made by Claude Runner 99.0, which is newer"),
+    ],
+    ids=lambda case: getattr(case, "__name__", ""),
+)
+def test_a_bad_archive_is_refused_and_changes_nothing(
+    archive: Path, new: Shell, change: Callable[[tarfile.TarInfo, bytes], bytes], reason: str
+) -> None:
+    """Issue 8, What 3: one sentence; no file of it is left."""
+    bad = changed(archive, new.place.folder / "bad.tar.gz", change)
+    refused = new("restore", bad)
+    assert (refused.status, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert reason in refused.err
+    assert left_in(new.place) == ["gateway.lock"]
+
+
+def test_a_cut_archive_and_no_archive_are_refused(archive: Path, new: Shell) -> None:
+    """Ours: as a download that broke off, and a file of something else."""
+    cut = new.place.folder / "cut.tar.gz"
+    cut.write_bytes(archive.read_bytes()[:-200])
+    for name, content in (("none", None), ("text", b"hello"), ("cut.tar.gz", cut.read_bytes())):
+        path = new.place.folder / name
+        if content is not None:
+            path.write_bytes(content)
+        refused = new("restore", path)
+        assert (refused.status, refused.err.count("\n")) == (1, 1), refused.err
+    assert left_in(new.place) == ["gateway.lock"]
+    assert "nothing to back up" in new("backup").err
+
+
+def left_in(place: Place) -> list[str]:
+    """Return what stands in the home."""
+    return sorted(path.name for path in place.home.iterdir())
