@@ -2,6 +2,7 @@
 
 import os
 from argparse import Namespace
+from pathlib import Path
 
 from gateway.cli.exits import Exit, Failure, no_gateway
 from gateway.local import LiveGateway, find_live
@@ -12,12 +13,26 @@ from gateway.variables import CLAUDE_RUNNER_HOME
 
 def read_settings(args: Namespace) -> Settings:
     """Return the settings. Raises Failure when one is wrong."""
-    if args.env_file is not None and not args.env_file.is_file():
-        raise Failure(Exit.WRONG_USE, f"--env-file {args.env_file} is no file.")
     try:
-        return load(os.environ, args.env_file or ENV_FILE)
+        return load(os.environ, env_file_of(args))
     except SettingsError as error:
         raise Failure(Exit.WRONG_USE, str(error)) from error
+
+
+def env_file_of(args: Namespace) -> Path:
+    """Return the `.env` file that holds. Raises Failure when the one that was named is none."""
+    if args.env_file is not None and not args.env_file.is_file():
+        raise Failure(Exit.WRONG_USE, f"--env-file {args.env_file} is no file.")
+    return args.env_file or ENV_FILE
+
+
+def check_settings(changed: Path, file: Path) -> Settings:
+    """Return what would hold if `changed` took the place of `file`. Raises Failure."""
+    try:
+        return load(dict(os.environ), changed)
+    except SettingsError as error:
+        sentence = str(error).replace(str(changed), str(file))
+        raise Failure(Exit.WRONG_USE, f"{sentence} Nothing was changed.") from error
 
 
 def read_standings(args: Namespace) -> tuple[Standing, ...]:
@@ -26,7 +41,7 @@ def read_standings(args: Namespace) -> tuple[Standing, ...]:
     Raises Failure when a file is wrong.
     """
     try:
-        return settings_now(os.environ, args.env_file or ENV_FILE)
+        return settings_now(os.environ, env_file_of(args))
     except SettingsError as error:
         raise Failure(Exit.WRONG_USE, str(error)) from error
 

@@ -19,6 +19,7 @@ from gateway.cli.key_parser import add_key
 from gateway.cli.notify_parser import add_notify
 from gateway.cli.runs_parser import add_runs
 from gateway.cli.servers_parser import add_logs, add_servers
+from gateway.cli.settings_parser import add_settings
 from gateway.cli.tools_parser import add_tools
 from gateway.cli.tunnel_arguments import add_tunnel
 from gateway.cli.webhooks_parser import add_webhooks
@@ -94,6 +95,7 @@ def build_parser() -> ArgumentParser:
     add_webhooks(commands)
     add_notify(commands)
     add_audit(commands)
+    add_settings(commands)
     add_backup(commands)
     return parser
 

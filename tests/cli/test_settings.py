@@ -1,0 +1,55 @@
+"""`settings`: where values come from, and changes that would not start a gateway are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.gateways import make_place
+from tests.cli.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A home that no gateway holds."""
+    return Shell(make_place(tmp_path))
+
+
+def test_settings_are_listed_with_their_origin_and_without_secrets(shell: Shell) -> None:
+    """Issue 8, What 2: environment before file before default; a secret is never shown."""
+    file = shell.write("my.env", "ANTHROPIC_API_KEY=sk-ant-hidden\nPORT=99\nRUNS_DAYS=7\n")
+    listed = shell.json("settings", "list", "--env-file", file)
+    found = {each["name"]: (each["value"], each["from"]) for each in listed["settings"]}
+    assert found["ANTHROPIC_API_KEY"] == (None, ".env")
+    assert found["PORT"] == ("0", "environment")
+    assert found["RUNS_DAYS"] == ("7", ".env")
+    assert found["HOST"] == ("127.0.0.1", "default")
+    assert found["PUBLIC_URL"] == (None, "not set")
+    table = shell.text("settings", "list", "--changed", "--env-file", file)
+    assert ("(hidden)" in table, "sk-ant" in table, "HOST " in table) == (True, False, False)
+
+
+def test_a_setting_is_checked_and_written(shell: Shell) -> None:
+    """Ours: the file keeps its other lines, is closed to others, and needs a restart."""
+    file = shell.write("my.env", "# mine\nRUNS_DAYS=7\n")
+    said = shell.text("settings", "set", "RUNS_DAYS", 8, "--env-file", file)
+    assert said == "RUNS_DAYS now comes from: .env. It holds from the gateway's next start.\n"
+    key = shell.text("settings", "set", "OAUTH_SECRET_KEY", "--env-file", file, given="k" * 20)
+    assert "k" * 20 not in key
+    assert file.read_text("utf-8").startswith("# mine\nRUNS_DAYS=8\n")
+    assert file.stat().st_mode & 0o077 == 0
+    shell.text("settings", "unset", "OAUTH_SECRET_KEY", "--env-file", file)
+    before = file.read_bytes()
+    for wrong, sentence in (
+        (("set", "RUNS_DAYS", "many"), "RUNS_DAYS is 'many'; it accepts a whole number"),
+        (("set", "OAUTH_CLIENT_SECRET"), "OAUTH_CLIENT_ID must be set when"),
+        (("set", "OAUTH_CLIENT_SECRET", "x" * 20), "does not belong on a command line"),
+        (("set", "RUN_DAYS", "8"), "is no setting"),
+        (("unset", "HOST"), "is not in that file"),
+    ):
+        refused = shell("settings", *wrong, "--env-file", file, given="y" * 20)
+        assert (refused.status in (1, 2), refused.out, refused.err.count("\n")) == (True, "", 1)
+        assert sentence in refused.err
+    assert file.read_bytes() == before
+    assert sorted(path.name for path in file.parent.iterdir()) == ["dynamic", "fixed", "my.env"]
+    wins = shell.text("settings", "set", "PORT", 5, "--env-file", file)
+    assert "the environment sets PORT too, and wins" in wins
