@@ -21,10 +21,11 @@ from gateway.combined.endpoint import CombinedEndpoint
 from gateway.connector.opening import Connector, open_connector
 from gateway.credential_requests import CredentialPages
 from gateway.dashboard import Dashboard, Sources, build_dashboard
+from gateway.dashboard.live import Live
 from gateway.dashboard.login import Login
 from gateway.dashboard.slow_readers import drop_slow_readers
+from gateway.dashboard.work import stored_work
 from gateway.domain.clock import utc_ms
-from gateway.domain.run import Run
 from gateway.local_routes import build_local
 from gateway.notify.pages import NotificationPages
 from gateway.oauth.server import AuthorizationServer
@@ -41,8 +42,6 @@ from gateway.tools import Management, Services
 from gateway.variables import Transport
 from gateway.vault.routes import build_key_routes
 from gateway.webhook_pages import open_webhook_pages
-
-RECENT_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +66,20 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
     services, login = parts.services, parts.login
     store, browser = services.store, login.browser
 
-    async def recent_runs() -> tuple[Run, ...]:
-        return await store.runs.list(limit=RECENT_RUNS)
-
+    live = Live(time.monotonic)
     dashboard = build_dashboard(
         Sources(
             services.supervisor.snapshots,
             services.supervisor.metrics,
-            recent_runs,
-            time.monotonic,
+            stored_work(
+                services.settings, store, services.supervisor, services.servers, parts.reach
+            ),
             Approvals(services.supervisor),
-            services.servers.held.count,
+            time.monotonic,
             sandbox_notice(services.settings.sandbox),
         ),
         login,
+        live,
         further=(
             parts.oauth.pages(browser),
             connector.pages(browser),
@@ -93,7 +92,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             RunExport(store, utc_ms).pages(browser),
             NotificationPages(browser, services.notify, store).blueprint(),
             RunPages(browser, login.sessions, store, services.runner).blueprint(),
-            open_server_pages(services, browser),
+            open_server_pages(services, browser, live),
             open_webhook_pages(browser, services),
             open_quick_run(browser, services),
         ),

@@ -49,7 +49,7 @@ class Hearers:
         if self.combined is not None:
             self.combined.hear(event)
         if self.dashboard is not None:
-            self.dashboard.live.mark_changed()
+            self.dashboard.hear(event)
 
 
 def supervise(

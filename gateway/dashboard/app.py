@@ -1,6 +1,6 @@
 """Builds the Quart app that answers browsers: pages, static files, headers, error pages."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,15 +18,16 @@ from gateway.auth.origins import Origins
 from gateway.dashboard.assets import Assets
 from gateway.dashboard.forms import Forms
 from gateway.dashboard.headers import add_security_headers
-from gateway.dashboard.live import LiveFragment
+from gateway.dashboard.live import Live, full_name
 from gateway.dashboard.login import Login
 from gateway.dashboard.login_pages import LoginPages, login_page
 from gateway.dashboard.navigation import NAVIGATION
+from gateway.dashboard.overview import HEALTH, Overview
 from gateway.dashboard.pages import Pages
-from gateway.dashboard.views import run_rows, server_rows
+from gateway.dashboard.work import Work
 from gateway.dashboard.writing import add_filters, add_globals
-from gateway.domain.run import Run
 from gateway.store import StoreError
+from supervisor.events import Event
 from supervisor.metering.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
 
@@ -36,15 +37,14 @@ MAX_BODY_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the dashboard reads what it shows, and the clock of its streams."""
+    """Where the dashboard reads what it shows."""
 
     snapshots: Callable[[], tuple[ServerSnapshot, ...]]
     metrics: Callable[[str], ServerMetrics]
-    recent_runs: Callable[[], Awaitable[tuple[Run, ...]]]
-    monotonic: Callable[[], float]
+    work: Work
     approvals: Approvals
-    waiting_changes: Callable[[], Awaitable[int]]
-    """How many versions of code wait for the owner."""
+    monotonic: Callable[[], float]
+    """The clock of the streams."""
     notice: str | None = None
     """One sentence that every page shows."""
 
@@ -54,11 +54,20 @@ class Dashboard:
     """The app, and what its owner tells it."""
 
     app: Quart
-    live: LiveFragment
-    """`mark_changed` for every event worth showing; `close` when the gateway stops accepting."""
+    live: Live
+    """Tells open pages what changed; `close` when the gateway stops accepting."""
+    overview: Overview
+
+    def hear(self, event: Event) -> None:
+        """Have open pages show what the supervisor tells of a server."""
+        server = getattr(event, "server", "")
+        self.overview.forget_metrics(server)
+        self.live.health_changed(*HEALTH, full_name("server", server))
 
 
-def build_dashboard(sources: Sources, login: Login, further: Sequence[Blueprint] = ()) -> Dashboard:
+def build_dashboard(
+    sources: Sources, login: Login, live: Live, further: Sequence[Blueprint] = ()
+) -> Dashboard:
     """Return the app for everything below `/` that is not an endpoint of MCP.
 
     `further` pages look like its own and are guarded by themselves; forms are checked for all.
@@ -67,18 +76,16 @@ def build_dashboard(sources: Sources, login: Login, further: Sequence[Blueprint]
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     browser, assets = login.browser, Assets()
     add_filters(app.jinja_env)
-    add_globals(app.jinja_env, asset=assets.path, navigation=NAVIGATION)
-
-    async def render_health() -> str:
-        template = app.jinja_env.get_template("health.html")
-        return await template.render_async(
-            servers=server_rows(sources.snapshots(), sources.metrics),
-            runs=run_rows(await sources.recent_runs()),
-            changes=await sources.waiting_changes(),
-        )
-
-    live = LiveFragment(render_health, sources.monotonic)
-    login.sessions.on_ended = live.mark_changed
+    add_globals(app.jinja_env, asset=assets.path, navigation=NAVIGATION, follow=live.place)
+    overview = Overview(
+        snapshots=sources.snapshots,
+        metrics=sources.metrics,
+        work=sources.work,
+        templates=app.jinja_env,
+        monotonic=sources.monotonic,
+    )
+    overview.register(live)
+    login.sessions.on_ended = live.look_round
     _guard(app, login.origins, Forms(browser))
 
     async def shared() -> dict[str, object]:
@@ -89,7 +96,7 @@ def build_dashboard(sources: Sources, login: Login, further: Sequence[Blueprint]
     own = (assets.blueprint(), pages.blueprint(), LoginPages(login).blueprint())
     for blueprint in (*own, *further):
         _register(app, blueprint)
-    return Dashboard(app, live)
+    return Dashboard(app, live, overview)
 
 
 def _register(app: Quart, blueprint: Blueprint) -> None:

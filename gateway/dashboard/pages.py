@@ -1,37 +1,38 @@
 """The routes: overview, its stream of changes, approvals, logout."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import cast
 
-from markupsafe import Markup
-from quart import Blueprint, Response, make_response, redirect, render_template, url_for
-from werkzeug.exceptions import BadRequest, Conflict
+from quart import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import BadRequest, Conflict, NotFound
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from gateway.approvals import Approvals, Decision
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.forms import read_form
-from gateway.dashboard.live import LiveFragment
+from gateway.dashboard.live import Live, UnknownFragment
 from gateway.dashboard.sessions import Sessions
-from gateway.dashboard.streams import Place, Streams
+from gateway.dashboard.streams import Place
 from gateway.dashboard.views import approval_rows
 from supervisor.errors import NotPending, UnknownServer
 
 _COMMENT = ": alive\n\n"
+_RETRY = "retry: 1000\n\n"
+"""Milliseconds until a browser whose stream broke off comes back."""
 
 
 class Pages:
     """The handlers, with what they need."""
 
     def __init__(
-        self, *, sessions: Sessions, live: LiveFragment, browser: Browser, approvals: Approvals
+        self, *, sessions: Sessions, live: Live, browser: Browser, approvals: Approvals
     ) -> None:
         self._sessions = sessions
         self._live = live
         self._browser = browser
         self._approvals = approvals
-        self._streams = Streams()
 
     def blueprint(self) -> Blueprint:
         """Return the routes; all want a session."""
@@ -46,14 +47,18 @@ class Pages:
 
     async def overview(self) -> str:
         """The whole page, readable without JavaScript."""
-        live = Markup(await self._live.newest())  # noqa: S704 - our template, escaping on
-        return await render_template("overview.html", live=live)
+        return await render_template("overview.html")
 
     async def events(self) -> Response:
-        """The tables again whenever they change, as server-sent events."""
+        """What changes of the fragments of one page, as server-sent events."""
         self._browser.require_own_page()
-        place = self._streams.take(self._browser.session_id())
-        answer = await make_response(self._stream(place))
+        names = request.args.getlist("live")
+        try:
+            self._live.check(names)
+        except UnknownFragment as error:
+            raise NotFound(f"Nothing is followed under the name {str(error)!r}.") from error
+        place = self._live.streams.take(self._browser.session_id())
+        answer = await make_response(self._stream(place, names))
         response = cast("Response", answer)
         response.content_type = "text/event-stream; charset=utf-8"
         response.timeout = None  # Quart would end the stream after a minute
@@ -83,16 +88,13 @@ class Pages:
             raise Conflict(str(error)) from error
         return redirect(url_for("pages.approvals"), HTTPStatus.SEE_OTHER)
 
-    async def _stream(self, place: Place) -> AsyncIterator[str]:
-        async for text in self._live.updates():
-            if not self._sessions.is_open(place.session_id):
-                return
-            yield _COMMENT if text is None else _event("health", text)
+    async def _stream(self, place: Place, names: Sequence[str]) -> AsyncIterator[str]:
+        yield _RETRY
+        async with aclosing(self._live.updates(names)) as updates:
+            async for patches in updates:
+                if not self._sessions.is_open(place.session_id):
+                    return
+                yield _COMMENT if patches is None else f"event: live\ndata: {patches}\n\n"
 
     async def _require_session(self) -> None:
         self._browser.require_session()
-
-
-def _event(name: str, text: str) -> str:
-    lines = "".join(f"data: {line}\n" for line in text.splitlines())
-    return f"event: {name}\n{lines}\n"

@@ -1,6 +1,6 @@
 """What the pages show, as text: pure functions from snapshots and runs to rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,6 +52,8 @@ _STATUS_TONES = {
 class ServerRow:
     """One line of the table of process health."""
 
+    id: str
+    """Of its element."""
     name: str
     kind: str
     state: str
@@ -122,14 +124,6 @@ class ApprovalRow:
     listed: str
 
 
-def server_rows(
-    snapshots: Iterable[ServerSnapshot], metrics: Callable[[str], ServerMetrics]
-) -> tuple[ServerRow, ...]:
-    """Return the rows sorted by name."""
-    in_order = sorted(snapshots, key=lambda each: each.name)
-    return tuple(_server_row(each, metrics(each.name)) for each in in_order)
-
-
 def tone_of(status: RunStatus) -> Tone:
     """Return how the status of a run is coloured."""
     return _STATUS_TONES.get(status, Tone.BAD)
@@ -189,9 +183,11 @@ def milliseconds(amount: float | None) -> str:
     return f"{amount:.3g} ms" if amount < 1000 else f"{amount / 1000:.3g} s"
 
 
-def _server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
+def server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
+    """Return how a server is now."""
     crash = snapshot.last_crash
     return ServerRow(
+        id=f"server-{snapshot.name}",
         name=snapshot.name,
         kind=snapshot.kind.value,
         state=snapshot.state.value,
@@ -217,9 +213,9 @@ def _server_row(snapshot: ServerSnapshot, metrics: ServerMetrics) -> ServerRow:
         crash=f"{crash.cause}, {crash.circumstances()}" if crash else "",
         crash_lines=crash.stderr_tail[-CRASH_LINES:] if crash else (),
         cpu=NONE if metrics.cpu_percent is None else f"{metrics.cpu_percent:.1f} %",
-        cpu_line=sparkline([point.cpu_percent for point in metrics.fine]),
+        cpu_line=sparkline(tuple(point.cpu_percent for point in metrics.fine)),
         memory=mebibytes(metrics.private_bytes),
-        memory_line=sparkline([point.private_bytes for point in metrics.fine]),
+        memory_line=sparkline(tuple(point.private_bytes for point in metrics.fine)),
         latency=milliseconds(metrics.latency.p95_ms),
     )
 

@@ -63,6 +63,11 @@ class TunnelStatus:
     address: str | None = None
     problem: str | None = None
 
+    def trouble(self) -> str:
+        """Return it in words while nobody outside reaches the gateway through it, else nothing."""
+        broken = self.state in (TunnelState.INTERRUPTED, TunnelState.WAITING)
+        return self.sentence() if broken else ""
+
     def sentence(self) -> str:
         """Return it in words."""
         match self.state:

@@ -6,7 +6,7 @@
 from quart import Blueprint
 
 from gateway.dashboard.browser import Browser
-from gateway.dashboard.streams import Streams
+from gateway.dashboard.live import Live
 from gateway.server_pages.acting import ActingPages
 from gateway.server_pages.credentials import SecretPages
 from gateway.server_pages.desk import Desk
@@ -18,7 +18,7 @@ from gateway.server_pages.versions import VersionPages
 from gateway.tools.services import Services
 
 
-def open_server_pages(services: Services, browser: Browser) -> Blueprint:
+def open_server_pages(services: Services, browser: Browser, live: Live) -> Blueprint:
     """Return the routes; all want a session."""
     desk = Desk(
         browser,
@@ -35,7 +35,7 @@ def open_server_pages(services: Services, browser: Browser) -> Blueprint:
     rooms = (
         StatePages(desk),
         ActingPages(desk),
-        LogPages(desk, Streams()),
+        LogPages(desk, live.streams),
         ToolPages(desk, Trying(services.supervisor, services.trail)),
         SecretPages(desk),
         VersionPages(desk),

@@ -36,6 +36,11 @@ class CredentialTable:
         rows = await self._db.all(statement)
         return {row["key"]: Sealed(row["key_id"], row["sealed"]) for row in rows}
 
+    async def names(self) -> frozenset[tuple[str, str]]:
+        """Return server and key of every value that is set."""
+        rows = await self._db.all(select(credentials.c.server, credentials.c.key))
+        return frozenset((row["server"], row["key"]) for row in rows)
+
     async def times(self, server: str) -> dict[str, CredentialTimes]:
         """Return when each key of one server was set and used, in key order."""
         statement = (

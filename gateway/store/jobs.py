@@ -83,6 +83,15 @@ class JobTable:
         row = await self._db.one(statement)
         return None if row is None else row["at"]
 
+    async def next_due(self, limit: int) -> tuple[Job, ...]:
+        """Return the enabled jobs that have a next instant, the earliest first."""
+        statement = (
+            select(*JOB.columns)
+            .where(jobs.c.enabled, jobs.c.next_fire_at.is_not(None))
+            .order_by(jobs.c.next_fire_at, jobs.c.id)
+        )
+        return JOB.all(await self._db.all(statement.limit(limit)))
+
     async def advance(
         self,
         job_id: str,

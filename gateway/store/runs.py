@@ -74,6 +74,22 @@ class RunTable:
         )
         return RUN.all(await self._db.all(statement.limit(limit)))
 
+    async def live(self, limit: int) -> tuple[Run, ...]:
+        """Return the runs that are claimed and not ended, newest first."""
+        statement = (
+            select(*RUN.columns)
+            .where(runs.c.status.in_(CLAIMED))
+            .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+        )
+        return RUN.all(await self._db.all(statement.limit(limit)))
+
+    async def count_queued(self, most: int) -> int:
+        """Return how many runs wait for their turn, counted no further than `most`."""
+        some = select(runs.c.id).where(runs.c.status == RunStatus.QUEUED).limit(most).subquery()
+        row = await self._db.one(select(func.count().label("queued")).select_from(some))
+        assert row is not None, "an aggregate without groups is one row"
+        return int(row["queued"])
+
     async def claim(self, run_id: str, now: int) -> Run | None:
         """Take a queued run, durably; None when someone else has it or it is not queued."""
         return await self._claim(runs.c.id == run_id, now)

@@ -15,8 +15,11 @@ from gateway.auth.origins import Origins, allowed_origins
 from gateway.dashboard import Dashboard, Login, Sessions, Sources, build_dashboard
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.known_browsers import KnownBrowsers
+from gateway.dashboard.live import Live
 from gateway.dashboard.password import OwnersPassword
 from gateway.dashboard.throttle import Throttle
+from gateway.dashboard.work import Runs, Waiting
+from gateway.domain.job import Job
 from gateway.domain.run import Run, RunStatus, Trigger
 from sandboxes.launch import StartKind
 from sandboxes.policy import MIB, Level
@@ -112,7 +115,9 @@ class Shown:
     """A dashboard over values that a test can change."""
 
     snapshots: Sequence[ServerSnapshot] = (SNAPSHOT,)
-    runs: Sequence[Run] = (RUN,)
+    ran: Sequence[Run] = (RUN,)
+    jobs: Sequence[Job] = ()
+    waits: Waiting = field(default_factory=Waiting)
     metrics: ServerMetrics = METRICS
     origins: Origins = ORIGINS
     clock: Clock = field(default_factory=Clock)
@@ -123,23 +128,20 @@ class Shown:
     password: OwnersPassword | None = None
     address: str = "127.0.0.1"
     """Where the requests of the tests come from."""
-    changes: int = 0
+    followed: Live | None = None
+    """What pages of other rooms were given already."""
     further: Callable[[Browser], Sequence[Blueprint]] = lambda _: ()
     """Pages of other rooms."""
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(lambda: int(self.clock.now_s * 1000))
         login = make_login(self.sessions, self.origins, self.clock, self.password)
+        monotonic = self.monotonic or self.clock
+        self.live = live = self.followed or Live(monotonic)
         self.dashboard: Dashboard = build_dashboard(
-            Sources(
-                self._snapshots,
-                lambda _: self.metrics,
-                self._recent_runs,
-                self.monotonic or self.clock,
-                self.approvals,
-                self._waiting_changes,
-            ),
+            Sources(self._snapshots, lambda _: self.metrics, self, self.approvals, monotonic),
             login,
+            live,
             self.further(login.browser),
         )
         self.app = self.dashboard.app
@@ -159,11 +161,18 @@ class Shown:
         self.renderings += 1
         return tuple(self.snapshots)
 
-    async def _waiting_changes(self) -> int:
-        return self.changes
+    async def runs(self) -> Runs:
+        """Return runs; those that have not ended are live."""
+        return Runs(
+            live=tuple(run for run in self.ran if not run.status.final),
+            recent=tuple(self.ran),
+            next_jobs=tuple(self.jobs),
+            spent_micro_usd=1_230_000,
+        )
 
-    async def _recent_runs(self) -> tuple[Run, ...]:
-        return tuple(self.runs)
+    async def waiting(self) -> Waiting:
+        """Return what waits."""
+        return self.waits
 
 
 def token_of(page: str) -> str:

@@ -12,6 +12,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
+from gateway.dashboard.overview import HEALTH
 from supervisor.events import ServerState
 from tests.dashboard.parts import SNAPSHOT, Shown
 from tests.toolchain import Toolchain
@@ -37,7 +38,7 @@ async def served(shown: Shown) -> AsyncGenerator[str]:
             lambda: serve(shown.app, config, shutdown_trigger=ending.wait)  # pyright: ignore[reportArgumentType] - Quart is an ASGI application
         )
         yield url
-        shown.dashboard.live.close()
+        shown.live.close()
         ending.set()
 
 
@@ -91,14 +92,14 @@ async def test_page_follows_its_servers_without_reloading(toolchain: Toolchain) 
         complaints = complaints_of(page)
         await press_link(page, shown, url)
         await expect(page.locator("#connection")).to_have_text("Live", timeout=CHANGE_MS)
-        await expect(page.get_by_role("rowheader", name="email")).to_be_visible()
+        await expect(page.get_by_role("link", name="email")).to_be_visible()
 
         shown.snapshots = (
             replace(SNAPSHOT, name=HOSTILE, state=ServerState.BACKOFF, reason="it died"),
         )
-        shown.dashboard.live.mark_changed()
+        shown.live.health_changed(*HEALTH)
         await expect(page.get_by_text("it died")).to_be_visible(timeout=CHANGE_MS)
-        assert await page.locator("tbody th").first.inner_text() == HOSTILE
+        assert await page.locator("tbody th a").first.inner_text() == HOSTILE
         assert complaints == []
 
 
@@ -131,5 +132,5 @@ async def test_page_reads_without_javascript(toolchain: Toolchain) -> None:
     shown = Shown(monotonic=anyio.current_time)
     async with served(shown) as url, browser(toolchain, scripts=False) as context:
         page = await open_page(context, shown, url)
-        await expect(page.get_by_role("rowheader", name="email")).to_be_visible()
+        await expect(page.get_by_role("link", name="email")).to_be_visible()
         assert await page.locator("meta[http-equiv=refresh]").count() == 1

@@ -16,6 +16,7 @@ from quart import typing as quart_typing
 from gateway.code_changes import ChangePages
 from gateway.credential_requests import CredentialPages
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.work import Waiting
 from gateway.servers import ServerReport, Servers
 from gateway.servers.content import KeptFile
 from gateway.servers.difference import difference
@@ -174,7 +175,7 @@ def test_code_cannot_be_written_so_that_its_difference_takes_for_ever() -> None:
 
 async def test_the_overview_says_that_code_waits() -> None:
     """Ours: who logs in for something else hears of it."""
-    client = await sign_in(Shown(changes=2))
+    client = await sign_in(Shown(waits=Waiting(changes=2)))
     page = await text_at(client, "/")
     assert 'waits for you: 2. <a href="/changes">' in page
     assert "waits for you" not in await text_at(await sign_in(Shown()), "/")

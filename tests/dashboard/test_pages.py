@@ -8,10 +8,12 @@ import pytest
 from gateway.dashboard.assets import FOREVER
 from gateway.dashboard.headers import SECURITY_HEADERS
 from gateway.dashboard.links import LINK_LIFE_S
+from gateway.dashboard.overview import HEALTH
 from gateway.dashboard.sessions import SESSION_LIFE_S
 from tests.dashboard.parts import RUN, SNAPSHOT, Shown, open_link, send, sign_in
 
 CANARY = "<script>alert(1)</script>\"'&\u202e"
+FOLLOWED = "/events?live=attention&live=figures&live=servers&live=runs"
 PUBLIC = {"Host": "runner.example.org"}
 
 
@@ -106,13 +108,14 @@ async def test_logout_ends_an_open_stream() -> None:
     """Ours: a stream needs its session for as long as it lasts."""
     shown = Shown()
     client = await sign_in(shown)
-    async with asyncio.timeout(5), client.request("/events") as connection:
+    async with asyncio.timeout(5), client.request(FOLLOWED) as connection:
         await connection.send_complete()
         first = await connection.receive()
         await send(client, "/logout", {}, page="/")
         shown.rename("secret")
-        shown.dashboard.live.mark_changed()
-    assert b"event: health" in first
+        shown.clock.now_s += 1
+        shown.live.health_changed(*HEALTH)
+    assert first.startswith(b"retry: ")
     rest = await (await connection.as_response()).get_data(as_text=True)
     assert "secret" not in rest
 
@@ -217,7 +220,7 @@ async def test_overview_shows_the_health_of_each_server() -> None:
         ">3<",
         "4242",
         "1 min",
-        ">17<",
+        ">17 <",
         "run_a",
         "3 s",
         "2.5 %",
@@ -233,17 +236,17 @@ async def test_hostile_text_is_escaped() -> None:
     """Ours: names, reasons and errors are other people's text."""
     shown = Shown(
         snapshots=(replace(SNAPSHOT, name=CANARY, reason=CANARY),),
-        runs=(replace(RUN, id=CANARY, job_id=CANARY, error=CANARY),),
+        ran=(replace(RUN, id=CANARY, job_id=CANARY, error=CANARY),),
     )
     client = await sign_in(shown)
     text = await (await client.get("/")).get_data(as_text=True)
     assert "<script>alert" not in text
-    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 5
+    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 6
 
 
 async def test_empty_gateway_says_what_to_do() -> None:
     """Ours."""
-    client = await sign_in(Shown(snapshots=(), runs=()))
+    client = await sign_in(Shown(snapshots=(), ran=()))
     text = await (await client.get("/")).get_data(as_text=True)
     assert "No servers yet" in text
     assert "No runs yet" in text

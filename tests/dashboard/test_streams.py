@@ -31,12 +31,12 @@ async def test_tabs_that_open_at_once_are_counted_before_they_are_answered() -> 
     answered = asyncio.Barrier(tabs)
 
     async def tab() -> bool:
-        async with client.request("/events") as connection:
+        async with client.request("/events?live=runs") as connection:
             await connection.send_complete()
             first = await connection.receive()
             await answered.wait()
             await connection.disconnect()
-        return first.startswith(b"event: health")
+        return first.startswith(b"retry: ")
 
     for _ in range(2):
         async with asyncio.timeout(10):

@@ -125,7 +125,7 @@ async def shown(tmp_path: Path) -> AsyncGenerator[Shown]:
 
         yield Shown(
             snapshots=(SERVER,),
-            runs=(RAN,),
+            ran=(RAN,),
             approvals=cast("Approvals", Desk((waits,))),
             monotonic=anyio.current_time,
             further=further,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.cli.status import notes
-from gateway.dashboard.views import duration, mebibytes, milliseconds, money, server_rows
+from gateway.dashboard.views import duration, mebibytes, milliseconds, money, server_row
 from gateway.domain.units import instant, size
 from gateway.local_routes import view_server
 from sandboxes.packages.build import Built
@@ -66,7 +66,7 @@ def test_an_owner_sees_why_a_call_to_a_host_failed() -> None:
         packages=("httpx>=0.28",),
         environment=Built("key", 1_795_330_000_000, 34 * MIB),
     )
-    (row,) = server_rows([seen], lambda name: METRICS)
+    row = server_row(seen, METRICS)
     assert row.refused == "h2.example.com:443, h3.example.com:443, h4.example.com:443"
     assert (row.hosts, row.traffic) == ("api.example.com", "3.1 KiB out, 20.0 MiB in")
     assert row.packages == "httpx>=0.28"
@@ -80,7 +80,7 @@ def test_an_owner_sees_why_a_call_to_a_host_failed() -> None:
 
 def test_a_plain_server_has_nothing_to_add() -> None:
     """Ours: no network, the shipped environment; packages that are not there yet say so."""
-    (row,) = server_rows([SNAPSHOT], lambda name: METRICS)
+    row = server_row(SNAPSHOT, METRICS)
     assert (row.traffic, row.refused, row.packages, row.environment) == ("", "", "", "")
     assert list(notes(view_server(SNAPSHOT, METRICS))) == []
     unbuilt = replace(SNAPSHOT, packages=("toy",))

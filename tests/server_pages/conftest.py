@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from gateway.audit.requests import audit_requests
+from gateway.dashboard.live import Live
 from gateway.domain.audit import Actor, AuditEntry
 from gateway.server_pages import open_server_pages
 from tests.dashboard.parts import Shown
@@ -93,10 +94,12 @@ async def stage(
         gateway = await stack.enter_async_context(open_gateway(folder))
         services = gateway.services
         await services.supervisor.wait_settled("x", 30)
+        live = Live(anyio.current_time)
         shown = Shown(
+            followed=live,
             monotonic=anyio.current_time,
             snapshots=services.supervisor.snapshots(),
-            further=lambda owner: (open_server_pages(services, owner),),
+            further=lambda owner: (open_server_pages(services, owner, live),),
         )
         audit_requests(shown.app, services.trail, lambda: OWNER)
         url = await stack.enter_async_context(served(shown))
