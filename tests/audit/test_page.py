@@ -3,43 +3,23 @@
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
 
 import pytest
-from quart import Blueprint, Quart
-from quart.typing import TestClientProtocol as Client
 
 from gateway.audit.pages import PAGE, AuditPages
 from gateway.audit.reading import AuditLog
 from gateway.audit.trail import Keeping, Trail
-from gateway.dashboard.browser import Browser
 from gateway.domain.audit import Actor, AuditEntry, Outcome
 from gateway.store import Store
 from supervisor.redaction import Redactor
+from tests.dashboard.parts import Shown, sign_in
 
 NOW = 1_790_000_000_000
 ENTRIES = PAGE + 50
 
 
-class Door:
-    """A browser that is logged in, or not."""
-
-    def __init__(self) -> None:
-        self.open = True
-
-    def is_logged_in(self) -> bool:
-        """Return what the test says."""
-        return self.open
-
-
 @pytest.fixture
-def door() -> Door:
-    """Open at first."""
-    return Door()
-
-
-@pytest.fixture
-async def client(tmp_path: Path, door: Door) -> AsyncIterator[Client]:
+async def shown(tmp_path: Path) -> AsyncIterator[Shown]:
     """The page over a log of one page and a half."""
     async with Store.open(None, path=tmp_path / "jobs.db") as store:
         trail = Trail(store.audit, Redactor(), Keeping(1000, 1), lambda: NOW)
@@ -47,16 +27,13 @@ async def client(tmp_path: Path, door: Door) -> AsyncIterator[Client]:
         one = AuditEntry(**facts, server="<x>")  # pyright: ignore[reportArgumentType] - as they are
         for _ in range(ENTRIES):
             trail.note(lambda: one)
-        app, log = Quart("gateway.dashboard.app"), AuditLog(store.audit, trail, lambda: NOW)
-        overview = Blueprint("pages", __name__)
-        overview.get("/", endpoint="overview")(lambda: "")
-        app.register_blueprint(overview)
-        app.register_blueprint(AuditPages(log, cast(Browser, door)).blueprint())
-        yield app.test_client()
+        log = AuditLog(store.audit, trail, lambda: NOW)
+        yield Shown(further=lambda browser: (AuditPages(log, browser).blueprint(),))
 
 
-async def test_the_page_shows_the_newest_and_leads_to_the_older(client: Client) -> None:
+async def test_the_page_shows_the_newest_and_leads_to_the_older(shown: Shown) -> None:
     """Issue 6, point 9: paged; what others named is text."""
+    client = await sign_in(shown)
     first = await (await client.get("/audit?who=run")).get_data(as_text=True)
     assert first.count("<tr><td>") == PAGE and "&lt;x&gt;" in first and "<x>" not in first
     assert f'href="/audit?before={ENTRIES - PAGE + 1}&amp;' in first
@@ -64,17 +41,17 @@ async def test_the_page_shows_the_newest_and_leads_to_the_older(client: Client) 
     assert second.count("<tr><td>") == ENTRIES - PAGE and "Older" not in second
 
 
-async def test_the_export_has_every_entry_a_line(client: Client) -> None:
+async def test_the_export_has_every_entry_a_line(shown: Shown) -> None:
     """Issue 6, point 9: exportable."""
+    client = await sign_in(shown)
     lines = await (await client.get("/audit.jsonl?who=run")).get_data(as_text=True)
     assert [json.loads(line)["number"] for line in lines.splitlines()] == [*range(1, ENTRIES + 1)]
 
 
-async def test_only_the_owner_sees_it_and_a_wrong_filter_is_said(
-    client: Client, door: Door
-) -> None:
+async def test_only_the_owner_sees_it_and_a_wrong_filter_is_said(shown: Shown) -> None:
     """Ours."""
+    client = await sign_in(shown)
     assert (await client.get("/audit?since=yesterday")).status_code == 400
-    door.open = False
+    stranger = shown.app.test_client()
     for path in ("/audit", "/audit.jsonl"):
-        assert (await client.get(path)).status_code == 401
+        assert (await stranger.get(path)).status_code == 401
