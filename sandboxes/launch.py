@@ -87,6 +87,15 @@ class Launch:
         """Return `argv` for a process that inherits this socket to hand its listeners over."""
         return (*self.argv[:OPTIONS], "--handover", str(descriptor), *self.argv[OPTIONS:])
 
+    def behind_wrapper(self) -> tuple[str, ...]:
+        """Return `argv` of level strong for a process that takes the outer launcher's part itself.
+
+        It has tied bubblewrap to its life, lets it ignore what is meant for the program, and lets
+        it inherit no descriptor but the standard ones and the socket for listeners, as number
+        `handover.HANDOVER_FD`.
+        """
+        return self.argv[self.argv.index("--") + 1 :]
+
 
 def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy: Policy) -> Launch:
     """Return how to start `command` under `policy`; starts nothing. Call in the parent process.

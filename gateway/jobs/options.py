@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,6 @@ from gateway.jobs.folders import RunFolders
 from gateway.jobs.proof import cli_name
 from gateway.secret import Secret
 from sandboxes.launch import Launch
-from sandboxes.network.handover import HANDOVER_FD
 from sandboxes.ownership import UID_BASE
 from sandboxes.policy import Level, Limits
 
@@ -149,7 +148,7 @@ def _orders(launch: Launch, folders: RunFolders, level: Level) -> dict[str, str]
     kept = (*launch.env, "TZ", *(() if strong else FROM_HOST))
     orders = {
         "RUN_PYTHON": sys.executable,
-        "RUN_COMMAND": json.dumps(launch.handing_over(HANDOVER_FD) if strong else launch.argv),
+        "RUN_COMMAND": join_words(launch.behind_wrapper() if strong else launch.argv),
         "RUN_DIRECTORY": str(launch.cwd),
         "RUN_GROUP_FILE": str(folders.group_file),
         "RUN_PARENT": str(os.getpid()),
@@ -158,6 +157,11 @@ def _orders(launch: Launch, folders: RunFolders, level: Level) -> dict[str, str]
     if strong:
         orders["RUN_CHANNEL"] = str(folders.private / CHANNEL)
     return {**launch.env, **orders}
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return words of any characters as the lines that the wrapper splits."""
+    return "\n".join(word.encode("unicode_escape").decode("ascii") for word in words)
 
 
 def _settings(run: Run) -> str:

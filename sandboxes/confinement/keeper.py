@@ -8,10 +8,17 @@ the group reach it. Landlock keeps it from signalling either. Standard library o
 """
 
 import os
-import signal
 import time
 
 from sandboxes.confinement import kernel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # Only for its names.
+    import signal
+else:
+    # As in the launcher, which imports this.
+    import _signal as signal
 
 ABANDONED = signal.SIGUSR1
 NULL = "/dev/null"
@@ -128,7 +135,7 @@ def _parent(pid: str) -> int:
         return 0
 
 
-def _signal(pids: set[int], number: signal.Signals) -> None:
+def _signal(pids: set[int], number: int) -> None:
     for pid in pids:
         try:
             os.kill(pid, number)

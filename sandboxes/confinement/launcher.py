@@ -10,7 +10,6 @@ in the environment, which is passed on untouched.
 
 import os
 import resource
-import signal
 import sys
 
 # Our own root comes last, so that nothing there can stand in for the standard library.
@@ -18,6 +17,14 @@ sys.path.append(os.path.abspath(__file__).rsplit("/", 3)[0])  # noqa: PTH100 - p
 
 from sandboxes.confinement import keeper, kernel, landlock, seccomp
 from sandboxes.network import handover
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # Only for its names.
+    import signal
+else:
+    # What is beneath it, without the enumerations around it: 7 ms.
+    import _signal as signal
 
 REFUSED = 97
 FIRST_INHERITED_FD = 3

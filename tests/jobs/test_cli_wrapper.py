@@ -1,6 +1,7 @@
 """The environment that the CLI starts with."""
 
-from gateway.jobs.cli_wrapper import cli_environment
+from gateway.jobs.cli_wrapper import cli_environment, split_words
+from gateway.jobs.options import join_words
 
 
 def test_only_listed_names_are_kept():
@@ -35,3 +36,9 @@ def test_servers_on_loopback_are_reached_past_a_proxy():
         "NO_PROXY": "intra.example,127.0.0.1,localhost",
         "no_proxy": "intra.example,127.0.0.1,localhost",
     }
+
+
+def test_a_command_reaches_the_wrapper_as_it_is():
+    """Ours: a path may have any character but the null."""
+    words = ("/usr/bin/bwrap", "a b", "", "two\nlines", "\\n", "Ärger \udcff 𝄞", "tab\t")
+    assert split_words(join_words(words)) == list(words)
