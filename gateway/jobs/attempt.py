@@ -45,7 +45,7 @@ from sandboxes.policy import Limits
 
 CONNECT_S = 35.0
 """The CLI gives up on a server after 30 s (CONNECT_TIMEOUT_MS in options.py) and says so."""
-CONNECT_POLL_S = 0.03
+CONNECT_POLL_S = 0.01
 """The CLI answers what it knows of its servers but does not announce a change."""
 INTERRUPT_S = 5.0
 """From an interrupt to the result with the cost; measured 0.1 s, so later means it is stuck."""
@@ -122,6 +122,7 @@ class Attempt:
             tasks.start_soon(self._watch_time)
             tasks.start_soon(self._watch_money)
             tasks.start_soon(self._watch_appetite)
+            tasks.start_soon(self._note_process)
             with self._conversation:
                 failure = await self._converse()
             tasks.cancel_scope.cancel()
@@ -151,7 +152,7 @@ class Attempt:
         """Return the sentence of what went wrong, or None when the CLI's result says it."""
         try:
             await self._client.connect()
-            await self._note_process()
+            self._find_process()
             problem = await self._check_servers()
             return problem or await self._talk()
         except ClaudeSDKError as error:
@@ -160,13 +161,18 @@ class Attempt:
             with anyio.CancelScope(shield=True):
                 await self._end()
 
-    async def _note_process(self) -> None:
+    def _find_process(self) -> None:
         self._group = read_group(self._folders.group_file)
         if self._group:
             self._started.set()
-            await self._runs.set_process(
-                self._run.id, self._run.attempt, self._group.number, self._group.started_at
-            )
+
+    async def _note_process(self) -> None:
+        """Write the processes down, beside the conversation that begins."""
+        await self._started.wait()
+        assert self._group is not None
+        await self._runs.set_process(
+            self._run.id, self._run.attempt, self._group.number, self._group.started_at
+        )
 
     async def _check_servers(self) -> str | None:
         """Wait for the servers; return what is missing. The model has not been asked yet."""

@@ -264,9 +264,10 @@ class Runner:
         while True:
             self._wake = anyio.Event()
             try:
-                await self._expire()
                 while self._accepting and await self._claim_one():
                     pass
+                # Afterwards, for what has expired is not claimed, and what can start waits for us.
+                await self._expire()
                 look_at = await self._store.runs.next_change_at(self._clock.now_ms())
             except StoreError as error:
                 log.error("No run can be claimed: %s", error)
