@@ -26,8 +26,10 @@ class Account:
         prices: PriceList,
         *,
         max_turns: int | None = None,
+        turns: int = 0,
         book: Book | None = None,
     ) -> None:
+        """`turns`: those of earlier attempts, which count as well."""
         self.run_id = run_id
         self._prices = prices
         self.requests = anyio.Semaphore(MAX_PARALLEL)
@@ -47,7 +49,7 @@ class Account:
         """The last answer to a prompt was that nobody is there or has time."""
         self._budget = budget_micro_usd
         self._max_turns = max_turns
-        self._turns = 0
+        self._turns = turns
         """Answers that ask for tools, and so for another turn."""
         self._book = book
         self._unpriced = False
@@ -120,11 +122,14 @@ class Accounts:
         budget_micro_usd: int | None,
         *,
         max_turns: int | None = None,
+        turns: int = 0,
         book: Book | None = None,
     ) -> tuple[str, Account]:
         """Return a fresh token and the account that it opens; `book` is where it is written."""
         token = PREFIX + secrets.token_urlsafe(32)
-        account = Account(run_id, budget_micro_usd, self._prices, max_turns=max_turns, book=book)
+        account = Account(
+            run_id, budget_micro_usd, self._prices, max_turns=max_turns, turns=turns, book=book
+        )
         self._accounts[token_hash(token)] = account
         return token, account
 

@@ -93,12 +93,17 @@ class Agent:
         self._check_price(run, book)
         access = plan_access(run, await defaults_of(self._store, self._gate))
         first_message = await self._store.runs.count_messages(run.id) if run.attempt > 1 else 0
+        turns = await self._earlier_turns(run)
         level = self._config.level
         egress, traffic = egress_of(run.network, level), Traffic()
         proxy = egress and proxy_of(run, egress, self._outside, traffic)
         folders = make_folders(self._home, run, passable=level is Level.REDUCED)
         api_token, account = self._accounts.open(
-            run.id, _left(run), max_turns=run.max_turns, book=book
+            run.id,
+            _left(run),
+            max_turns=run.max_turns,
+            turns=turns,
+            book=book,
         )
         attempt: Attempt | None = None
         strong = level is Level.STRONG
@@ -200,6 +205,12 @@ class Agent:
         if problem := problem_with_offer(access, offered):
             raise RunRefused(problem)
         return offers
+
+    async def _earlier_turns(self, run: Run) -> int:
+        """Return the answers of the model in earlier attempts; each led to tools, or to its end."""
+        if run.attempt <= 1 or run.max_turns is None:
+            return 0
+        return sum(model.tokens.requests for model in await self._store.costs.of_run(run.id))
 
     def _generation_of(self, server: str) -> int | None:
         try:

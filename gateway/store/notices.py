@@ -56,6 +56,18 @@ class NoticeTable:
         await self._db.change(insert_notice(notice))
         self.ring()
 
+    async def unanswered(self, occasion: Occasion, answer: Occasion) -> frozenset[str]:
+        """Return the subjects of which `occasion` was told, and `answer` not since then."""
+        later = notices.alias("later")
+        answered = (
+            select(later.c.id)
+            .where(later.c.subject == notices.c.subject, later.c.occasion == answer)
+            .where(later.c.at >= notices.c.at)
+            .exists()
+        )
+        statement = select(notices.c.subject).where(notices.c.occasion == occasion, ~answered)
+        return frozenset(row["subject"] for row in await self._db.all(statement.distinct()))
+
     async def settle(self, now: int, *, most: int, window_ms: int, summarise: Summarise) -> None:
         """Hand new notices to the channels that want them.
 

@@ -70,6 +70,14 @@ async def test_a_run_that_has_taken_its_turns_is_refused_the_next(way: Way, stre
     assert account.exhausted.is_set()
 
 
+async def test_turns_of_earlier_attempts_count(way: Way) -> None:
+    """Issue 7, 4: a run that begins again goes on counting."""
+    token, account = way.accounts.open("run_1", None, max_turns=3, turns=2)
+    way.api.script = lambda _: Call("t", {})
+    assert [(await way.ask(token)).status_code for _ in range(2)] == [200, 400]
+    assert account.reached == Reached(Limit.RUN_TURNS, "Stopped at the limit of 3 turns.")
+
+
 async def test_a_model_without_a_price_is_refused_under_a_budget(way: Way) -> None:
     """Issue 3, 7: a budget that cannot be kept is not pretended."""
     token, account = way.accounts.open("run_1", MAX_REQUEST_BYTES)
