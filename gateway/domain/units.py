@@ -1,11 +1,13 @@
-"""Amounts as people read them."""
+"""Amounts, times and values as people read them."""
 
+import json
 from datetime import UTC, datetime
 from typing import TypeVar
 
 T = TypeVar("T")
 
 STEP = 1024
+SHOWN_CHARS = 60
 MICRO = 1_000_000
 
 
@@ -22,6 +24,18 @@ def size(amount: int) -> str:
 def instant(ms: int) -> str:
     """Return an instant as ``2026-11-22 07:35:08 UTC``."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def iso(ms: int) -> str:
+    """Return an instant as ISO 8601 text."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def shown(value: object) -> str:
+    """Return `value` as short JSON for a sentence."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."
 
 
 def dollars(micro: int | None) -> float | None:

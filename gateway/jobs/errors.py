@@ -1,5 +1,7 @@
 """What can go wrong with jobs and runs. The message is one sentence for a person."""
 
+from gateway.domain.units import shown
+
 
 class JobError(Exception):
     """Base of this package's errors."""
@@ -7,6 +9,23 @@ class JobError(Exception):
 
 class InvalidCron(JobError):
     """A cron expression or time zone cannot be used."""
+
+
+class JobRefused(JobError):
+    """A job cannot be as it is asked for."""
+
+    def __init__(self, argument: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.argument = argument
+        """What it is about, by its name as an argument of the tools."""
+
+
+class NoSuchJob(JobError):
+    """No job has this identifier."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {shown(job_id)}; list_jobs shows the ids.")
+        self.job_id = job_id
 
 
 class RunNotFound(JobError):

@@ -4,8 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.domain.live import LiveEvent, MessageCame, StatusIs, TextCame
+from gateway.domain.units import iso
 from gateway.run_pages.entries import entries_of
-from gateway.tools.views import iso, view_run
+from gateway.tools.views import view_run
 
 
 def event_view(event: LiveEvent) -> dict[str, Any]:

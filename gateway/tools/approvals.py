@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fastmcp.tools import tool
 
 from gateway.approvals import Approvals
+from gateway.domain.units import iso
 from gateway.tool_names import ToolName
 from gateway.tools.hints import READ
 from gateway.tools.services import Services
-from gateway.tools.views import iso
 
 PROPER = re.compile(r"[A-Za-z0-9_./-]{1,64}")
 HOW = (

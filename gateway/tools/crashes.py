@@ -6,11 +6,11 @@ from typing import Annotated
 from fastmcp.tools import tool
 from pydantic import Field
 
+from gateway.domain.units import iso
 from gateway.tools.arguments import ServerName
 from gateway.tools.hints import READ
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
-from gateway.tools.views import iso
 from supervisor.children.crash import CrashReport
 
 Which = Annotated[

@@ -6,12 +6,13 @@ from fastmcp.tools import tool
 from pydantic import Field
 
 from gateway.credential_requests.links import PATH
+from gateway.domain.units import iso, shown
 from gateway.servers import ServerReport
 from gateway.servers.credential_changes import delete_credential, set_credential
 from gateway.tools.arguments import CredentialKey, ServerName
 from gateway.tools.authors import author
 from gateway.tools.hints import ADD, CHANGE, READ
-from gateway.tools.sentences import Refused, shown
+from gateway.tools.sentences import Refused
 from gateway.tools.server_views import (
     CredentialAnswer,
     CredentialList,
@@ -22,7 +23,6 @@ from gateway.tools.server_views import (
     view_server,
 )
 from gateway.tools.services import Services
-from gateway.tools.views import iso
 from sandboxes.environment import check_name
 from supervisor.spec import ServerKind
 

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from fastmcp.tools import tool
 from pydantic import Field
 
+from gateway.domain.units import shown
 from gateway.tool_names import ToolName, did_you_mean
 from gateway.tools.descriptions import ToolHit, example_of, hit_of, object_of, title_of
 from gateway.tools.finding import Finder, ToolText
 from gateway.tools.hints import READ
-from gateway.tools.sentences import Refused, shown
+from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 from gateway.tools.tool_index import Listed, ToolIndex, words_of
 from supervisor.events import ServerState

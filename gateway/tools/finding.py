@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from gateway.domain.units import shown
 from gateway.tool_names import (
     ToolName,
     check_text,
@@ -15,7 +16,7 @@ from gateway.tool_names import (
     parse,
     resolve,
 )
-from gateway.tools.sentences import Refused, shown
+from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 from supervisor.events import ServerState
 

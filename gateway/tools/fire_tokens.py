@@ -6,9 +6,10 @@ from fastmcp.tools import tool
 
 from gateway.auth.run_tokens import token_hash
 from gateway.domain.clock import utc_ms
+from gateway.domain.units import shown
 from gateway.tools.arguments import JobId
 from gateway.tools.hints import CHANGE
-from gateway.tools.sentences import Refused, shown
+from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 from gateway.tools.views import Deleted
 from gateway.webhooks.fire import new_fire_token

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.job import Job
-from gateway.domain.units import dollars
+from gateway.domain.units import dollars, iso
 from gateway.jobs.network_words import show_network
 from gateway.jobs.output_schema import shown_json
-from gateway.tools.views import iso, iso_or_none
+from gateway.tools.views import iso_or_none
 
 
 @dataclass(frozen=True, slots=True)

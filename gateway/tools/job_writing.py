@@ -1,13 +1,8 @@
 """Tools that make and change jobs: one argument for each thing that a job says."""
 
-from dataclasses import replace
-
 from fastmcp.tools import tool
 
-from gateway.budgets.defaults import check_budget, run_defaults
-from gateway.domain.clock import utc_ms
-from gateway.domain.ids import new_id
-from gateway.domain.job import Job
+from gateway.jobs.given import Given
 from gateway.tools.arguments import (
     At,
     BudgetPerDayUsd,
@@ -40,10 +35,8 @@ from gateway.tools.arguments import (
     ToolNames,
 )
 from gateway.tools.hints import ADD, CHANGE
-from gateway.tools.job_answers import answer_about, check_job_tools, find_job, no_job
-from gateway.tools.job_changes import Given, apply, check_chain, is_rescheduled, scheduled
+from gateway.tools.job_answers import answer_about, job_desk
 from gateway.tools.job_views import JobAnswer
-from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 
 
@@ -51,7 +44,7 @@ class JobWritingTools:
     """create, update."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
+        self._desk = job_desk(services)
 
     @tool(title="Create a job", annotations=ADD)
     async def create_job(
@@ -96,13 +89,13 @@ class JobWritingTools:
         Without other words: the gateway's zone, catch_up latest within an hour, overlap skip, half
         an hour for a run.
         """
-        if cron is None and at is None:
-            raise Refused("A job needs a schedule; give cron, or at for one that runs once.")
         given = Given(
             name=name,
             prompt=prompt,
             cron=cron,
             at=at,
+            tools=tools,
+            servers=servers,
             timezone=timezone,
             enabled=enabled,
             paused_until=paused_until,
@@ -127,31 +120,7 @@ class JobWritingTools:
             network=network,
             output_schema=output_schema,
         )
-        checked = check_job_tools(self._services, tools or (), servers or ())
-        now, settings = utc_ms(), self._services.settings
-        defaults = run_defaults(settings)
-        blank = Job(
-            id=new_id("job"),
-            name=name,
-            cron=None,
-            timezone=settings.default_timezone,
-            prompt=prompt,
-            tools=checked.names,
-            servers=tuple(servers or ()),
-            enabled=enabled,
-            created_at=now,
-            updated_at=now,
-            max_turns=defaults.max_turns,
-            timeout_s=defaults.timeout_s,
-            budget_micro_usd=defaults.budget_micro_usd,
-            day_budget_micro_usd=settings.default_job_daily_budget_usd or None,
-        )
-        job = scheduled(apply(blank, given, now))
-        self._check_budget(job)
-        check_chain(job, await self._services.store.jobs.all())
-        await self._services.store.jobs.add(job)
-        self._services.scheduler.wake()
-        return answer_about(self._services, job, checked)
+        return answer_about(await self._desk.create(given))
 
     @tool(title="Change a job", annotations=CHANGE)
     async def update_job(
@@ -197,6 +166,8 @@ class JobWritingTools:
             prompt=prompt,
             cron=cron,
             at=at,
+            tools=tools,
+            servers=servers,
             timezone=timezone,
             enabled=enabled,
             paused_until=paused_until,
@@ -221,30 +192,4 @@ class JobWritingTools:
             network=network,
             output_schema=output_schema,
         )
-        old = await find_job(self._services, job_id)
-        checked = check_job_tools(
-            self._services,
-            old.tools if tools is None else tools,
-            old.servers if servers is None else servers,
-        )
-        job = replace(
-            apply(old, given, utc_ms()),
-            tools=checked.names,
-            servers=old.servers if servers is None else tuple(servers),
-        )
-        self._check_budget(job)
-        check_chain(job, await self._services.store.jobs.all())
-        if not await self._store_change(old, job):
-            raise no_job(job_id)
-        self._services.scheduler.wake()
-        return answer_about(self._services, await find_job(self._services, job_id), checked)
-
-    def _check_budget(self, job: Job) -> None:
-        budgets = (job.budget_micro_usd, job.day_budget_micro_usd)
-        check_budget(self._services.settings, job.model, *budgets)
-
-    async def _store_change(self, old: Job, new: Job) -> bool:
-        jobs = self._services.store.jobs
-        if is_rescheduled(old, new):
-            return await jobs.reschedule(scheduled(new))
-        return await jobs.update(new)
+        return answer_about(await self._desk.change(job_id, given))

@@ -7,13 +7,14 @@ from fastmcp.tools import tool
 from pydantic import Field, StringConstraints
 
 from gateway.domain.notice import USUAL, Channel, ChannelKind, KeptNotice, Occasion
+from gateway.domain.units import iso, shown
 from gateway.notify.channels import Wish
 from gateway.notify.errors import NotSent
 from gateway.secret import Secret
 from gateway.tools.hints import ADD, CHANGE, READ, TRY
-from gateway.tools.sentences import Refused, shown
+from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
-from gateway.tools.views import iso, iso_or_none
+from gateway.tools.views import iso_or_none
 
 MAX_ADDRESS_CHARS = 2_000
 

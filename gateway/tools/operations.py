@@ -9,13 +9,14 @@ from typing import Annotated
 from fastmcp.tools import tool
 from pydantic import Field
 
+from gateway.domain.units import shown
 from gateway.servers import ServerReport
 from gateway.servers.logs import newest_lines
 from gateway.tools.approvals import shown_tool
 from gateway.tools.arguments import ServerName
 from gateway.tools.hints import OPEN, READ
 from gateway.tools.metric_views import MetricsView, view_metrics
-from gateway.tools.sentences import Refused, shown
+from gateway.tools.sentences import Refused
 from gateway.tools.server_views import ServerAnswer, view_change
 from gateway.tools.services import Services
 from supervisor.children.log_reader import Wanted

@@ -7,9 +7,10 @@ from mcp_types import TextContent
 from pydantic import Field
 
 from gateway.calls.kept_results import Excerpts, Page
+from gateway.domain.units import shown
 from gateway.tools.hints import READ
 from gateway.tools.scopes import caller_id
-from gateway.tools.sentences import Refused, shown
+from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 
 ResultHandle = Annotated[

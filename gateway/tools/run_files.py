@@ -9,6 +9,7 @@ from mcp_types import ImageContent, TextContent
 from pydantic import Field
 
 from gateway.domain.run_file import RunFile
+from gateway.domain.units import shown
 from gateway.jobs.errors import RunNotFound
 from gateway.run_files.reading import Image, Opaque, TextPage, read_for_model
 from gateway.run_files.shelf import FileGone
@@ -16,7 +17,7 @@ from gateway.store import Store
 from gateway.tools.arguments import RunId
 from gateway.tools.hints import READ
 from gateway.tools.run_file_views import RunFileList, view_run_files
-from gateway.tools.sentences import Refused, shown
+from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 
 PAGE_FILES = 100

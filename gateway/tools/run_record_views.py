@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.domain.run_record import RunRecord, ServerUsed, ToolCall
-from gateway.tools.views import iso
+from gateway.domain.units import iso
 
 SHOWN_CALLS = 200
 """Of a run's calls in one answer."""

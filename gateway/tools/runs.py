@@ -5,6 +5,7 @@ from typing import Annotated
 from fastmcp.tools import tool
 from pydantic import Field
 
+from gateway.domain.units import shown
 from gateway.jobs.errors import RunNotFound
 from gateway.tools.arguments import JobId, RunId
 from gateway.tools.hints import CHANGE, READ
@@ -12,7 +13,7 @@ from gateway.tools.run_file_views import SHOWN_FILES
 from gateway.tools.run_files import list_files
 from gateway.tools.run_record_views import SHOWN_CALLS
 from gateway.tools.run_views import RunDetail, view_run_detail
-from gateway.tools.sentences import Refused, shown
+from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 from gateway.tools.views import RunList, RunView, view_run
 

@@ -5,7 +5,6 @@ by FastMCP with its traceback and is "Internal error" outside.
 """
 
 import functools
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
@@ -22,6 +21,7 @@ from gateway.budgets.defaults import UnknownPrice
 from gateway.calls.calls import NoSuchCall, TooManyCalls
 from gateway.calls.kept_results import NoSuchResult
 from gateway.credentials import CredentialRefused
+from gateway.domain.units import shown
 from gateway.jobs.errors import JobError
 from gateway.notify.errors import NotifyError
 from gateway.store import StoreError
@@ -55,7 +55,6 @@ DOMAIN_ERRORS: tuple[type[Exception], ...] = (
 """Errors whose message is one sentence for a person."""
 
 _SECRET_ARGUMENTS = frozenset({"address", "credentials", "secret", "value"})
-_SHOWN_LENGTH = 60
 _SHOWN_PROBLEMS = 3
 
 
@@ -110,12 +109,6 @@ class OneSentence(Middleware):
             raise Refused(await _wrong_arguments(_server(context), name, error)) from error
         except ToolError as error:
             raise Refused(INTERNAL_ERROR) from error
-
-
-def shown(value: object) -> str:
-    """Return `value` as short JSON for a sentence."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
 
 
 def _server(context: Call) -> FastMCP[Any]:

@@ -1,10 +1,9 @@
 """What tools answer about runs: times as ISO text in UTC, money in dollars."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from gateway.domain.run import Run
-from gateway.domain.units import dollars
+from gateway.domain.units import dollars, iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,6 @@ class Triggered:
     run_id: str
     status: str
     message: str
-
-
-def iso(at: int) -> str:
-    """Return integer milliseconds UTC as ISO 8601 text."""
-    moment = datetime.fromtimestamp(at / 1000, UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def iso_or_none(at: int | None) -> str | None:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.delivery import Delivery
-from gateway.domain.units import dollars
+from gateway.domain.units import dollars, iso
 from gateway.domain.webhook import Webhook
 from gateway.jobs.network_words import show_network
 from gateway.jobs.output_schema import shown_json
-from gateway.tools.views import iso, iso_or_none
+from gateway.tools.views import iso_or_none
 from gateway.webhooks.reasons import REASONS
 from gateway.webhooks.remarks import warnings_of
 

@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from gateway.tools.sentences import Refused, shown
+from gateway.domain.units import shown
+from gateway.jobs.errors import JobRefused
 
 DAYS_AHEAD = 366
 """A zone whose clocks change does so within a year."""
 
 
 def read_instant(name: str, text: str, timezone: str) -> int:
-    """Return the time that the argument `name` gives, as milliseconds UTC. Raises Refused.
+    """Return the time that the argument `name` gives, as milliseconds UTC. Raises JobRefused.
 
     Without an offset it is meant in `timezone`; of a time that comes twice, the first.
     """
@@ -21,9 +22,10 @@ def read_instant(name: str, text: str, timezone: str) -> int:
         moment = None
     # At the ends of the calendar a time has no counterpart in every zone.
     if moment is None or not MINYEAR < moment.year < MAXYEAR:
-        raise Refused(
+        raise JobRefused(
+            name,
             f"The argument {name} is {shown(text)}, which is no time; write it as"
-            f" '2026-12-24T18:00' ({timezone}) or '2026-12-24T18:00+01:00'."
+            f" '2026-12-24T18:00' ({timezone}) or '2026-12-24T18:00+01:00'.",
         )
     if moment.tzinfo is None:
         moment = _in_zone(name, text, moment, timezone)
@@ -33,9 +35,10 @@ def read_instant(name: str, text: str, timezone: str) -> int:
 def _in_zone(name: str, text: str, moment: datetime, timezone: str) -> datetime:
     local = moment.replace(tzinfo=ZoneInfo(timezone))
     if local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != moment:
-        raise Refused(
+        raise JobRefused(
+            name,
             f"The argument {name} is {shown(text)}, which does not exist in {timezone}: the clocks"
-            " are put forward over it; choose another time."
+            " are put forward over it; choose another time.",
         )
     return local
 

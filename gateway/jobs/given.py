@@ -1,23 +1,25 @@
 """What a caller gives for a job, and the job that comes of it. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.domain.job import CatchUp, Job, OnInterrupt, Overlap
-from gateway.domain.units import changed, micro_dollars
+from gateway.domain.units import changed, iso, micro_dollars
 from gateway.jobs.calendar import next_firings
 from gateway.jobs.cron import check_zone
+from gateway.jobs.errors import JobRefused, NoSuchJob
 from gateway.jobs.network_words import read_network
 from gateway.jobs.output_schema import changed_schema
-from gateway.tools.sentences import Refused, shown
-from gateway.tools.times import read_instant
-from gateway.tools.views import iso
+from gateway.jobs.times import read_instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """The arguments of create_job and update_job besides tools and servers; None: not given."""
+    """What is to be changed, by the names of the tools' arguments; None: not given."""
+
+    tools: Sequence[str] | None = None
+    servers: Sequence[str] | None = None
 
     name: str | None = None
     prompt: str | None = None
@@ -51,7 +53,7 @@ class Given:
 def apply(old: Job, given: Given, now: int) -> Job:
     """Return the job as `given` changes it; an empty text or 0 clears what is optional.
 
-    Raises Refused, InvalidCron, InvalidOutputSchema.
+    Raises JobRefused, InvalidCron, InvalidOutputSchema.
     """
     job = replace(
         old,
@@ -98,17 +100,18 @@ def is_rescheduled(old: Job, new: Job) -> bool:
 
 
 def check_chain(job: Job, others: Iterable[Job]) -> None:
-    """Accept the jobs that run after `job`. Raises Refused for unknown ones and for circles."""
+    """Accept the jobs that run after `job`. Raises JobRefused for unknown ones and for circles."""
     known = {other.id: other for other in others} | {job.id: job}
     reached, ahead = set[str](), [*_followers(job)]
     while ahead:
         job_id = ahead.pop()
         if job_id not in known:
-            raise Refused(f"There is no job {shown(job_id)}; list_jobs shows the ids.")
+            raise NoSuchJob(job_id)
         if job_id == job.id:
-            raise Refused(
+            raise JobRefused(
+                "on_success",
                 "The job would run after itself, on and on; choose another on_success or"
-                " on_failure."
+                " on_failure.",
             )
         if job_id not in reached:
             reached.add(job_id)
@@ -120,17 +123,17 @@ def _followers(job: Job) -> list[str]:
 
 
 def scheduled(job: Job) -> Job:
-    """Return the job with its next instant after its last change. Raises Refused, InvalidCron."""
+    """Return the job with its next instant after its last change. Raises JobError."""
     times = next_firings(replace(job, enabled=True), job.updated_at, 1)
     if not times and (job.enabled or job.at is None):
-        raise Refused(_never(job))
+        raise JobRefused("cron" if job.at is None else "at", _never(job))
     return replace(job, next_fire_at=times[0] if job.enabled else None)
 
 
 def _timed(job: Job, given: Given) -> Job:
     """Return the job with the schedule that is given, of which the last kind counts."""
     if given.cron is not None and given.at is not None:
-        raise Refused("A job has either cron or at; leave one of them out.")
+        raise JobRefused("at", "A job has either cron or at; leave one of them out.")
     check_zone(job.timezone)
     if given.at is not None:
         job = replace(job, cron=None, at=read_instant("at", given.at, job.timezone))
@@ -139,7 +142,9 @@ def _timed(job: Job, given: Given) -> Job:
     if given.paused_until:
         until = read_instant("paused_until", given.paused_until, job.timezone)
         if until <= job.updated_at:
-            raise Refused(f"The argument paused_until is {iso(until)}, which is past.")
+            raise JobRefused(
+                "paused_until", f"The argument paused_until is {iso(until)}, which is past."
+            )
         return replace(job, paused_until=until)
     return replace(job, paused_until=None) if given.paused_until == "" else job
 
