@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+from unittest.mock import MagicMock
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 REQUEST_BYTES = 131_072
@@ -51,6 +52,8 @@ def preload() -> None:
             importlib.import_module(module.name)
     for name in LATE:
         importlib.import_module(name)
+    build_mcp = importlib.import_module("gateway.tools.server").build_mcp
+    build_mcp(MagicMock())  # so that the tools' schemas are made
     threads = list(Path("/proc/self/task").iterdir())
     assert len(threads) == 1, "a fork would lack the other threads, and may wait for their locks"
     gc.collect()

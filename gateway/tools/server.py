@@ -4,7 +4,9 @@ Imported by `management` alone, once it is needed.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import cache
+from types import FunctionType, MethodType
+from typing import Any, cast
 
 from fastmcp import FastMCP
 from fastmcp.decorators import get_fastmcp_meta
@@ -80,10 +82,22 @@ def build_mcp(services: Services) -> FastMCP[Any]:
 
 
 def _tool(function: Callable[..., Awaitable[object]]) -> FunctionTool:
-    """Return a tool whose schemas have no references, which some clients do not follow."""
+    """Return a tool that calls `function`, a method of one of the tools' classes."""
+    assert isinstance(function, MethodType)
+    described = _described(cast("FunctionType", function.__func__))
+    return described.model_copy(update={"fn": refusing(function)})
+
+
+@cache
+def _described(function: FunctionType) -> FunctionTool:
+    """Return the tool that a method is, bound to nothing: its schemas are those of every object's.
+
+    They have no references, which some clients do not follow. To make those of all tools takes half
+    a second.
+    """
     meta = get_fastmcp_meta(function)
     assert isinstance(meta, ToolMeta)
-    tool = FunctionTool.from_function(refusing(function), metadata=meta)
+    tool = FunctionTool.from_function(refusing(MethodType(function, object())), metadata=meta)
     tool.parameters = dereference_refs(tool.parameters)
     tool.output_schema = tool.output_schema and dereference_refs(tool.output_schema)
     return tool
