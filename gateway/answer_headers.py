@@ -1,6 +1,6 @@
 """What every answer says to browsers, whichever room it comes from: pages, JSON and refusals."""
 
-from gateway.relay.http import Message, Send
+from gateway.relay.http import JSON, Message, Send
 
 ON_EVERY_ANSWER = {
     "X-Content-Type-Options": "nosniff",
@@ -11,6 +11,18 @@ ON_EVERY_ANSWER = {
 }
 """A room that needs another value says so itself, as pages do for what they load."""
 _FIELDS = tuple((name.lower().encode(), value.encode()) for name, value in ON_EVERY_ANSWER.items())
+
+
+_REST_OF_HEAD = (
+    b"\r\ncontent-type: %b\r\n" % JSON
+    + b"".join(b"%b: %b\r\n" % field for field in _FIELDS)
+    + b"\r\n"
+)
+
+
+def plain_head(status_line: bytes, further: bytes, length: int) -> bytes:
+    """Return the head of an answer in JSON as it goes over the wire; the lines have their ends."""
+    return b"%b%bcontent-length: %d%b" % (status_line, further, length, _REST_OF_HEAD)
 
 
 def hardened(send: Send) -> Send:

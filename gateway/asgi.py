@@ -20,6 +20,7 @@ from gateway.combined.endpoint import CombinedEndpoint
 from gateway.domain.token import Scope as Permission
 from gateway.oauth.endpoints import Endpoints
 from gateway.relay.answering import ALL_SERVERS, McpEndpoint
+from gateway.relay.begun import BEGUN, Begun
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import (
     BodyTooLarge,
@@ -100,14 +101,37 @@ class Router:
             await send({"type": "websocket.close", "code": 1008})
         elif scope["method"] == "GET":
             await self._http(scope, _until(self._closing.wait, receive), hardened(send))
+        elif (begun := scope.get(BEGUN)) is not None:
+            await begun.go_on(receive, hardened(send))
         else:
             self._active += 1
             try:
                 await self._http(scope, receive, hardened(send))
             finally:
-                self._active -= 1
-                if not self._active:
-                    self._idle.set()
+                self._left()
+
+    def begin(self, scope: Scope, body: bytes) -> Begun | None:
+        """Send a tool call at once; None: the request is to be handed in as any other is."""
+        room, segments = find_room(scope["path"])
+        headers = Headers.of(scope)
+        host, origin = headers.get(b"host") or "", headers.get(b"origin")
+        if room is not Room.RELAY or not self._origins.answers_to(host):
+            return None
+        if not self._may_come(room, origin, host, repeated=headers.repeated(b"origin")):
+            return None
+        caller = self._admission.admit_known(scope)
+        if caller is None:
+            return None
+        begun = self.rooms.relay.begin(caller, headers, segments[1], body)
+        if begun is not None:
+            self._active += 1
+            begun.on_end(self._left)
+        return begun
+
+    def _left(self) -> None:
+        self._active -= 1
+        if not self._active:
+            self._idle.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:

@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 import anyio
@@ -16,6 +17,7 @@ from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
 from gateway.listening import BACKLOG
+from gateway.relay.begun import Begin
 from gateway.uvicorn_protocols import HttpProtocol, NoWebSocket
 from gateway.variables import HttpServer
 
@@ -35,10 +37,14 @@ async def serve_http(
     app: Asgi,
     socks: Sequence[socket.socket],
     until: Callable[[], Awaitable[object]],
+    begin: Begin | None = None,
 ) -> None:
-    """Serve an application on listening sockets, which are used up, until `until` returns."""
+    """Serve an application on listening sockets, which are used up, until `until` returns.
+
+    `begin` may take a request before it becomes the application's, where the server can do that.
+    """
     if chosen is HttpServer.UVICORN:
-        await _serve_by_uvicorn(app, socks, until)
+        await _serve_by_uvicorn(app, socks, until, begin)
     else:
         config = _hypercorn_config(socks)
         await serve(cast(ASGIFramework, app), config, shutdown_trigger=until)
@@ -67,12 +73,15 @@ class _Uvicorn(uvicorn.Server):
 
 
 async def _serve_by_uvicorn(
-    app: Asgi, socks: Sequence[socket.socket], until: Callable[[], Awaitable[object]]
+    app: Asgi,
+    socks: Sequence[socket.socket],
+    until: Callable[[], Awaitable[object]],
+    begin: Begin | None,
 ) -> None:
     server = _Uvicorn(
         uvicorn.Config(
             app,
-            http=HttpProtocol,
+            http=cast(type[HttpProtocol], partial(HttpProtocol, begin=begin)),
             ws=NoWebSocket,
             lifespan="off",
             interface="asgi3",

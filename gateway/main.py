@@ -40,6 +40,7 @@ from gateway.oauth.server import AuthorizationServer
 from gateway.reach.opening import Reach, open_reach
 from gateway.reach.proxies import entrance
 from gateway.redaction import know_stored
+from gateway.relay.begun import Begin
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
 from gateway.retention import Retention, open_retention
@@ -67,6 +68,8 @@ class Gateway:
     router: Router
     app: Asgi
     """The router, behind what looks through trusted proxies."""
+    begin: Begin | None
+    """The router's short way; None where proxies have to be looked through first."""
     reach: Reach
     relay: ServerEndpoint
     combined: CombinedEndpoint
@@ -218,6 +221,7 @@ def _gateway(parts: Parts) -> Gateway:
         router=router,
         reach=parts.reach,
         app=entrance(router, parts.reach.trusted, parts.reach.origins),
+        begin=None if parts.reach.trusted else router.begin,
         relay=parts.relay,
         combined=parts.combined,
         dashboard=dashboard,

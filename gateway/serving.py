@@ -142,7 +142,9 @@ async def _run(
             group.start_soon(_serve_stdio, live, stdio_path, transport, shutdown)
         group.start_soon(_stop, gateway, shutdown, stop_http)
         async with gateway.router.running():
-            await serve_http(settings.http_server, gateway.app, socks, stop_http.wait)
+            await serve_http(
+                settings.http_server, gateway.app, socks, stop_http.wait, gateway.begin
+            )
         group.cancel_scope.cancel()
 
 

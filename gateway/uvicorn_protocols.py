@@ -5,21 +5,46 @@ request, WebSockets. Parsing, pipelining and flow control are Uvicorn's own.
 """
 
 import asyncio
+import re
+from functools import lru_cache
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
+from gateway.answer_headers import plain_head
 from gateway.gathering import Gathering
+from gateway.relay.begun import BEGUN, Begin, Begun
+from gateway.relay.http import Scope
 
 MAX_HEAD_BYTES = 16 * 1024
 """Of a request's line and headers that are not complete yet, as in Hypercorn."""
+KNOWN_URLS = 256
+"""How many are remembered as they were read; callers choose them."""
+_PLAIN = re.compile(rb"(?:/[A-Za-z0-9_.~-]+)+")
 _REST = b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large" + _REST
 FORBIDDEN = b"HTTP/1.1 403 Forbidden" + _REST
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """A connection whose heads are bounded and which may not be silent between requests."""
+    """A connection whose heads are bounded and which may not be silent between requests.
+
+    A request that comes in one piece may be begun before it is made the application's: most are
+    answered so, and then no task was made for them.
+    """
+
+    def __init__(self, *args: Any, begin: Begin | None = None, **kwargs: Any) -> None:
+        """`begin` takes requests first; None: all are the application's."""
+        super().__init__(*args, **kwargs)
+        self._begin = begin
+        self._held: bytes | None = None
+        """The body of a request that may be begun, as far as it is here."""
+        self._whole = False
+        self._begun: Begun | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as it is there
         """Expect a request within the keep-alive time."""
@@ -27,6 +52,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._unfinished = 0
         self._silent_since: float | None = self.loop.time()
         """None while a request is read or answered."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let a call that was begun learn of it as any other does."""
+        self._go_on()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close the connection once its request is answered."""
+        self._go_on()
+        super().shutdown()
 
     def end_silence(self, now: float) -> None:
         """Close it when it was silent for too long; a timer of its own would cost each answer."""
@@ -38,26 +73,47 @@ class HttpProtocol(HttpToolsProtocol):
         """Take what came; close a connection whose head or trailer does not come to an end."""
         self._unfinished += len(data)
         super().data_received(data)
+        if self._held is not None:
+            self._start_held()
         if self._silent_since is not None:
             self._silent_since = self.loop.time()
         if self._unfinished > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.transport.write(TOO_LARGE)
             self.transport.close()
 
+    def on_message_begin(self) -> None:
+        """Read a request; one before it that is not answered yet goes on as the application's."""
+        if self._held is not None:
+            self._start_held()
+        self._go_on()
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """Count anew from the end of the head."""
         self._unfinished, self._silent_since = 0, None
-        super().on_headers_complete()
+        path = None if self._begin is None or self.expect_100_continue else _plain_path(self.url)
+        if path is None or not self._is_simple():
+            super().on_headers_complete()
+        else:
+            self.scope["method"], self.scope["path"] = "POST", path
+            self.scope["raw_path"], self.scope["query_string"] = self.url, b""
+            self._held, self._whole = b"", False
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, which the application bounds."""
         self._unfinished = 0
-        super().on_body(body)
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held += body
 
     def on_message_complete(self) -> None:
         """Count anew from the end of the request."""
         self._unfinished = 0
-        super().on_message_complete()
+        if self._held is None:
+            super().on_message_complete()
+        else:
+            self._whole = True
 
     def on_response_complete(self) -> None:
         """Answer the next request that is there already, or expect one."""
@@ -67,6 +123,82 @@ class HttpProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         self.flow.resume_reading()
         self._silent_since = self.loop.time()
+
+    def _is_simple(self) -> bool:
+        """True for a POST that keeps its connection, when nothing before it is unanswered."""
+        # Both are None at times, which their types know of one only.
+        cycle, parser = cast(RequestResponseCycle | None, self.cycle), cast(Any, self.parser)
+        return (
+            (cycle is None or cycle.response_complete)
+            and parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+        )
+
+    def _start_held(self) -> None:
+        """Begin a request that is here as a whole, or make it the application's."""
+        held, self._held = self._held, None
+        assert held is not None
+        assert self._begin is not None
+        begun = self._begin(cast(Scope, self.scope), held) if self._whole else None
+        if begun is None:
+            self._hand_in(held)
+        else:
+            self._begun = begun
+            begun.hear(self._heard)
+
+    def _heard(self) -> None:
+        begun = self._begun
+        assert begun is not None
+        answer = begun.answer()
+        if answer is None:
+            self._go_on()
+            return
+        self._begun = None
+        status, body = answer
+        self.transport.write(self._head(status, len(body)))
+        self.transport.write(body)
+        self.server_state.total_requests += 1
+        self._silent_since = self.loop.time()
+
+    def _head(self, status: int, length: int) -> bytes:
+        further = b"".join(b"%b: %b\r\n" % field for field in self.server_state.default_headers)
+        return plain_head(STATUS_LINE[status], further, length)
+
+    def _go_on(self) -> None:
+        """Have the application answer the call that was begun, if there is one."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.hear_no_more()
+            cast(Scope, self.scope)[BEGUN] = begun
+            self._hand_in(b"")
+
+    def _hand_in(self, body: bytes) -> None:
+        """Make the request the application's, with what is here of its body."""
+        self.cycle = RequestResponseCycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=True,
+            on_response=self.on_response_complete,
+        )
+        self.cycle.body += body
+        self.cycle.more_body = not self._whole
+        self.cycle.message_event.set()
+        self._start_asgi_task(self.cycle, cast(Any, self).app)
+
+
+@lru_cache(maxsize=KNOWN_URLS)
+def _plain_path(url: bytes) -> str | None:
+    """Return the path of a request's target when that is all of it, in plain characters."""
+    return url.decode("ascii") if _PLAIN.fullmatch(url) else None
 
 
 class NoWebSocket(asyncio.Protocol):

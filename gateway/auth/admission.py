@@ -19,6 +19,8 @@ from supervisor.children.wire import Envelope, error_message, parse_fields
 from supervisor.errors import INTERNAL_ERROR
 
 CHALLENGE = b"www-authenticate"
+ADMITTED = "claude_runner.admitted"
+"""Key in the ASGI scope of the caller whose call was counted already."""
 
 NeededScope = Callable[[str], Awaitable[Permission | None]]
 """Returns what a management tool needs; None for one that does not exist."""
@@ -46,6 +48,9 @@ class Admission:
 
     async def admit(self, scope: Scope, send: Send) -> Caller | None:
         """Return the caller, or None after answering 401, 429 or 503."""
+        admitted: Caller | None = scope.get(ADMITTED)
+        if admitted is not None:
+            return admitted
         authorization = Headers.of(scope).get(b"authorization")
         failed_wait_s = self._limits.failed_wait_s(scope)
         try:
@@ -72,6 +77,14 @@ class Admission:
             headers={CHALLENGE: challenge(base, resource, error=error)},
         )
         return None
+
+    def admit_known(self, scope: Scope) -> Caller | None:
+        """Return a caller who may call now and is known; None: `admit` finds out, and answers."""
+        caller = self._guard.known_caller(Headers.of(scope).get(b"authorization"))
+        if caller is None or not self._may_enter(caller, scope) or self._limits.take(caller, scope):
+            return None
+        scope[ADMITTED] = caller
+        return caller
 
     async def admit_to_management(self, scope: Scope, send: Send) -> Caller | None:
         """Return the caller if its token is not bound to servers; None after answering."""

@@ -60,21 +60,34 @@ class Guard:
 
         Without the store only tokens are found that were used lately.
         """
-        kind, _, token = (authorization or "").partition(" ")
-        if not token or kind.lower() != "bearer":
+        token = _bearer(authorization)
+        if token is None:
             return None
-        token = token.strip()
         if token.startswith(ACCESS_PREFIX):
             return await self._client(token, ask_store=ask_store)
         hashed = token_hash(token)
+        caller = self._of_hash(hashed)
+        if caller is None and ask_store:
+            known = await self._look_up(hashed)
+            caller = None if known is None else self._used_by(known, hashed)
+        return caller
+
+    def known_caller(self, authorization: str | None) -> Caller | None:
+        """Return whose token it is if nobody has to be asked; None: `caller` finds out."""
+        token = _bearer(authorization)
+        if token is None or token.startswith(ACCESS_PREFIX):
+            return None
+        return self._of_hash(token_hash(token))
+
+    def _of_hash(self, hashed: str) -> Caller | None:
         known = self._known.get(hashed)
-        if known is None:
-            if self._local_hash is not None and hashed == self._local_hash:
-                return LOCAL_CALLER
-            if (grant := self._run_tokens.grant(hashed)) is not None:
-                return Caller(CallerKind.RUN, grant.run_id, frozenset(), grant.view)
-            known = await self._look_up(hashed) if ask_store else None
-        return None if known is None else self._used_by(known, hashed)
+        if known is not None:
+            return self._used_by(known, hashed)
+        if self._local_hash is not None and hashed == self._local_hash:
+            return LOCAL_CALLER
+        if (grant := self._run_tokens.grant(hashed)) is not None:
+            return Caller(CallerKind.RUN, grant.run_id, frozenset(), grant.view)
+        return None
 
     def forget(self, token_id: str) -> None:
         """End what came by a token that was revoked."""
@@ -118,6 +131,11 @@ class Guard:
             return None
         self._used.add(known.token.id)
         return known.caller
+
+
+def _bearer(authorization: str | None) -> str | None:
+    kind, _, token = (authorization or "").partition(" ")
+    return token.strip() if token and kind.lower() == "bearer" else None
 
 
 def new_token() -> str:

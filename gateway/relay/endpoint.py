@@ -5,16 +5,19 @@ Source: MCP 2025-11-25 and 2026-07-28, basic/transports, Streamable HTTP.
 
 from collections.abc import Awaitable, Callable
 
-from gateway.auth.caller import CallerKind
+from gateway.auth.caller import Caller, CallerKind
+from gateway.relay.accepting import check_accept
 from gateway.relay.answering import McpEndpoint, Request
+from gateway.relay.begun import Begun, never_receive, never_send
 from gateway.relay.ended import Report, nobody
 from gateway.relay.handshake_caller import HandshakeCallers
+from gateway.relay.http import Headers
 from gateway.relay.modern_caller import ModernCallers
 from gateway.relay.refusal import INVALID_PARAMS, INVALID_REQUEST, Refusal
-from gateway.relay.request import Posted
+from gateway.relay.request import Posted, read_message
 from gateway.relay.sessions import Session
 from gateway.relay.visit import Visit
-from supervisor.errors import UnknownServer
+from supervisor.errors import SupervisorError, UnknownServer
 from supervisor.spec import Era
 from supervisor.supervisor import Supervisor
 from supervisor.tenant import caller_tenant
@@ -51,6 +54,33 @@ class ServerEndpoint(McpEndpoint):
             stop_listening()
         self._handshake.end_all()
         self._modern.end_all()
+
+    def begin(self, caller: Caller, headers: Headers, server: str, body: bytes) -> Begun | None:
+        """Send a tool call that can be sent at once.
+
+        None: it is none, or something has to be awaited first, or it is refused; nothing was sent,
+        and `handle` finds out, and says so.
+        """
+        try:
+            check_accept("POST", headers)
+            posted = read_message(body, headers)
+            if posted.method != "tools/call" or posted.envelope.id is None:
+                return None
+            visit = self._visit(
+                Request(
+                    server,
+                    caller,
+                    headers,
+                    never_receive,
+                    never_send,
+                    self._patience,
+                    self._report,
+                )
+            )
+            callers = self._modern if posted.era is Era.MODERN else self._handshake
+            return callers.begin(visit, posted)
+        except (Refusal, SupervisorError):
+            return None
 
     def ask(self, request: Request, posted: Posted) -> Awaitable[None]:
         """Have the caller's era answer a request."""

@@ -3,15 +3,18 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
 from gateway.domain.audit import Outcome
 from gateway.relay.answering import Request
 from gateway.relay.ended import ended
 from gateway.relay.http import (
+    Receive,
+    Send,
     end_stream,
     send_body,
     send_comment,
@@ -56,6 +59,8 @@ class Exchange:
         self._request = request
         self._posted = posted
         self._keep_alive_s = keep_alive_s
+        self.on_news: Callable[[], None] | None = None
+        """Told instead of `run` that there is something to say, until it is connected."""
         self._call: Call | None = None
         self._loop = asyncio.get_running_loop()
         self._messages: deque[bytes] = deque()
@@ -79,6 +84,26 @@ class Exchange:
         self._call = call
         call.on_progress = self._on_progress
         call.on_end = self._wake
+
+    def connect(self, receive: Receive, send: Send) -> None:
+        """Say the rest over this connection."""
+        self.on_news = None
+        self._request = replace(self._request, receive=receive, send=send)
+
+    def answer(self) -> tuple[int, bytes] | None:
+        """Return status and body, and report the call, when nothing else is to be said.
+
+        None: it has no answer yet, or more to say than one; `run` does that.
+        """
+        call = self.call
+        future = call.future
+        if self._messages or self._early is not None or not future.done():
+            return None
+        if future.cancelled() or future.exception() is not None:
+            return None
+        message, code = self._in_words(future.result())
+        self._report(call)
+        return self._status(code), message
 
     def _on_progress(self, notice: Notice) -> None:
         self._moved = True
@@ -192,7 +217,9 @@ class Exchange:
         return woken
 
     def _wake(self) -> None:
-        if self._woken is not None and not self._woken.done():
+        if self.on_news is not None:
+            self.on_news()
+        elif self._woken is not None and not self._woken.done():
             self._woken.set_result(True)
 
     def _watch(self) -> None:
@@ -234,9 +261,12 @@ class Exchange:
     def _finish(self, message: bytes, error_code: int | None) -> Awaitable[None]:
         if self._streaming:
             return self._end_stream(message)
-        modern_error = error_code is not None and self._posted.era is Era.MODERN
-        status = modern_status(error_code or 0) if modern_error else 200
-        return send_body(self._request.send, status, message)
+        return send_body(self._request.send, self._status(error_code), message)
+
+    def _status(self, error_code: int | None) -> int:
+        if error_code is None or self._posted.era is not Era.MODERN:
+            return 200
+        return modern_status(error_code)
 
     async def _end_stream(self, message: bytes) -> None:
         await send_event(self._request.send, message)

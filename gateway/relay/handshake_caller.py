@@ -5,8 +5,11 @@ Source: MCP 2025-11-25, basic/transports, Streamable HTTP.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
+from gateway.relay.begun import Begun
 from gateway.relay.continuation import Continuation
+from gateway.relay.exchange import Exchange
 from gateway.relay.http import Headers, Receive, Send, send_body, start_stream
 from gateway.relay.interests import MESSAGE, UPDATED, level_of, uri_of
 from gateway.relay.refusal import (
@@ -94,6 +97,26 @@ class HandshakeCallers:
             return
         visit.check_tool(posted)
         await relay(visit, posted, session)
+
+    def begin(self, visit: Visit, posted: Posted) -> Begun | None:
+        """Send a tool call to the child that runs; None where anything has to be awaited first.
+
+        Raises:
+            SupervisorError, Refusal: it was not sent, and why.
+        """
+        session = self._session(visit)
+        child = visit.slot.place(session.tenant).current
+        if child is None or child.handshake.era is Era.MODERN:
+            return None
+        visit.check_tool(posted)
+        exchange = visit.send_to(child, posted, session)
+        session.calls[posted.id] = exchange
+        return Begun(
+            exchange,
+            visit.request.patience,
+            partial(_answer, session, posted, exchange),
+            partial(_over, session, posted, exchange),
+        )
 
     async def listen(self, visit: Visit) -> None:
         """Serve a session's stream of what belongs to no call, until its reader is gone."""
@@ -194,13 +217,21 @@ async def relay(visit: Visit, posted: Posted, session: Session) -> None:
     session.calls[posted.id] = exchange
     if exchange.child.handshake.era is Era.MODERN:
         Continuation(session, exchange)
+    await _answer(session, posted, exchange)
+
+
+async def _answer(session: Session, posted: Posted, exchange: Exchange) -> None:
     try:
         # In the handshake era a closed connection is no cancellation.
         await exchange.run(cancel_on_disconnect=False)
     finally:
-        # Another request with the same id may have taken its place.
-        if session.calls.get(posted.id) is exchange:
-            del session.calls[posted.id]
+        _over(session, posted, exchange)
+
+
+def _over(session: Session, posted: Posted, exchange: Exchange) -> None:
+    # Another request with the same id may have taken its place.
+    if session.calls.get(posted.id) is exchange:
+        del session.calls[posted.id]
 
 
 def _envelope(session: Session) -> dict[str, object]:

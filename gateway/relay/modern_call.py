@@ -70,25 +70,32 @@ class ModernCall:
         """Return what a request has to be for to go on with this call."""
         return purpose(self.caller, self._server, self._posted)
 
-    async def run(self, exchange: Exchange) -> None:
-        """Answer the request that made the call, which was sent."""
+    def carry(self, exchange: Exchange) -> None:
+        """Take the call that a request made, and what comes of it."""
         self._call, self._child = exchange.call, exchange.child
         if exchange.child.handshake.era is Era.HANDSHAKE:
             exchange.call.on_answer = self._answered
-        await self._wait_on(exchange)
+        self._wait_on(exchange)
 
-    async def _wait_on(self, exchange: Exchange) -> None:
+    def _wait_on(self, exchange: Exchange) -> None:
         """Let the child log what the caller wants to read, until its request is answered."""
         self._exchange = exchange
         level = log_level(self._posted)
         if level is not None:
             self._levels.want(self, level)
+
+    async def run(self, exchange: Exchange) -> None:
+        """Answer the request that is carried now."""
         try:
             await exchange.run(cancel_on_disconnect=True)
         finally:
-            if level is not None:
-                self._levels.drop(self)
-            self._ended()
+            self.leave()
+
+    def leave(self) -> None:
+        """Let its caller be: it has its answer, or is gone."""
+        if log_level(self._posted) is not None:
+            self._levels.drop(self)
+        self._ended()
 
     def declares(self, request: ChildRequest) -> bool:
         """Return whether its caller declared that it can be asked this."""
@@ -122,9 +129,9 @@ class ModernCall:
         exchange = Exchange(visit.request, posted, self._child)
         exchange.carry(self._call)
         self._call.progress_token = (posted.fields.meta or {}).get("progressToken")
-        self._exchange = exchange
+        self._wait_on(exchange)
         self._hand_over(responses)
-        await self._wait_on(exchange)
+        await self.run(exchange)
 
     def _ended(self) -> None:
         """Let the caller be asked no more: it has its answer, or is gone, or was asked already."""

@@ -5,10 +5,12 @@ Source: MCP 2026-07-28, basic/transports, Streamable HTTP.
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import anyio
 
 from gateway.auth.caller import CallerKind
+from gateway.relay.begun import Begun
 from gateway.relay.http import send_body
 from gateway.relay.listeners import Listeners, Wanted, read_wanted
 from gateway.relay.modern_call import ModernCall, read_responses
@@ -71,14 +73,34 @@ class ModernCallers:
         if posted.method == LISTEN:
             await self._listen(visit, posted)
             return
+        self._check(visit, posted)
+        state = _request_state(posted)
+        if state is None or not await self._go_on(visit, posted, state):
+            call = ModernCall(visit, posted, self._parked)
+            exchange = await visit.send(posted, visit.own_place, call)
+            call.carry(exchange)
+            await call.run(exchange)
+
+    def begin(self, visit: Visit, posted: Posted) -> Begun | None:
+        """Send a tool call to the child that runs; None where anything has to be awaited first.
+
+        Raises:
+            SupervisorError, Refusal: it was not sent, and why.
+        """
+        child = visit.own_place.current
+        if child is None or _request_state(posted) is not None:
+            return None
+        self._check(visit, posted)
+        call = ModernCall(visit, posted, self._parked)
+        exchange = visit.send_to(child, posted, call)
+        call.carry(exchange)
+        return Begun(exchange, visit.request.patience, partial(call.run, exchange), call.leave)
+
+    def _check(self, visit: Visit, posted: Posted) -> None:
         visit.check_tool(posted)
         if visit.request.caller.kind is not CallerKind.LOCAL:
             # Its messages come from stdio, where no argument is repeated.
             self._parameters.check(visit.slot, posted, visit.request.headers)
-        state = _request_state(posted)
-        if state is None or not await self._go_on(visit, posted, state):
-            call = ModernCall(visit, posted, self._parked)
-            await call.run(await visit.send(posted, visit.own_place, call))
 
     async def _go_on(self, visit: Visit, posted: Posted, state: str) -> bool:
         """Answer a request that goes on with a parked call; False: it goes on with the child's own.

@@ -1,20 +1,33 @@
 """How long most calls are only waited for, before anything is spent on watching over them."""
 
 import asyncio
+from typing import Protocol
 
 UNWATCHED_S = 0.05
 """Most calls are answered sooner; to watch for the end of their connection would cost them most."""
+
+
+class Wait(Protocol):
+    """What somebody waits on: a future, or what takes the place of one."""
+
+    def done(self) -> bool:
+        """True once it has ended."""
+        ...
+
+    def set_result(self, value: bool, /) -> None:  # noqa: FBT001 - as futures have it
+        """End it with False."""
+        ...
 
 
 class Patience:
     """Ends waits that last longer: one timer for all of them, which costs a call nothing."""
 
     def __init__(self) -> None:
-        self._younger: list[asyncio.Future[bool]] = []
-        self._older: list[asyncio.Future[bool]] = []
+        self._younger: list[Wait] = []
+        self._older: list[Wait] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def limit(self, wait: "asyncio.Future[bool]") -> None:
+    def limit(self, wait: Wait) -> None:
         """Give a wait the result False after once to twice `UNWATCHED_S`, unless it has ended."""
         self._younger.append(wait)
         if self._timer is None:

@@ -71,13 +71,20 @@ class Visit(msgspec.Struct, frozen=True):
             SupervisorError: it was not sent, and why.
         """
 
-        def ask(child: Child) -> Exchange:
-            exchange = Exchange(self.request, posted, child)
-            params = _in_era(child.handshake.era, posted, envelope)
-            exchange.carry(child.call(posted.method, params, owner=owner))
-            return exchange
+        return place.send(lambda child: self.send_to(child, posted, owner, envelope))
 
-        return place.send(ask)
+    def send_to(
+        self,
+        child: Child,
+        posted: Posted,
+        owner: Owner,
+        envelope: Mapping[str, object] = NOTHING,
+    ) -> Exchange:
+        """Send a request to this child, as `send` does. Raises ToolWithheld and ChildDied."""
+        exchange = Exchange(self.request, posted, child)
+        params = _in_era(child.handshake.era, posted, envelope)
+        exchange.carry(child.call(posted.method, params, owner=owner))
+        return exchange
 
 
 def _in_era(era: Era, posted: Posted, envelope: Mapping[str, object]) -> bytes | msgspec.Raw | None:

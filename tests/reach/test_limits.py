@@ -123,9 +123,9 @@ async def tokens(
     return json.loads(made.body)
 
 
-async def make_token(gateway: Gateway, name: str) -> str:
+async def make_token(gateway: Gateway, name: str, server: str = "adder") -> str:
     """Return a new token."""
-    wish = {"name": name, "scope": "run", "servers": ["adder"]}
+    wish = {"name": name, "scope": "run", "servers": [server]}
     return (await tokens(gateway, "POST", body=wish))["token"]
 
 

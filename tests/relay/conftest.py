@@ -16,6 +16,7 @@ from gateway.domain.token import Scope
 from gateway.domain.view import View
 from gateway.http_server import serve_http
 from gateway.listening import listen, url_of
+from gateway.relay.begun import BEGUN, Begun
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.http import Headers, Receive, Send
 from gateway.relay.http import Scope as AsgiScope
@@ -90,22 +91,33 @@ async def serve_relay(
     async def app(scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return
-        name = (Headers(scope).get(b"authorization") or "Bearer owner").removeprefix("Bearer ")
-        caller = Caller(CallerKind.TOKEN, name, frozenset(Scope))
-        if name == "run":
-            caller = Caller(CallerKind.RUN, name, frozenset(), VIEW)
+        begun = scope.get(BEGUN)
+        if begun is not None:
+            await begun.go_on(receive, send)
+            return
         server = scope["path"].split("/")[2]
-        await endpoint.handle(scope, receive, send, server=server, caller=caller)
+        await endpoint.handle(scope, receive, send, server=server, caller=_caller(scope))
+
+    def begin(scope: AsgiScope, body: bytes) -> Begun | None:
+        server = scope["path"].split("/")[2]
+        return endpoint.begin(_caller(scope), Headers(scope), server, body)
 
     stop = asyncio.Event()
     with listen("127.0.0.1", 0) as sock:
         url = url_of(sock)
-        served = asyncio.ensure_future(serve_http(http_server, app, [sock], stop.wait))
+        served = asyncio.ensure_future(serve_http(http_server, app, [sock], stop.wait, begin))
         async with httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
             yield Relay(stage, endpoint, client, url)
         endpoint.close()
         stop.set()
         await served
+
+
+def _caller(scope: AsgiScope) -> Caller:
+    name = (Headers(scope).get(b"authorization") or "Bearer owner").removeprefix("Bearer ")
+    if name == "run":
+        return Caller(CallerKind.RUN, name, frozenset(), VIEW)
+    return Caller(CallerKind.TOKEN, name, frozenset(Scope))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
