@@ -16,6 +16,7 @@ from werkzeug.exceptions import (
 from gateway.approvals import Approvals
 from gateway.auth.origins import Origins
 from gateway.dashboard.assets import Assets
+from gateway.dashboard.bodies import MAX_BODY_BYTES, request_class
 from gateway.dashboard.forms import Forms
 from gateway.dashboard.headers import add_security_headers
 from gateway.dashboard.live import Live, full_name
@@ -30,9 +31,6 @@ from gateway.store import StoreError
 from supervisor.events import Event
 from supervisor.metering.metrics import ServerMetrics
 from supervisor.snapshot import ServerSnapshot
-
-MAX_BODY_BYTES = 64 * 1024
-"""No form of ours is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,7 @@ def build_dashboard(
     """
     app = Quart(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.request_class = request_class(login.browser)
     browser, assets = login.browser, Assets()
     add_filters(app.jinja_env)
     add_globals(app.jinja_env, asset=assets.path, navigation=NAVIGATION, follow=live.place)

@@ -9,16 +9,16 @@ REMEMBERED = 2048
 
 
 @lru_cache(REMEMBERED)
-def sparkline(values: tuple[float, ...]) -> str:
+def sparkline(values: tuple[float, ...], width: int = WIDTH, height: int = HEIGHT) -> str:
     """Return the `points` of a polyline from left to right; nothing for fewer than two values.
 
-    The line fills WIDTH by HEIGHT; its foot is zero and its top the largest value.
+    The line fills `width` by `height`; its foot is zero and its top the largest value.
     """
     if len(values) < 2:
         return ""
     top = max(values) or 1.0
-    step = WIDTH / (len(values) - 1)
+    step = width / (len(values) - 1)
     return " ".join(
-        f"{index * step:.1f},{HEIGHT - value / top * HEIGHT:.1f}"
+        f"{index * step:.1f},{height - value / top * height:.1f}"
         for index, value in enumerate(values)
     )

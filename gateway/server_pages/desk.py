@@ -27,7 +27,7 @@ PARTS = (
     ("servers.show_tools", "Tools"),
     ("servers.show_credentials", "Credentials"),
 )
-OF_DYNAMIC = (("servers.show_versions", "Versions"),)
+OF_DYNAMIC = (("servers.show_code", "Code"), ("servers.show_versions", "Versions"))
 """Of the pages of a server: endpoint and word."""
 OWNER = "owner"
 """Who makes a change here, as versions name him."""
@@ -63,6 +63,7 @@ class Desk:
     async def page(self, template: str, report: ServerReport, **shown: object) -> str:
         """Return a page of a server, with what became of the form before it."""
         dynamic = report.spec.kind is ServerKind.DYNAMIC
+        told = {"outcome": self.outcomes.find(request.args.get("said", ""))}
         return await render_template(
             template,
             report=report,
@@ -71,8 +72,7 @@ class Desk:
             dynamic=dynamic,
             tone=STATE_TONES[report.snapshot.state],
             parts=(*PARTS, *(OF_DYNAMIC if dynamic else ())),
-            outcome=self.outcomes.find(request.args.get("said", "")),
-            **shown,
+            **{**told, **shown},
         )
 
     def back(self, endpoint: str, outcome: Outcome, **where: Any) -> Response:

@@ -8,6 +8,8 @@ from quart import Blueprint
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.live import Live
 from gateway.server_pages.acting import ActingPages
+from gateway.server_pages.code import CodePages
+from gateway.server_pages.creating import CreatingPages
 from gateway.server_pages.credentials import SecretPages
 from gateway.server_pages.desk import Desk
 from gateway.server_pages.logs import LogPages
@@ -39,6 +41,8 @@ def open_server_pages(services: Services, browser: Browser, live: Live) -> Bluep
         ToolPages(desk, Trying(services.supervisor, services.trail)),
         SecretPages(desk),
         VersionPages(desk),
+        CodePages(desk),
+        CreatingPages(desk),
     )
     for room in rooms:
         room.add_to(pages)

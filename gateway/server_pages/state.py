@@ -3,6 +3,7 @@
 from quart import Blueprint, render_template
 
 from gateway.dashboard.views import STATE_TONES, duration
+from gateway.server_pages.charts import HEADS, spans_of
 from gateway.server_pages.desk import Desk
 from gateway.server_pages.facts import crash_rows, policy_of, state_of, use_of
 from gateway.servers import ServerReport
@@ -35,6 +36,8 @@ class StatePages:
             report,
             state=state_of(report),
             use=use_of(report.metrics),
+            spans=spans_of(report.metrics),
+            heads=HEADS,
             policy=policy_of(report.spec, report.snapshot.level),
             instances=report.snapshot.instances,
             crashes=crash_rows(self._desk.supervisor.crashes(name)),

@@ -13,9 +13,11 @@ from anyio import CancelScope, to_thread
 
 from gateway.credentials import Credentials
 from gateway.domain.server_version import Origin
+from gateway.servers.content import KeptFile, read_content
 from gateway.servers.disk import SEAT_S, Disk
 from gateway.servers.draft import Draft, apply_draft
-from gateway.servers.folders import DynamicFolders, Source
+from gateway.servers.files import FileEdit, edited
+from gateway.servers.folders import CODE_FILE, DynamicFolders, Source
 from gateway.servers.held import Held, sentence_of
 from gateway.servers.history import Change, History, verdict_of
 from gateway.servers.known import Known
@@ -116,10 +118,34 @@ class Servers:
             self.spec(name, ServerKind.DYNAMIC)
             before = await to_thread.run_sync(self._folders.read, name)
             staged = await self._stage(name, apply_draft(name, before, draft))
-            if self._serves(name, staged):
-                await to_thread.run_sync(self._folders.discard_staged, name)
-                return await self._operation.report(staged.spec)
-            return await self._taken_over(name, staged, Change(Origin.UPDATED, author))
+            return await self._taken_over_if_new(name, staged, Change(Origin.UPDATED, author))
+
+    async def edit_file(self, name: str, edit: FileEdit, *, author: str) -> ServerReport:
+        """Change one file of a dynamic server, which is as a whole reloaded or not, and report.
+
+        As `update`; what the code reads from its environment is declared as there.
+
+        Raises:
+            UnknownServer, InvalidServer, FileChanged: nothing was changed.
+        """
+        async with self._known.turn(name):
+            spec = self.spec(name, ServerKind.DYNAMIC)
+            files = edited(name, await to_thread.run_sync(read_content, spec.code_dir), edit)
+            if edit.path == CODE_FILE and edit.text is not None:
+                before = await to_thread.run_sync(self._folders.read, name)
+                staged = await self._stage(name, apply_draft(name, before, Draft(edit.text)))
+            else:
+                staged = await self._staged(name, partial(self._folders.stage_files, name, files))
+            return await self._taken_over_if_new(name, staged, Change(Origin.UPDATED, author))
+
+    async def files(self, name: str) -> tuple[KeptFile, ...] | None:
+        """Return the files of a dynamic server now; None when they are too large to be edited.
+
+        Raises:
+            UnknownServer, InvalidServer.
+        """
+        spec = self.spec(name, ServerKind.DYNAMIC)
+        return (await to_thread.run_sync(read_content, spec.code_dir)).files
 
     async def roll_back(self, name: str, number: int | None, *, author: str) -> ServerReport:
         """Bring an earlier version back, as a new version, and report.
@@ -250,6 +276,12 @@ class Servers:
         seen = self._supervisor.snapshot(name)
         digest = staged.content.digest
         return seen.state is ServerState.READY and {seen.digest, self.spec(name).digest} == {digest}
+
+    async def _taken_over_if_new(self, name: str, staged: Staged, change: Change) -> ServerReport:
+        if self._serves(name, staged):
+            await to_thread.run_sync(self._folders.discard_staged, name)
+            return await self._operation.report(staged.spec)
+        return await self._taken_over(name, staged, change)
 
     async def _taken_over(self, name: str, staged: Staged, change: Change) -> ServerReport:
         """Put what was staged in place, or keep it until the owner approves."""

@@ -1,10 +1,11 @@
 """The pages of a server in Debian's Chromium, with a real server behind them."""
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from gateway.domain.audit import Actor, Outcome
 from gateway.servers import Draft
+from supervisor.events import ServerState
 from tests.dashboard.test_untrusted_text import canary
 from tests.server_pages.conftest import CODE, Stage, press
 
@@ -12,6 +13,14 @@ pytestmark = pytest.mark.timeout(120)
 
 CHANGE_MS = 10_000
 PHONE_WIDTH = 360
+
+
+async def type_code(page: Page, text: str) -> None:
+    """Put a text into the editor in place of what is there."""
+    editor = page.locator(".editor .cm-content")
+    await editor.click()
+    await page.keyboard.press("Control+a")
+    await page.keyboard.insert_text(text)
 
 
 async def test_the_owner_finds_a_server_and_switches_it(stage: Stage) -> None:
@@ -116,6 +125,41 @@ async def test_a_version_is_compared_and_brought_back(stage: Stage) -> None:
     assert await servers.code("x") == CODE
 
 
+async def test_code_is_edited_and_loaded_or_refused_with_its_line(stage: Stage) -> None:
+    """Issue 8: save says which tools came, or why the old code goes on; nothing typed is lost."""
+    servers, page = stage.gateway.services.servers, stage.page
+    await page.set_viewport_size({"width": 1200, "height": 800})
+    await page.goto(f"{stage.url}/server/x/code")
+    editor = page.locator(".editor .cm-content")
+    await expect(editor).to_contain_text("TOOLS = json.loads")
+    await type_code(page, CODE.replace('"name": "free"', '"name": "open"'))
+    await press(page, "Save and load")
+    outcome = page.locator(".outcome")
+    await expect(outcome).to_contain_text("Saved as version")
+    await expect(outcome.locator("dl")).to_have_text(["Tools addedopenTools removedfree"])
+
+    await type_code(page, "raise SystemExit('" + canary("typed") + "'")
+    await press(page, "Save and load")
+    await expect(outcome).to_contain_text("line 1")
+    await expect(editor).to_contain_text("raise SystemExit(")
+    await type_code(page, "import nothing_like_this\n")
+    await press(page, "Save and load")
+    await expect(outcome).to_contain_text("No module named 'nothing_like_this'")
+    await expect(page.locator(".editor .cm-lint-marker-error")).to_be_visible()
+    assert stage.gateway.services.supervisor.snapshot("x").state is ServerState.READY
+
+    await page.goto(f"{stage.url}/server/x/code")
+    (stage.gateway.dynamic / "x" / "server.py").write_text(CODE, encoding="utf-8")
+    await type_code(page, f"{CODE}# mine\n")
+    await press(page, "Save and load")
+    await expect(outcome).to_contain_text("was changed meanwhile; nothing was saved.")
+    await expect(page.locator(".difference .good", has_text="# mine")).to_be_visible()
+    await press(page, "Save and load")
+    await expect(outcome).to_contain_text("Saved as version")
+    assert await servers.code("x") == f"{CODE}# mine\n"
+    assert [each for each in stage.complaints if "status of 40" not in each] == []
+
+
 async def test_a_credential_is_written_and_never_read(stage: Stage) -> None:
     """Issue 8: write-only; a key that no server may have is refused at its field."""
     page = await stage.open("/server/x/credentials")
@@ -130,6 +174,24 @@ async def test_a_credential_is_written_and_never_read(stage: Stage) -> None:
     await page.get_by_label("Delete API_KEY").first.click()
     await press(page, "Delete API_KEY")
     assert await services.credentials.keys("x") == frozenset()
+
+
+async def test_a_server_is_made_from_code_to_begin_with(stage: Stage) -> None:
+    """Ours: it runs at once, and its page is the editor; a name that cannot be is said."""
+    page = await stage.open("/servers/new")
+    await page.get_by_label("Name").fill("No Name")
+    await page.get_by_label("It begins with").select_option("notes")
+    await press(page, "Create and start")
+    await expect(page.get_by_role("alert")).to_contain_text("'No Name'")
+    await page.get_by_label("Name").fill("fresh")
+    await press(page, "Create and start")
+    await expect(page.locator(".outcome")).to_contain_text("Created, and ready.")
+    await expect(page.locator(".editor .cm-content")).to_contain_text("def add_note")
+    services = stage.gateway.services
+    call = {"name": "add_note", "arguments": {"text": "one"}}
+    answer = await services.supervisor.request("fresh", "tools/call", call)
+    assert answer["structuredContent"] == {"result": 1}
+    await services.servers.delete("fresh")
 
 
 async def test_a_server_is_deleted_by_typing_its_name(stage: Stage) -> None:
