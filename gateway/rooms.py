@@ -34,7 +34,7 @@ from gateway.reach.limits import open_limits
 from gateway.reach.opening import Reach
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.run_export.routes import RunExport
-from gateway.run_pages import RunPages, build_run_routes
+from gateway.run_pages import build_run_routes, open_run_pages
 from gateway.sandbox_notice import sandbox_notice
 from gateway.server_pages import open_server_pages
 from gateway.supervising import Hearers
@@ -91,7 +91,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             ChangePages(browser, services.servers).blueprint(),
             RunExport(store, utc_ms).pages(browser),
             NotificationPages(browser, services.notify, store).blueprint(),
-            RunPages(browser, login.sessions, store, services.runner).blueprint(),
+            open_run_pages(services, login),
             open_server_pages(services, browser, live),
             open_webhook_pages(browser, services),
             open_quick_run(browser, services),

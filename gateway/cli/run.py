@@ -1,5 +1,6 @@
 """``run PROMPT``: a quick run, what it said, and how it ended as the exit status."""
 
+import json
 import sys
 from argparse import Namespace
 
@@ -10,7 +11,7 @@ from gateway.cli.follow import OUTCOMES, events_of, follow
 from gateway.cli.home import live_gateway
 from gateway.cli.table import plain
 
-OPTIONS = ("model", "max_turns", "timeout_s", "budget_usd")
+OPTIONS = ("model", "max_turns", "timeout_s", "budget_usd", "output_schema")
 
 
 def run(args: Namespace) -> int:
@@ -36,7 +37,9 @@ def _wait(args: Namespace, run_id: str) -> Exit:
     """Print what the run said once it has ended."""
     *_, last = events_of(args, run_id, "0.0")
     ended = answer_of(call_tool(live_gateway(args), "/mcp", "get_run", {"run_id": run_id}))
-    if ended["output"]:
+    if ended["structured"] is not None:
+        print(json.dumps(ended["structured"], ensure_ascii=False))
+    elif ended["output"]:
         print("\n".join(plain(line) for line in ended["output"].split("\n")))
     if error := last["run"]["error"]:
         print(plain(f"Run {run_id} {last['run']['status']}: {error}"), file=sys.stderr)

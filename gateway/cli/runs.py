@@ -26,7 +26,17 @@ def run(args: Namespace) -> int:
 
 
 def _list(args: Namespace) -> Answer:
-    return ask(args, "list_runs", limit=args.limit, job_id=args.job)
+    return ask(
+        args,
+        "list_runs",
+        job_id=args.job,
+        webhook_id=args.webhook,
+        status=args.status,
+        since=args.since,
+        until=args.until,
+        after=args.after,
+        limit=args.limit,
+    )
 
 
 def _files(args: Namespace) -> Answer:
@@ -52,7 +62,10 @@ def _listed(answer: Answer) -> str:
         )
         for each in answer["runs"]
     ]
-    return format_table(HEADINGS, rows) if rows else "There are no runs."
+    if not rows:
+        return "There are no runs."
+    older = "" if answer["next"] is None else f"\nOlder ones: --after {answer['next']}"
+    return format_table(HEADINGS, rows) + older
 
 
 def _shown_files(answer: Answer) -> str:

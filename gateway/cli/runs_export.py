@@ -9,7 +9,7 @@ from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 from gateway.run_export.forms import csv_heading, csv_lines, json_lines
 
-FILTERS = ("since", "until", "job")
+FILTERS = ("since", "until", "job", "webhook", "status")
 
 
 def run(args: Namespace) -> int:

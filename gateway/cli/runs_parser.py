@@ -1,8 +1,10 @@
 """The commands for runs and their arguments."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 from gateway.cli.arguments import AddParser, add_answer, add_command
+from gateway.cli.fields import json_file
 
 
 def add_runs(add_parser: AddParser) -> None:
@@ -11,7 +13,8 @@ def add_runs(add_parser: AddParser) -> None:
     runs = add_parser("runs", help="look at runs and their files, follow, kill, export")
     actions = runs.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
     listed = add_answer(actions, "list", "list the newest runs", "runs")
-    listed.add_argument("--job", metavar="JOB", help="of this job")
+    _add_filters(listed)
+    listed.add_argument("--after", metavar="PLACE", help="older ones, as the last list ended")
     listed.add_argument("--limit", type=int, default=20, metavar="N", help="the newest N, or 20")
     for name, text in {
         "show": "show what a run was asked, answered, had, did and cost",
@@ -36,11 +39,17 @@ def add_runs(add_parser: AddParser) -> None:
     export = add_command(
         actions, "export", "write runs as lines of JSON or as CSV, oldest first", "runs_export"
     )
+    _add_filters(export)
+    export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+
+
+def _add_filters(parser: ArgumentParser) -> None:
     for name in ("since", "until"):
         text = f"made {name} an age such as 2h or 7d ago, or an ISO time"
-        export.add_argument(f"--{name}", metavar="AGE", help=text)
-    export.add_argument("--job", metavar="JOB", help="of this job")
-    export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+        parser.add_argument(f"--{name}", metavar="AGE", help=text)
+    parser.add_argument("--job", metavar="JOB", help="of this job")
+    parser.add_argument("--webhook", metavar="WEBHOOK", help="of this webhook")
+    parser.add_argument("--status", metavar="STATUS", help="of this status, such as failed")
 
 
 def _add_run(add_parser: AddParser) -> None:
@@ -60,5 +69,11 @@ def _add_run(add_parser: AddParser) -> None:
     run.add_argument("--max-turns", type=int, metavar="N", help="most turns")
     run.add_argument("--timeout-s", type=float, metavar="S", help="longest duration, 1800 or S")
     run.add_argument("--budget-usd", type=float, metavar="USD", help="most that it may cost")
+    run.add_argument(
+        "--output-schema",
+        type=json_file,
+        metavar="FILE",
+        help="a JSON schema of what it answers; - reads it",
+    )
     run.add_argument("--follow", action="store_true", help="print what it does as it happens")
     run.add_argument("--json", action="store_true", help="one JSON object for each event")

@@ -36,7 +36,10 @@ NAVIGATION = (
             Entry("/changes", "Code changes"),
         ),
     ),
-    Group("Work", (Entry("/quick-run", "Quick run"), Entry("/webhooks", "Webhooks"))),
+    Group(
+        "Work",
+        (Entry("/runs", "Runs"), Entry("/quick-run", "Quick run"), Entry("/webhooks", "Webhooks")),
+    ),
     Group(
         "Gateway",
         (

@@ -208,6 +208,8 @@ class RunWish:
     until: int | None = None
     """Not that instant itself."""
     job_id: str | None = None
+    webhook_id: str | None = None
+    status: RunStatus | None = None
     after: tuple[int, str] | None = None
     """When the last run that was seen was made, and its id."""
     limit: int = 200

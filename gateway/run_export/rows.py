@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from gateway.audit.views import BadWish, read_instant
-from gateway.domain.run import Run, RunWish
+from gateway.domain.run import Run, RunStatus, RunWish
 from gateway.tools.views import RunView, view_run
 
 PAGE = 50
@@ -27,6 +27,8 @@ def read_run_wish(asked: Mapping[str, str], now_ms: int) -> RunWish:
         since=read_instant("since", given.get("since"), now_ms),
         until=read_instant("until", given.get("until"), now_ms),
         job_id=given.get("job"),
+        webhook_id=given.get("webhook"),
+        status=_status(given.get("status")),
         after=_cursor(given.get("after")),
         limit=PAGE,
     )
@@ -35,6 +37,16 @@ def read_run_wish(asked: Mapping[str, str], now_ms: int) -> RunWish:
 def cursor_of(run: Run) -> str:
     """Return what to give as `after` to go on behind a run."""
     return f"{run.created_at}.{run.id}"
+
+
+def _status(text: str | None) -> RunStatus | None:
+    if text is None:
+        return None
+    try:
+        return RunStatus(text)
+    except ValueError:
+        known = ", ".join(RunStatus)
+        raise BadWish(f"'status' must be one of {known}.") from None
 
 
 def _cursor(text: str | None) -> tuple[int, str] | None:

@@ -3,7 +3,7 @@
 Above: the dashboard and `/local`. Below: `gateway.jobs`, which tells what runs do.
 """
 
-from gateway.run_pages.pages import RunPages
+from gateway.run_pages.opening import open_run_pages
 from gateway.run_pages.routes import build_run_routes
 
-__all__ = ["RunPages", "build_run_routes"]
+__all__ = ["build_run_routes", "open_run_pages"]

@@ -13,30 +13,49 @@ from gateway.domain.live import Place
 from gateway.domain.run import Run, run_again
 from gateway.jobs.errors import RunFinished, RunNotFound
 from gateway.jobs.runner import KILLED, Runner
+from gateway.run_files.shelf import Shelf
+from gateway.run_pages.downloads import download_file
 from gateway.run_pages.entries import entries_of
 from gateway.run_pages.fragments import ServerSentEvents, rows_of, state_of
+from gateway.run_pages.history import RunHistory
+from gateway.run_pages.sections import sections_of
 from gateway.run_pages.streaming import asked_place, stream_run
 from gateway.store import Store
+from gateway.tools.run_details import run_detail
 
 PAGE_MESSAGES = 300
 """On one page; a longer transcript has several."""
+PAGE_FILES = 400
+"""All that two attempts leave at most."""
 
 
 class RunPages:
     """The handlers, with what they need."""
 
-    def __init__(self, browser: Browser, sessions: Sessions, store: Store, runner: Runner) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        sessions: Sessions,
+        store: Store,
+        runner: Runner,
+        shelf: Shelf,
+        history: RunHistory,
+    ) -> None:
         self._browser = browser
         self._sessions = sessions
         self._store = store
         self._runner = runner
+        self._shelf = shelf
+        self._history = history
 
     def blueprint(self) -> Blueprint:
         """Return the routes; all want a session."""
         pages = Blueprint("runs", __name__, template_folder="templates")
         pages.before_request(self._require_session)
+        pages.get("/runs")(self._history.index)
         pages.get("/runs/<run_id>")(self.show)
         pages.get("/runs/<run_id>/events")(self.events)
+        pages.get("/runs/<run_id>/files/<int:attempt>/<int:number>")(self.download)
         pages.post("/runs/<run_id>/kill")(self.kill)
         pages.post("/runs/<run_id>/again")(self.again)
         return pages
@@ -53,6 +72,7 @@ class RunPages:
             "run.html",
             run=run,
             state=state_of(run),
+            told=sections_of(await run_detail(self._store, run, files=PAGE_FILES)),
             entries=rows_of([entry for each in found for entry in entries_of(each)], {}),
             earlier=max(0, begin - PAGE_MESSAGES) if begin else None,
             later=after.messages if after.messages < count else None,
@@ -72,6 +92,10 @@ class RunPages:
             content_type="text/event-stream; charset=utf-8",
             may_read=lambda: self._sessions.is_open(session),
         )
+
+    async def download(self, run_id: str, attempt: int, number: int) -> Response:
+        """A file that the run left, for the disk."""
+        return await download_file(self._store, self._shelf, run_id, attempt, number)
 
     async def kill(self, run_id: str) -> WerkzeugResponse:
         """Have the run end, soon."""

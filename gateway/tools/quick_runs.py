@@ -1,13 +1,14 @@
 """The tool for a quick run: a prompt now, without a job."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 from fastmcp.tools import tool
 from pydantic import Field
 
 from gateway.domain.run import Run
+from gateway.jobs.output_schema import shown_json
 from gateway.jobs.quick_runs import Asked, QuickRuns
 from gateway.tool_names import live_tools
 from gateway.tools.arguments import (
@@ -46,6 +47,8 @@ class QuickRun:
     run: RunView
     output: str | None
     """What it answered; None while it has not ended."""
+    structured: Any
+    """The answer that fits output_schema, if it has one."""
     message: str
     tool_warnings: list[str]
 
@@ -97,7 +100,13 @@ class QuickRunTools:
         run = started.run
         with anyio.move_on_after(wait_s):
             run = await self._runner.wait(run.id)
-        return QuickRun(view_run(run), run.output, _message(run), list(started.doubts))
+        return QuickRun(
+            view_run(run),
+            run.output,
+            shown_json(run.structured),
+            _message(run),
+            list(started.doubts),
+        )
 
 
 def _message(run: Run) -> str:

@@ -13,10 +13,10 @@ from gateway.domain.units import shown
 from gateway.jobs.errors import RunNotFound
 from gateway.run_files.reading import Image, Opaque, TextPage, read_for_model
 from gateway.run_files.shelf import FileGone
-from gateway.store import Store
 from gateway.tools.arguments import RunId
 from gateway.tools.hints import READ
-from gateway.tools.run_file_views import RunFileList, view_run_files
+from gateway.tools.run_details import list_files
+from gateway.tools.run_file_views import RunFileList
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 
@@ -91,13 +91,3 @@ class RunFileTools:
                 head = f"[bytes {offset} to {end} of {file.size}; {more}]"
                 text = self._services.supervisor.redactor.hide_text(found.text)
                 return ToolResult([TextContent(type="text", text=f"{head}\n{text}")])
-
-
-async def list_files(store: Store, run_id: str, *, offset: int, limit: int) -> RunFileList:
-    """Return a page of the files of a run."""
-    found = await store.run_files.of_run(run_id, skip=offset, limit=limit + 1)
-    return view_run_files(
-        found[:limit],
-        await store.run_files.sets(run_id),
-        next_offset=offset + limit if len(found) > limit else None,
-    )

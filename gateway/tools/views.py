@@ -52,6 +52,8 @@ class RunList:
     """Runs, newest first."""
 
     runs: list[RunView]
+    next: str | None
+    """Give it as `after` for older ones; None: these were the last."""
 
 
 @dataclass(frozen=True, slots=True)

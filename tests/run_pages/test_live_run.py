@@ -152,24 +152,38 @@ async def test_a_prompt_is_run_now(stage: Stage) -> None:
     assert (waited["output"], waited["run"]["trigger"]) == ("[stand-in] Done.", "quick")
 
 
-async def test_the_files_of_a_run_are_listed_and_written_to_disk(stage: Stage) -> None:
-    """Issue 7, What 5: by commands, whatever the model called them; nothing is replaced."""
-    wrote = (
-        f"mkdir out; echo one > '{HOSTILE}.html'; printf two > \"$(printf 'out/a\\nb')\"; ln -s / l"
-    )
-    stage.api.script = lambda asked: (
-        Say("Done.") if asked.tool_results else Call("Bash", {"command": wrote})
-    )
-    ran = await stage.call("run_prompt", prompt="Write.", tools=["Bash"], wait_s=50)
-    run_id = ran["run"]["id"]
-    assert (ran["output"], ran["run"]["status"]) == ("[stand-in] Done.", "succeeded")
-    status, told, _ = await stage.command("runs", "files", run_id, "--json")
-    files = {each["path"]: each for each in json.loads(told)["files"]}
-    assert (status, [*files]) == (Exit.OK, [f"{HOSTILE}.html", "l", "out/a\nb"])
+WROTE = f"mkdir out; echo one > '{HOSTILE}.html'; printf two > \"$(printf 'out/a\\nb')\"; ln -s / l"
+
+
+def writes_and_answers(asked: ModelRequest) -> Reply:
+    """Write files of hostile names, answer with an object, then end."""
+    answer = Call("StructuredOutput", {"n": HOSTILE})
+    replies = (Call("Bash", {"command": WROTE}), answer, Say("Done."))
+    return replies[min(len(asked.tool_results), 2)]
+
+
+async def test_what_a_run_left_is_shown_and_written_to_disk(stage: Stage) -> None:
+    """Issue 7, What 5; issue 8: files, object, money, calls and versions, by page and command.
+
+    Whatever the model called them: it is text on the page, and nothing on disk is replaced.
+    """
+    stage.api.script = writes_and_answers
+    schema = stage.place.folder / "schema.json"
+    schema.write_text('{"type": "object", "required": ["n"]}', "utf-8")
+    asked = ("run", "Write.", "--tools", "Bash", "--output-schema", str(schema))
+    status, said, noted = await stage.command(*asked, "--model", "claude-sonnet-5-5")
+    assert (status, json.loads(said)) == (Exit.OK, {"n": HOSTILE})
+    run_id = next(word for word in noted.split() if word.startswith("run_"))
+    detail = await stage.call("get_run", run_id=run_id)
+    assert [each["model"] for each in detail["models"]] == ["claude-sonnet-5-5"]
+    assert detail["models"][0]["cost_usd"] == detail["run"]["cost_usd"]
+
+    _, told, _ = await stage.command("runs", "files", run_id, "--json")
+    paths = [f"{HOSTILE}.html", "l", "out/a\nb"]
+    assert [each["path"] for each in json.loads(told)["files"]] == paths
     _, shown, _ = await stage.command("runs", "show", run_id)
-    assert f"{HOSTILE}.html" in shown
-    assert "out/a\\nb" in shown
-    assert "Bash  ok" in shown
+    for text in (f"{HOSTILE}.html", "out/a\\nb", "Bash", "claude-sonnet-5-5", '"n": "<img'):
+        assert text in shown
     status, told, noted = await stage.command("runs", "download", run_id, "--to", "got")
     got = stage.place.folder / "got"
     assert (status, told) == (Exit.OK, f"got/{HOSTILE}.html\ngot/out/a\\nb\n")
@@ -178,3 +192,30 @@ async def test_the_files_of_a_run_are_listed_and_written_to_disk(stage: Stage) -
     assert (got / "out" / "a\\nb").read_text("utf-8") == "two"
     again = await stage.command("runs", "download", run_id, "out/a\nb", "--to", "got")
     assert (again[0], "exists; name another folder" in again[2]) == (Exit.FAILED, True)
+    await look_at_what_it_left(stage, run_id)
+
+
+async def look_at_what_it_left(stage: Stage, run_id: str) -> None:
+    """See that its page tells all of it as text, and that a file is for the disk alone."""
+    page = await stage.page(f"/runs/{run_id}")
+    for title in ("Structured answer", "Files", "Money", "Calls", "Attempts"):
+        await expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    files = page.locator("section[aria-labelledby=files-title]")
+    await expect(files.get_by_role("rowheader").first).to_have_text(f"{HOSTILE}.html")
+    await expect(files).to_contain_text("It is a link, no file.")
+    money = page.locator("section[aria-labelledby=money-title]")
+    await expect(money.get_by_role("rowheader")).to_have_text("claude-sonnet-5-5")
+    assert await page.locator("#told img, #told script, #state img").count() == 0
+    link = files.get_by_role("link", name=f"{HOSTILE}.html")
+    async with page.expect_download() as downloaded:
+        await link.click()
+    assert (await (await downloaded.value).path()).read_text("utf-8") == "one\n"
+    address = await link.get_attribute("href")
+    answer = await stage.context.request.get(f"{stage.live.url}{address}")
+    held = {name: answer.headers[name] for name in ("content-type", "x-content-type-options")}
+    assert held == {"content-type": "application/octet-stream", "x-content-type-options": "nosniff"}
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    assert answer.headers["content-disposition"].startswith("attachment; filename*=UTF-8''%3Cimg")
+    missing = await stage.context.request.get(f"{stage.live.url}{address}9")
+    assert missing.status == 404
+    await page.close()

@@ -1,13 +1,19 @@
 """What the table of runs promises, on both databases: the queue, the races and the fences."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from sqlalchemy.dialects import sqlite
 
 from gateway.domain.job import OnInterrupt
-from gateway.domain.run import Run, RunResult, RunStatus, Trigger
+from gateway.domain.run import Run, RunResult, RunStatus, RunWish, Trigger
 from gateway.store import Store, UnknownJob
+from gateway.store.run_history import select_newest
 from tests.store import examples
 
 RESULT = RunResult(
@@ -85,6 +91,51 @@ async def test_runs_are_listed_newest_first(store: Store) -> None:
     assert await store.runs.list(limit=2) == (runs[5], runs[4])
     assert await store.runs.list(job.id) == (runs[5], runs[3], runs[1])
     assert await store.runs.list("job_nothere") == ()
+
+
+@pytest.mark.parametrize("filtered", [{}, {"job_id": "j"}, {"webhook_id": "w"}], ids=str)
+@pytest.mark.parametrize("status", [None, RunStatus.FAILED])
+def test_a_page_of_the_list_costs_what_it_shows(
+    filtered: dict[str, Any], status: RunStatus | None, migrated_file: Path
+) -> None:
+    """Issue 8: 100,000 runs are no more work than fifty: an index gives the order."""
+    wish = RunWish(status=status, after=(5, "run_x"), limit=50, **filtered)
+    dialect = sqlite.dialect(paramstyle="named")
+    asked = select_newest(wish).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+    with closing(sqlite3.connect(migrated_file)) as database:
+        steps = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {asked}")]
+    columns = [*filtered, *(["status"] if status else [])]
+    index = f"ix_runs_{'_'.join([*columns, 'created_at'])}"
+    bounds = " AND ".join(f"{column}=?" for column in columns)
+    bounds = f"{bounds} AND created_at<?" if bounds else "created_at<?"
+    assert steps[0] == f"SEARCH runs USING INDEX {index} ({bounds})"
+    # Runs of one millisecond are put in order by themselves, nothing else is.
+    assert [step.rpartition(" FOR ")[2] for step in steps[1:]] in (
+        ["LAST TERM OF ORDER BY"],
+        ["RIGHT PART OF ORDER BY"],
+    )
+
+
+async def test_lists_go_on_where_they_ended(store: Store) -> None:
+    """Ours: also between two runs of one millisecond; texts that may be large are left out."""
+    job = examples.job()
+    await store.jobs.add(job)
+    made = [
+        examples.run(id=f"run_{n}", created_at=n // 2, job_id=job.id if n % 3 else None)
+        for n in range(9)
+    ]
+    for run in made:
+        await store.runs.add(run)
+    seen: list[str] = []
+    wish = RunWish(limit=2)
+    while found := await store.run_history.newest(wish):
+        seen += [run.id for run in found]
+        wish = replace(wish, after=(found[-1].created_at, found[-1].id))
+    assert seen == [run.id for run in reversed(made)]
+    mine = await store.run_history.newest(RunWish(job_id=job.id, status=RunStatus.QUEUED))
+    assert [run.id for run in mine] == ["run_8", "run_7", "run_5", "run_4", "run_2", "run_1"]
+    assert mine[0] == replace(made[8], prompt="")
+    assert await store.run_history.newest(RunWish(webhook_id="webhook_none")) == ()
 
 
 async def test_an_instant_of_a_job_is_stored_once(store: Store, other: Store) -> None:

@@ -24,7 +24,7 @@ TOOLS = {
     "update_job": f"job_id! name prompt cron at {JOB_OPTIONS}",
     "delete_job": "job_id!",
     "trigger_job": "job_id!",
-    "list_runs": "job_id limit",
+    "list_runs": "job_id webhook_id status since until after limit",
     "get_run": "run_id!",
     "kill_run": "run_id!",
     "list_run_files": "run_id! offset",

@@ -24,12 +24,21 @@ events.addEventListener("text", (event) => {
 events.addEventListener("state", (event) => {
   document.getElementById("state").innerHTML = event.data;
 });
+// What is known only at the end, such as files, comes with the page.
+async function showWhatIsTold() {
+  const answer = await fetch(location.pathname);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const told = page.getElementById("told");
+  if (told) document.getElementById("told").replaceWith(told);
+}
+
 events.addEventListener("end", () => {
   events.close();
   draft.textContent = "";
   document.getElementById("kill").hidden = true;
   document.getElementById("again").hidden = false;
   show("Ended", "on");
+  showWhatIsTold();
 });
 events.addEventListener("error", () => {
   const gone = events.readyState === EventSource.CLOSED;

@@ -67,5 +67,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0019"
+HEAD = "0020"
 """Newest revision; a database that has it opens without Alembic."""

@@ -112,6 +112,9 @@ runs = Table(
         *("status", "trigger", "created_at", "id", "not_before", "expires_at", "job_id"),
     ),
     Index(None, "job_id", "created_at"),
+    Index(None, "job_id", "status", "created_at"),
+    Index(None, "webhook_id", "created_at"),
+    Index(None, "webhook_id", "status", "created_at"),
     Index(None, "created_at"),
     sqlite_strict=True,
 )
