@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
+from gateway.standin import StandIn
 from gateway.version import read_version
 from tests.bootstrap.debian import bare_debian
+from tests.bootstrap.newcomer import Newcomer
 from tests.demonstrations import Demonstrations
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".cache", "var", "var.key", ".env", "*_cache")
@@ -74,14 +78,34 @@ def installer_settings() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key.upper().startswith(told)}
 
 
+@pytest.fixture(scope="module")
+def of_plain_user() -> Iterator[Path]:
+    """A checkout of a plain user; its first command makes its environment."""
+    with copy_for(NOBODY, Path(tempfile.gettempdir())) as copy:
+        yield copy
+
+
 @root_only
 @pytest.mark.timeout(INSTALL_S)
-def test_a_plain_user_starts_it_with_pip_and_the_distributions_python() -> None:
+def test_a_plain_user_starts_it_with_pip_and_the_distributions_python(of_plain_user: Path) -> None:
     """Issue 2, point 2: the named packages are there, uv is not; run twice."""
-    with copy_for(NOBODY, Path(tempfile.gettempdir())) as copy:
-        env = {"HOME": str(copy.parent), **installer_settings()}
-        program = [*as_user(NOBODY), copy / "claude-runner"]
-        assert [version(program, env), version(program, env)] == EXPECTED
+    env = {"HOME": str(of_plain_user.parent), **installer_settings()}
+    program = [*as_user(NOBODY), of_plain_user / "claude-runner"]
+    assert [version(program, env), version(program, env)] == EXPECTED
+
+
+@root_only
+@pytest.mark.timeout(INSTALL_S)
+def test_a_newcomer_follows_the_readme(of_plain_user: Path) -> None:
+    """Issue 8, shows: the README's commands only, in order; the model alone is a stand-in."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(StandIn()) as model:
+        env = {**installer_settings(), "ANTHROPIC_BASE_URL": model.url}
+        newcomer = Newcomer(of_plain_user, as_user(NOBODY), env, free_port())
+        server, runs, delivery, clients = newcomer.follow(CHECKOUT / "README.md")[1:]
+    assert '"result"' in server
+    assert "[stand-in] The tool answered" in runs
+    assert '"run_id"' in delivery
+    assert '"mcpServers"' in clients
 
 
 @root_only

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,19 +14,13 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from tests.demonstrations import Demonstrations
 from tests.oauth.conftest import House
 from tests.oauth.parts import Browser, Program
+from tests.ports import free_port
 from tests.toolchain import Toolchain
 
 pytestmark = pytest.mark.timeout(120)
 
 SCENARIOS = ["authorization-server-metadata-endpoint", "authorization-code-grant"]
 MAX_LINE_BYTES = 64 * 1024
-
-
-def free_port() -> int:
-    """Return a port that nobody uses: the suite must be told where to wait for the browser."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def lines(process: Process) -> AsyncIterator[str]:
