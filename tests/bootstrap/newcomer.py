@@ -43,20 +43,22 @@ class Newcomer:
         self._address = f"127.0.0.1:{port}"
 
     def follow(self, readme: Path) -> list[str]:
-        """Type every block and return what each printed; `serve` stands in a terminal beside."""
-        first, settings, *rest = blocks(readme)
-        assert first.startswith(SERVE)
-        with self._served():
-            printed = [self._type(settings)]
+        """Type every block and return what each printed; `serve` stands in a terminal beside.
+
+        The settings come before the start, which spares a second one.
+        """
+        start, settings, *rest = blocks(readme)
+        assert start.startswith(SERVE)
+        printed = [self._type(settings)]
         with self._served():
             return printed + [self._type(block) for block in rest]
 
     def _type(self, block: str) -> str:
-        (programs,) = self._checkout.glob(CLAUDE)
+        path = [*map(str, self._checkout.glob(CLAUDE)), SYSTEM_PATH]
         done = subprocess.run(
             [*self._user, "sh", "-eu"],
             cwd=self._checkout,
-            env={**self._env, "PATH": f"{programs}:{SYSTEM_PATH}"},
+            env={**self._env, "PATH": ":".join(path)},
             input=block.replace(PORT, self._address),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
