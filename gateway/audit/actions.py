@@ -6,13 +6,14 @@ ROTATE_CLIENT = "rotate the OAuth client"
 REPLACE_KEY = "replace a key"
 CHANGE_CODE = "decide on code"
 RESTORE = "restore a back-up"
+STORE_CREDENTIAL = "store a credential"
 
 ACTIONS = {
     "login.enter": "login",
     "pages.logout": "logout",
     "pages.decide": "decide on a tool",
     "oauth.decide": "consent",
-    "credential.store": "store a credential",
+    "credential.store": STORE_CREDENTIAL,
     "quick_run.start": "start a quick run",
     "webhooks.create": "create a webhook",
     "webhooks.save": "change a webhook",

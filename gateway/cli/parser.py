@@ -14,6 +14,7 @@ from gateway.cli.changes_parser import add_changes
 from gateway.cli.costs_parser import add_costs
 from gateway.cli.credentials_parser import add_credentials
 from gateway.cli.dashboard_parser import add_dashboard
+from gateway.cli.import_parser import add_import
 from gateway.cli.jobs_parser import add_jobs
 from gateway.cli.key_parser import add_key
 from gateway.cli.notify_parser import add_notify
@@ -95,6 +96,7 @@ def build_parser() -> ArgumentParser:
     add_webhooks(commands)
     add_notify(commands)
     add_audit(commands)
+    add_import(commands)
     add_settings(commands)
     add_backup(commands)
     return parser

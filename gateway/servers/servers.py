@@ -13,6 +13,7 @@ from anyio import CancelScope, to_thread
 
 from gateway.credentials import Credentials
 from gateway.domain.server_version import Origin
+from gateway.server_names import RESERVED
 from gateway.servers.content import KeptFile, read_content
 from gateway.servers.disk import SEAT_S, Disk
 from gateway.servers.draft import Draft, apply_draft
@@ -34,9 +35,6 @@ from supervisor.events import ServerState
 from supervisor.folders.catalog import check_name, read_server
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
-
-RESERVED = frozenset({"all", "claude-in-chrome", "claude-runner", "computer-use", "ide"})
-"""Names that our own endpoints, or the Claude CLI, keep for themselves."""
 
 
 class Servers:

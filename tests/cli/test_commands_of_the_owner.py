@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Generator
 
 import pytest
@@ -140,3 +141,22 @@ def test_a_webhook_is_made_signed_and_deleted(shell: Shell) -> None:
     assert "x" * 40 not in signed
     assert shell.text("webhooks", "delete", hook, "--yes").startswith("Webhook 'ci' is deleted")
     assert json.loads(shell.text("webhooks", "list", "--json")) == {"webhooks": []}
+
+
+def test_a_server_of_another_client_is_imported_and_enabled(shell: Shell) -> None:
+    """Issue 8, What 3: its `env` is sealed, and it runs only once it is enabled."""
+    program = shell.write("elsewhere/adder.py", NAMED)
+    entry = {"command": sys.executable, "args": [str(program)], "env": {"ADDER_KEY": "hush-hush"}}
+    file = shell.write("desktop.json", json.dumps({"mcpServers": {"My Adder": entry}}))
+    said = shell.text("import", file, "--yes")
+    assert f"  may read  {program.parent}" in said
+    assert "hush-hush" not in said
+    (server,) = shell.json("servers", "list")["servers"]
+    assert (server["name"], server["state"]) == ("my-adder", "disabled")
+    shell.text("servers", "enable", "my-adder")
+    assert shell.json("tools", "call", "my-adder:add", '{"a": 2, "b": 3}') == {"sum": 5}
+    assert shell.json("credentials", "list", "my-adder")["credentials"][0]["is_set"]
+    written = (shell.place.folder / "fixed" / "my-adder" / "metadata.json").read_text("utf-8")
+    assert "hush-hush" not in written
+    again = shell("import", file, "--yes")
+    assert (again.status, "is there already" in again.err) == (1, True)

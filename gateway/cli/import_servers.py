@@ -1,0 +1,145 @@
+"""``import``: servers of another client become installed ones, which wait to be enabled."""
+
+import asyncio
+import importlib
+import shutil
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from gateway.cli.answers import ask, ask_first, show
+from gateway.cli.exits import Exit, Failure
+from gateway.cli.home import read_settings
+from gateway.cli.table import plain
+from gateway.importing.entries import read_programs
+from gateway.importing.finding import client_files
+from gateway.importing.folders import write_folder
+from gateway.importing.planning import Ground, plan
+from gateway.importing.plans import CannotImport, Plan
+from gateway.local import find_live
+from gateway.settings import Settings
+
+SEEN_S = 15.0
+"""The gateway looks at a new folder at once; a busy machine needs longer."""
+LOOK_EVERY_S = 0.2
+
+
+def run(args: Namespace) -> int:
+    """Show what would be made, and make it."""
+    settings = read_settings(args)
+    plans, refused = _plans(args, settings)
+    for sentence in refused:
+        print(f"claude-runner: {plain(sentence)}", file=sys.stderr)
+    if not plans:
+        raise Failure(Exit.FAILED, "Nothing was found that can be imported.")
+    if not args.json:
+        print("\n\n".join(map(_described, plans)))
+    if not args.dry_run:
+        names = ", ".join(each.name for each in plans)
+        ask_first(args, f"Make {names}, disabled?")
+        _make(args, settings, plans)
+    done = "Nothing was made." if args.dry_run else _done(plans)
+    answer = {"servers": [each.view() for each in plans], "refused": refused, "message": done}
+    return show(args, answer, lambda told: f"\n{told['message']}")
+
+
+def _plans(args: Namespace, settings: Settings) -> tuple[list[Plan], list[str]]:
+    files = (args.file,) if args.file else client_files(args.client, Path.home(), Path.cwd())
+    if not files:
+        raise Failure(Exit.FAILED, "No file of an MCP client was found; name one.")
+    ground = Ground(shutil.which, (settings.home, settings.master_key_file), args.network or "none")
+    plans: dict[str, Plan] = {}
+    refused: list[str] = []
+    for file in files:
+        try:
+            programs, sentences = read_programs(file)
+        except CannotImport as error:
+            refused.append(str(error))
+            continue
+        refused += sentences
+        for program in programs:
+            if args.name and program.name not in args.name:
+                continue
+            try:
+                made = plan(program, ground)
+                _check_free(settings, made, plans)
+                plans[made.name] = made
+            except CannotImport as error:
+                refused.append(str(error))
+    return list(plans.values()), refused
+
+
+def _check_free(settings: Settings, made: Plan, others: dict[str, Plan]) -> None:
+    folders = (settings.fixed_servers_dir, settings.dynamic_servers_dir)
+    if made.name in others or any((folder / made.name).exists() for folder in folders):
+        raise CannotImport(
+            f"Entry {made.origin!r} would be server {made.name!r}, which is there already; rename "
+            "one of them."
+        )
+
+
+def _described(made: Plan) -> str:
+    network = made.network if isinstance(made.network, str) else ", ".join(made.network)
+    facts = [
+        f"{made.name}",
+        f"  starts    {' '.join(made.command)}",
+        *(f"  package   {package}" for package in made.packages),
+        f"  network   {network}",
+        *(f"  may read  {path}" for path in made.read_only),
+        *(f"  secret    {key} ({_standing(made, key)})" for key in made.credentials),
+        *(f"  note      {note}" for note in made.notes),
+    ]
+    return "\n".join(map(plain, facts))
+
+
+def _standing(made: Plan, key: str) -> str:
+    return "will be sealed" if key in made.values else "to be set"
+
+
+def _make(args: Namespace, settings: Settings, plans: Sequence[Plan]) -> None:
+    """Write the folders, then seal what their entries had as `env`."""
+    try:
+        for made in plans:
+            write_folder(made, settings.fixed_servers_dir)
+    except CannotImport as error:
+        raise Failure(Exit.FAILED, str(error)) from error
+    if not any(made.values for made in plans):
+        return
+    if find_live(settings.home) is None:
+        # The store costs a second to import, which a running gateway saves us.
+        module = importlib.import_module("gateway.cli.import_offline")
+        seal = cast("Callable[..., Coroutine[Any, Any, None]]", module.seal)
+        asyncio.run(seal(settings, plans))
+        return
+    for made in plans:
+        if made.values:
+            _wait_until_known(args, made.name)
+        for key, value in made.values.items():
+            ask(args, "set_server_credential", server=made.name, key=key, value=value)
+
+
+def _wait_until_known(args: Namespace, name: str) -> None:
+    deadline = time.monotonic() + SEEN_S
+    while True:
+        known = ask(args, "list_fixed_mcp_servers")
+        if any(each["name"] == name for each in known["servers"]):
+            return
+        if time.monotonic() > deadline:
+            said = " ".join(known["problems"]) or f"The gateway did not take {name!r} up."
+            raise Failure(Exit.FAILED, f"{said} Its secrets are not stored.")
+        time.sleep(LOOK_EVERY_S)
+
+
+def _done(plans: Sequence[Plan]) -> str:
+    lines = [
+        f"Made {len(plans)}, disabled, among the installed servers; metadata.json of each says "
+        "what it may."
+    ]
+    for made in plans:
+        missing = [key for key in made.credentials if key not in made.values]
+        lines += [f"./claude-runner credentials set {made.name} {key}" for key in missing]
+        lines.append(f"./claude-runner servers enable {made.name}")
+    return "\n".join(lines)

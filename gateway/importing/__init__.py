@@ -1,0 +1,1 @@
+"""Servers that other MCP clients know, as servers of this gateway, and back again."""

@@ -1,0 +1,149 @@
+"""`import` and `export`: other clients' files, and servers of the registry."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.gateways import make_place
+from tests.cli.shell import Shell
+
+REGISTRY = {
+    "name": "io.github.somebody/weather-mcp",
+    "description": "Weather of today.",
+    "version": "1.2.0",
+    "packages": [
+        {"registryType": "oci", "identifier": "somebody/weather", "version": "1.2.0"},
+        {
+            "registryType": "npm",
+            "identifier": "@somebody/weather",
+            "version": "1.2.0",
+            "transport": {"type": "stdio"},
+            "packageArguments": [{"type": "named", "name": "--units", "value": "metric"}],
+            "environmentVariables": [
+                {"name": "API_TOKEN", "description": "Of weather.example", "isRequired": True,
+                 "isSecret": True},
+                {"name": "LOG_LEVEL", "default": "info"},
+            ],
+        },
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A home that no gateway holds."""
+    return Shell(make_place(tmp_path))
+
+
+def planned(shell: Shell, document: object, *options: str) -> Any:
+    """Return what an import of this document would make."""
+    file = shell.write("given.json", json.dumps(document))
+    return shell.json("import", file, "--dry-run", *options)
+
+
+def refusal(shell: Shell, entry: object) -> str:
+    """Return why an entry is not imported."""
+    file = shell.write("given.json", json.dumps({"mcpServers": {"odd": entry}}))
+    said = shell("import", file, "--yes")
+    assert (said.status, said.out, said.err.count("\n")) == (1, "", 2)
+    assert not any((shell.place.folder / "fixed").iterdir())
+    return said.err.splitlines()[0]
+
+
+def test_forms_of_all_clients_are_understood(shell: Shell) -> None:
+    """Issue 8, What 3: Claude Desktop, Claude Code with its projects, VS Code, Cursor."""
+    npx = {"command": "npx", "args": ["-y", "@modelcontextprotocol/server-memory@2025.1.1"]}
+    uvx = {"type": "stdio", "command": "uvx", "args": ["--from", "tools[http]==1.0", "serve", "-v"]}
+    asked = {"command": "uvx", "args": ["mcp-server-git"], "env": {"GIT_TOKEN": "${input:token}"}}
+    for document in (
+        {"mcpServers": {"memory": npx, "tools": uvx, "git": asked}},
+        {"servers": {"memory": npx, "tools": uvx, "git": asked}, "inputs": []},
+        {"mcpServers": {"memory": npx}, "projects": {"/x": {"mcpServers": {"tools": uvx,
+         "git": asked}}}},
+    ):  # fmt: skip
+        made = planned(shell, document)
+        memory, tools, git = made["servers"]
+        assert memory["command"] == ["node", "./start.mjs"]
+        assert memory["packages"] == ["@modelcontextprotocol/server-memory@2025.1.1"]
+        assert (tools["command"], tools["packages"]) == (["serve", "-v"], ["tools[http]==1.0"])
+        assert (git["credentials"], git["set"]) == (["GIT_TOKEN"], [])
+        assert {each["network"] for each in made["servers"]} == {"none"}
+    assert list((shell.place.folder / "fixed").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"url": "https://mcp.example.com/mcp", "headers": {}}, "is reached at an address"),
+        ({"type": "sse", "command": "x"}, "is reached at an address"),
+        ({"command": "docker", "args": ["run", "x"]}, "starts a container"),
+        ({"command": "bash", "args": ["-c", "x"]}, "starts a shell"),
+        ({"command": "/opt/claude-runner/claude-runner"}, "starts this program itself"),
+        ({"command": "uvx", "args": ["a", "--api-key", "abc"]}, "a secret among its arguments"),
+        ({"command": "npx", "args": ["--prefix", "/x", "y"]}, "options that are not understood"),
+        ({"command": "npx", "args": ["-y", "../x"]}, "is no package of npm"),
+        ({"command": "uvx", "args": ["git+https://x/y"]}, "is no package of PyPI"),
+        ({"command": "no-such-program-here"}, "is not on this machine"),
+        ({"args": []}, "names no command"),
+    ],
+)
+def test_an_entry_that_cannot_be_a_server_is_one_sentence(
+    shell: Shell, entry: object, sentence: str
+) -> None:
+    """Issue 8, What 3: forms that are not stdio are refused; nothing is written."""
+    assert sentence in refusal(shell, entry)
+
+
+def test_a_server_of_the_registry_is_imported(shell: Shell) -> None:
+    """Issue 8, What 3: package, version, plain variables, secrets to be set."""
+    file = shell.write("server.json", json.dumps(REGISTRY))
+    said = shell.text("import", file, "--network", "api.weather.example", "--yes")
+    assert "secret    API_TOKEN (to be set)" in said
+    assert "./claude-runner credentials set weather-mcp API_TOKEN" in said
+    folder = shell.place.folder / "fixed" / "weather-mcp"
+    metadata = json.loads((folder / "metadata.json").read_text("utf-8"))
+    assert metadata == {
+        "description": "Weather of today.",
+        "command": ["node", "./start.mjs", "--units", "metric"],
+        "environment": {"LOG_LEVEL": "info"},
+        "credentials": [
+            {"key": "API_TOKEN", "required": True, "description": "Of weather.example"},
+        ],
+        "network": {"hosts": ["api.weather.example"]},
+        "enabled": False,
+    }  # fmt: skip
+    package = json.loads((folder / "package.json").read_text("utf-8"))
+    assert package["dependencies"] == {"@somebody/weather": "1.2.0"}
+    exported = json.loads(shell.text("export"))["mcpServers"]["weather-mcp"]
+    assert exported == {
+        "command": "npx",
+        "args": ["-y", "@somebody/weather@1.2.0", "--units", "metric"],
+        "env": {"LOG_LEVEL": "info", "API_TOKEN": "${API_TOKEN}"},
+    }
+
+
+def test_secrets_are_sealed_without_a_gateway_and_names_that_steer_are_left_out(
+    shell: Shell,
+) -> None:
+    """Ours: `env` goes into the store alone; PATH and its like do not go anywhere."""
+    folder = shell.write("notes/a.txt", "x").parent
+    entry = {
+        "command": "uvx",
+        "args": ["mcp-server-notes==1.0", str(folder), str(shell.place.folder)],
+        "env": {"NOTES_KEY": "hush-hush", "PATH": "/evil", "LD_PRELOAD": "/evil"},
+    }
+    file = shell.write("given.json", json.dumps({"mcpServers": {"Notes!": entry}}))
+    made = shell.json("import", file, "--yes")
+    (server,) = made["servers"]
+    assert (server["name"], server["set"]) == ("notes", ["NOTES_KEY"])
+    assert server["read_only"] == [str(folder)]
+    assert len(server["notes"]) == 3
+    fixed = shell.place.folder / "fixed" / "notes"
+    assert sorted(path.name for path in fixed.iterdir()) == ["metadata.json", "requirements.txt"]
+    assert not any(b"hush" in path.read_bytes() for path in fixed.iterdir())
+    assert shell.text("key", "show").splitlines()[-1] == "seals       1 value"
+    exported = json.loads(shell.text("export", "--server", "notes"))["mcpServers"]["notes"]
+    assert exported["args"][:2] == ["--from", "mcp-server-notes==1.0"]
+    assert exported["env"] == {"NOTES_KEY": "${NOTES_KEY}"}
