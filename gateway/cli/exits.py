@@ -21,6 +21,8 @@ class Exit(IntEnum):
     """It was killed."""
     NOT_RUN = 7
     """It expired or was skipped, or the end of the gateway interrupted it."""
+    NOT_WELL = 8
+    """`status --check` found a server that is not well."""
     INTERRUPTED = 130
 
 

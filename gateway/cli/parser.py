@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from gateway.cli.arguments import AddParser, add_command
+from gateway.cli.arguments import AddParser, add_answer, add_command
 from gateway.cli.audit_parser import add_audit
 from gateway.cli.backup_parser import add_backup
 from gateway.cli.changes_parser import add_changes
@@ -25,6 +25,8 @@ from gateway.cli.tools_parser import add_tools
 from gateway.cli.tunnel_arguments import add_tunnel
 from gateway.cli.webhooks_parser import add_webhooks
 
+PROGRAM = "claude-runner"
+SHELLS = ("bash", "zsh", "fish")
 SCOPES = ("admin", "run", "read")
 CLIENTS = ("claude-code", "claude-desktop", "vscode", "cursor")
 EPILOG = """\
@@ -37,6 +39,7 @@ exit status:
   5    the run was ended at its limit of money or turns
   6    the run was killed
   7    the run did not start in time, or the gateway ended before it
+  8    status --check: a server is not well
   130  ended by Ctrl-C
 
 Results go to standard output, everything else to standard error.
@@ -48,7 +51,7 @@ Command = Callable[[Namespace], int]
 def build_parser() -> ArgumentParser:
     """Return the parser; every command sets `module`, whose `run` carries it out."""
     parser = ArgumentParser(
-        prog="claude-runner",
+        prog=PROGRAM,
         description="Hands for Claude on your own machine: supervised MCP servers, scheduled "
         "prompts, webhooks.",
         epilog=EPILOG,
@@ -75,7 +78,7 @@ def build_parser() -> ArgumentParser:
     add_tools(commands)
     add_credentials(commands)
     add_logs(commands)
-    add_command(commands, "status", "list the servers and how they are", "status")
+    _add_status(commands)
     crash = add_command(commands, "crash", "show why a server's process died", "crash")
     crash.add_argument("server", metavar="SERVER")
     crash.add_argument(
@@ -99,12 +102,24 @@ def build_parser() -> ArgumentParser:
     add_import(commands)
     add_settings(commands)
     add_backup(commands)
+    completion = add_command(
+        commands, "completion", "print what completes commands in a shell", "completion"
+    )
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
     return parser
 
 
 def load_command(args: Namespace) -> Command:
     """Return the function that carries out the chosen command, importing its module only now."""
     return cast("Command", importlib.import_module(f"gateway.cli.{args.module}").run)
+
+
+def _add_status(add_parser: AddParser) -> None:
+    status = add_answer(add_parser, "status", "list the servers and how they are", "status")
+    status.add_argument("--watch", action="store_true", help="go on showing it until Ctrl-C")
+    status.add_argument(
+        "--check", action="store_true", help="end with status 8 when a server is not well"
+    )
 
 
 def _add_stdio(add_parser: AddParser) -> None:

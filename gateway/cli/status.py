@@ -1,11 +1,13 @@
 """``status``: every server on one line, and below what a line has no room for."""
 
+import importlib
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
 
+from gateway.cli.answers import show
 from gateway.cli.client import request_local
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import live_gateway
 from gateway.cli.table import format_table, plain
 from gateway.domain.units import instant, size
@@ -29,20 +31,64 @@ HEADINGS = (
 )
 
 
+AT_REST = frozenset({"ready", "starting", "stopped", "stopping", "disabled"})
+"""States in which nobody need look."""
+
+
 def run(args: Namespace) -> int:
     """Print where the gateway listens and a table of its servers."""
+    if args.watch:
+        # Its library is for terminals alone, and takes a while to import.
+        watch = importlib.import_module("gateway.cli.status_watch").watch
+        return cast("Callable[[Namespace], int]", watch)(args)
+    answer = read_status(args)
+    show(args, answer, status_text)
+    if args.check and (unwell := [each["name"] for each in answer["servers"] if not is_well(each)]):
+        raise Failure(Exit.NOT_WELL, f"Not well: {', '.join(unwell)}.")
+    return Exit.OK
+
+
+def read_status(args: Namespace) -> dict[str, Any]:
+    """Return how gateway and servers are. Raises Failure, Refused and GatewayUnreachable."""
     live = live_gateway(args)
     status = request_local(live, "GET", "status")
     reach = request_local(live, "GET", "reach")
-    servers = status["servers"]
-    print(f"Gateway {live.version} at {live.url}, process {live.pid}, {status['http_server']}")
-    if reach["public"]:
-        print(f"Others reach it at {plain(reach['public'])}")
-    if reach["tunnel"]:
-        print(plain(reach["tunnel"]))
-    if status["notice"]:
-        print(f"WARNING: {status['notice']}")
-    rows = [
+    where = {"version": live.version, "url": live.url, "pid": live.pid}
+    return {**where, "public": reach["public"], "tunnel": reach["tunnel"], **status}
+
+
+def is_well(server: Mapping[str, Any]) -> bool:
+    """Tell whether nothing of a server waits for its owner."""
+    troubled = server["rejected"] or server["quarantined_tools"]
+    return server["state"] in AT_REST and not troubled
+
+
+def status_text(answer: Any) -> str:
+    """Return it as lines."""
+    rows = rows_of(answer["servers"])
+    remarks = [f"{each['name']}: {note}" for each in answer["servers"] for note in notes(each)]
+    table = format_table(HEADINGS, rows) if rows else "No servers."
+    return "\n".join((*heading(answer), table, *remarks))
+
+
+def heading(answer: Mapping[str, Any]) -> list[str]:
+    """Return where the gateway is, and what is not confined."""
+    said = [
+        f"Gateway {answer['version']} at {answer['url']}, process {answer['pid']}, "
+        f"{answer['http_server']}"
+    ]
+    if answer["public"]:
+        said.append(f"Others reach it at {plain(answer['public'])}")
+    if answer["tunnel"]:
+        said.append(plain(answer["tunnel"]))
+    if answer["notice"]:
+        said.append(f"WARNING: {answer['notice']}")
+    return said
+
+
+def rows_of(servers: Iterable[Mapping[str, Any]]) -> list[tuple[object, ...]]:
+    """Return one row for each server."""
+    return [
         (
             each["name"],
             each["kind"],
@@ -61,11 +107,6 @@ def run(args: Namespace) -> int:
         )
         for each in servers
     ]
-    print(format_table(HEADINGS, rows) if rows else "No servers.")
-    for each in servers:
-        for note in notes(each):
-            print(f"{each['name']}: {note}")
-    return Exit.OK
 
 
 def notes(server: Mapping[str, Any]) -> Iterator[str]:

@@ -1,0 +1,93 @@
+"""`completion` and the picture of `status --watch`, for which no gateway is needed."""
+
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from gateway.cli.exits import Exit
+from gateway.cli.parser import EPILOG
+from gateway.cli.status_watch import picture
+from gateway.variables import CHECKOUT
+from tests.cli.gateways import make_place
+from tests.cli.shell import Shell
+
+SERVER = {
+    "name": "mailer",
+    "kind": "dynamic",
+    "state": "ready",
+    "level": "strong",
+    "network": "none",
+    "hosts": [],
+    "refused_hosts": [],
+    "packages": [],
+    "rejected": None,
+    "quarantined_tools": [],
+    "start": "warm",
+    "generation": 3,
+    "pid": 7,
+    "calls": 5,
+    "errors": 0,
+    "cpu_percent": 1.25,
+    "private_bytes": None,
+    "p95_ms": None,
+    "reason": "",
+}
+STATUS = {
+    "version": "1",
+    "url": "http://127.0.0.1:1",
+    "pid": 5,
+    "http_server": "hypercorn",
+    "public": None,
+    "tunnel": None,
+    "notice": "",
+}
+
+
+def test_bash_completes_commands_and_actions(tmp_path: Path) -> None:
+    """Issue 8, What 2: the script alone does it, without a start of the program."""
+    script = Shell(make_place(tmp_path)).text("completion", "bash")
+    file = tmp_path / "script"
+    file.write_text(script, "utf-8")
+    tried = (
+        f"source {file}; COMP_WORDS=(claude-runner jobs pau); COMP_CWORD=2;"
+        ' _shtab_claude_runner; echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["/bin/bash", "-c", tried], capture_output=True, encoding="utf-8", check=True
+    )
+    assert done.stdout.split() == ["pause"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_a_script_that_they_can_read(tmp_path: Path, shell: str) -> None:
+    """Ours: read without being run, where the shell is on this machine."""
+    script = Shell(make_place(tmp_path)).text("completion", shell)
+    assert "rollback" in script
+    if program := shutil.which(shell):
+        subprocess.run([program, "-n"], input=script, encoding="utf-8", check=True)
+
+
+def test_the_live_table_shows_what_is_not_well_and_a_lost_gateway() -> None:
+    """Issue 8, What 2: others' words are text, not markup."""
+    sick = {**SERVER, "name": "sad", "state": "failed", "reason": "[bold]died[/bold]"}
+    answer = {**STATUS, "servers": [SERVER, sick]}
+    console = Console(file=io.StringIO(), width=200)
+    console.print(picture(answer, "it does not answer"))
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert lines[0] == "DISCONNECTED: it does not answer"
+    assert re.match(r"mailer +dynamic +ready +strong +none +warm +3 +7 +5 +0 +1\.2", lines[4])
+    assert lines[5].endswith("[bold]died[/bold]")
+
+
+def test_every_exit_status_is_documented() -> None:
+    """Issue 8, What 2: in `--help` and in docs/command-line.md."""
+    text = (CHECKOUT / "docs" / "command-line.md").read_text("utf-8")
+    numbers = [str(status.value) for status in Exit]
+    assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == numbers
+    assert re.findall(r"^  (\d+) ", EPILOG, re.MULTILINE) == numbers
