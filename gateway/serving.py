@@ -153,13 +153,13 @@ async def _load_servers(gateway: Gateway) -> None:
     for problem in gateway.servers.disk.problems:
         log.error("%s", problem)
     gateway.loaded.set()
-    _spare_collections()
+    spare_collections()
     for name in gateway.servers.names():
         # Also what was written while no gateway ran becomes a version.
         gateway.follower.wake(name)
 
 
-def _spare_collections() -> None:
+def spare_collections() -> None:
     """Leave out of garbage collections what lives as long as the gateway: 200,000 objects."""
     gc.collect()
     gc.freeze()

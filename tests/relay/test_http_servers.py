@@ -1,5 +1,6 @@
 """What an application and its callers see is the same behind either HTTP server."""
 
+import asyncio
 import json
 import socket
 import sys
@@ -10,8 +11,10 @@ from dataclasses import dataclass, field
 import anyio
 import httpx2
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
-from gateway.http_server import serve_http
+from gateway.http_server import KEEP_ALIVE_S, serve_http
 from gateway.listening import BACKLOG, listen, url_of
 from gateway.relay.http import (
     Receive,
@@ -23,7 +26,7 @@ from gateway.relay.http import (
     send_event,
     start_stream,
 )
-from gateway.uvicorn_protocols import MAX_HEAD_BYTES
+from gateway.uvicorn_protocols import MAX_HEAD_BYTES, HttpProtocol
 from gateway.variables import HttpServer
 from tests.supervisor.conftest import GUARD_S
 
@@ -206,3 +209,53 @@ async def test_as_many_connections_wait_as_the_gateway_listens_for(chosen: HttpS
             info = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64)
             assert int.from_bytes(info[28:32], sys.byteorder) == BACKLOG
             looked.set()
+
+
+class Wire(asyncio.Transport):
+    """A connection that goes nowhere."""
+
+    closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send nothing."""
+
+    def is_closing(self) -> bool:
+        """Return whether it was closed."""
+        return self.closed
+
+    def close(self) -> None:
+        """Remember it."""
+        self.closed = True
+
+
+async def test_only_a_connection_without_a_request_is_silent_for_too_long() -> None:
+    """Ours: uvicorn itself waits for a first request forever; a slow answer is no silence."""
+    answer = anyio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer when it is time."""
+        await answer.wait()
+        await send_body(send, 200)
+
+    config = uvicorn.Config(app, lifespan="off", timeout_keep_alive=KEEP_ALIVE_S, log_config=None)
+    loop, silent, asking = asyncio.get_running_loop(), Wire(), Wire()
+    protocols = [
+        HttpProtocol(config=config, server_state=ServerState(), app_state={}) for _ in "12"
+    ]
+    for protocol, wire in zip(protocols, (silent, asking), strict=True):
+        protocol.connection_made(wire)
+    protocols[1].data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+
+    def look(seconds: float) -> tuple[bool, bool]:
+        for protocol in protocols:
+            protocol.end_silence(loop.time() + seconds)
+        return silent.closed, asking.closed
+
+    assert look(KEEP_ALIVE_S - 5) == (False, False)
+    assert look(KEEP_ALIVE_S) == (True, False)
+    answer.set()
+    with anyio.fail_after(GUARD_S):
+        while not protocols[1].cycle.response_complete:
+            await anyio.lowlevel.checkpoint()
+    assert look(KEEP_ALIVE_S - 5) == (True, False)
+    assert look(KEEP_ALIVE_S) == (True, True)

@@ -1,11 +1,13 @@
 """A child that says or takes too much is stopped with a reason; its neighbours do not notice."""
 
+import fcntl
 import json
 
 import anyio
 import pytest
 
 from supervisor.children.flow import Allowance
+from supervisor.children.process import LONG_PIPE_BYTES, PIPE_BYTES
 from supervisor.errors import ChildDied
 from tests.supervisor.conftest import Stage, raw_spec
 
@@ -74,3 +76,18 @@ def test_an_allowance_fills_again_and_holds_no_more_than_its_burst() -> None:
     assert [allowance.take(10, 100.0) for _ in range(3)] == [True, True, False]
     assert [allowance.take(5, 100.5), allowance.take(1, 100.5)] == [True, False]
     assert [allowance.take(20, 1000.0), allowance.take(1, 1000.0)] == [True, False]
+
+
+async def test_a_child_that_fills_its_pipe_gets_a_longer_one(stage: Stage) -> None:
+    """Ours: a long answer takes fewer turns; who writes little takes no memory of the kernel's."""
+    await stage.start(raw_spec("raw"))
+    process = (await stage.supervisor.slot("raw").child_for_call()).process
+
+    def length() -> int:
+        return fcntl.fcntl(process._stdout_fd, fcntl.F_GETPIPE_SZ)  # pyright: ignore[reportPrivateUsage] - nothing else shows it
+
+    await stage.call("raw", "version")
+    assert length() == PIPE_BYTES
+    word = "x" * (4 * PIPE_BYTES)
+    assert word in await stage.call("raw", "echo", word=word)
+    assert length() == LONG_PIPE_BYTES
