@@ -1,7 +1,7 @@
 """What an entry says of each kind of deed: names and kinds, never values. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -50,25 +50,27 @@ def shape(params: msgspec.Raw | None, tool: Mapping[str, Any] | None, size: int)
     """
     if params is None and size:
         return NOT_LOOKED_AT
-    text = b"" if params is None else bytes(params)
     try:
-        body: object = decode(text) if text else {}
+        body: object = decode(params) if size and params is not None else {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return NOT_LOOKED_AT
     arguments = cast("dict[str, Any]", body).get("arguments") if isinstance(body, dict) else None
     return "{}" if arguments is None else arguments_shape(arguments, argument_names(tool))
 
 
-def argument_names(tool: Mapping[str, Any] | None) -> frozenset[str]:
+def argument_names(tool: Mapping[str, Any] | None) -> Container[str]:
     """Return the names that a tool's schema gives its arguments."""
-    schema = (tool or {}).get("inputSchema")
+    schema = None if tool is None else tool.get("inputSchema")
     known = cast("dict[str, Any]", schema).get("properties") if isinstance(schema, dict) else None
-    return frozenset(cast("dict[str, Any]", known)) if isinstance(known, dict) else frozenset()
+    return cast("dict[str, Any]", known) if isinstance(known, dict) else ()
 
 
 def find_tool(tools: Iterable[Mapping[str, Any]], name: str | None) -> Mapping[str, Any] | None:
     """Return the tool of this name, or None."""
-    return next((tool for tool in tools if tool.get("name") == name), None)
+    for tool in tools:
+        if tool.get("name") == name:
+            return tool
+    return None
 
 
 def managed(

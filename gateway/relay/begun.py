@@ -21,6 +21,8 @@ Begin = Callable[[Scope, bytes], "Begun | None"]
 class Begun:
     """Ends in one of two ways: `answer` gives all there is to say, or `go_on` is awaited."""
 
+    __slots__ = ("_exchange", "_on_end", "_over", "_patience", "_run", "_told")
+
     def __init__(
         self,
         exchange: Exchange,
@@ -84,6 +86,8 @@ class Begun:
     def _end(self) -> None:
         if self._on_end is not None:
             self._on_end()
+        # Who waits for its patience to end keeps this for a while; nothing of the call with it.
+        del self._exchange, self._run, self._over
 
 
 async def never_receive() -> Message:

@@ -3,8 +3,9 @@
 import asyncio
 from typing import Protocol
 
-UNWATCHED_S = 0.05
-"""Most calls are answered sooner; to watch for the end of their connection would cost them most."""
+UNWATCHED_S = 0.25
+"""Most calls are answered sooner, also on a busy machine; to watch for the end of their connection
+would cost them most. A caller that leaves at once is noticed so much later."""
 
 
 class Wait(Protocol):

@@ -16,11 +16,12 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeAlias, TypeVar, cast
 
 import anyio
-from sqlalchemy import Executable, Result, Table
+from sqlalchemy import Dialect, Executable, Result, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     DatabaseError,
@@ -108,8 +109,7 @@ class Database:
 
         No column type converts anything: that costs three times what the database does.
         """
-        compiled = table.insert().compile(dialect=self._writer.dialect, column_keys=columns)
-        order, sql = compiled.positiontup, str(compiled)
+        order, sql = _compiled(table, tuple(columns), self._writer.dialect)
         if order is None:
             together: Any = [dict(zip(columns, row, strict=True)) for row in rows]
             statements = [(sql, together)]
@@ -196,6 +196,15 @@ def rows_of(result: Result[Any]) -> Sequence[Row]:
     """Return every row of an answer by column names."""
     # Keys are column names here; SQLAlchemy's type also allows columns as keys.
     return cast("Sequence[Row]", result.mappings().all())
+
+
+@lru_cache(maxsize=16)
+def _compiled(
+    table: Table, columns: tuple[str, ...], dialect: Dialect
+) -> tuple[list[str] | None, str]:
+    """Return the order of the values, None where they go by name, and the INSERT of one row."""
+    compiled = table.insert().compile(dialect=dialect, column_keys=columns)
+    return compiled.positiontup, str(compiled)
 
 
 def _grouped(sql: str, rows: Sequence[Plain]) -> Iterator[tuple[str, Any]]:

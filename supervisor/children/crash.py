@@ -4,7 +4,7 @@ Above: `child`, which fills a report in at its end. Below: nothing.
 """
 
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -121,7 +121,7 @@ def _object(params: bytes | msgspec.Raw | None) -> dict[str, Any]:
     return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
 
 
-def arguments_shape(arguments: object, known: frozenset[str]) -> str:
+def arguments_shape(arguments: object, known: Container[str]) -> str:
     """Return names and kinds, such as `{to: string of 8}`; `known` are the names a schema has."""
     if not isinstance(arguments, dict):
         return _kind(arguments)
@@ -135,6 +135,8 @@ def arguments_shape(arguments: object, known: frozenset[str]) -> str:
 
 def _kind(value: object) -> str:
     match value:
+        case str():
+            return f"string of {len(value)}"
         case None:
             return "null"
         case bool():
@@ -143,8 +145,6 @@ def _kind(value: object) -> str:
             return "integer"
         case float():
             return "number"
-        case str():
-            return f"string of {len(value)}"
         case list():
             return f"array of {len(cast('list[Any]', value))}"
         case _:

@@ -131,7 +131,7 @@ async def test_both_ways_answer_in_the_same_bytes(served: Served, name: str) -> 
 
 async def test_a_call_that_takes_its_time_goes_on_as_any_other(served: Served) -> None:
     """MCP, basic/transports: JSON when nothing came first, else a stream."""
-    slow = call("wait", 1, each_s=0.3)
+    slow = call("wait", 1, each_s=0.6)
     params = {"name": "wait", "arguments": {"steps": 2}, "_meta": {"progressToken": "mine"}}
     body, headers = modern("tools/call", params, 2)
     before = served.begun
