@@ -35,7 +35,7 @@ def open_server_pages(services: Services, browser: Browser, live: Live) -> Bluep
 
     pages.before_request(require_session)
     rooms = (
-        StatePages(desk),
+        StatePages(desk, live),
         ActingPages(desk),
         LogPages(desk, live.streams),
         ToolPages(desk, Trying(services.supervisor, services.trail)),

@@ -1,11 +1,16 @@
 """The pages of a server in Debian's Chromium, with a real server behind them."""
 
+import hashlib
+
 import pytest
+from markupsafe import escape
 from playwright.async_api import Page, expect
 
+from gateway.dashboard.bodies import MAX_EDIT_BYTES
 from gateway.domain.audit import Actor, Outcome
 from gateway.servers import Draft
 from supervisor.events import ServerState
+from tests.dashboard.parts import send, sign_in
 from tests.dashboard.test_untrusted_text import canary
 from tests.server_pages.conftest import CODE, Stage, press
 
@@ -34,6 +39,10 @@ async def test_the_owner_finds_a_server_and_switches_it(stage: Stage) -> None:
     await press(page, "Restart")
     await expect(page.locator(".outcome")).to_contain_text("The server is restarted and ready.")
     assert stage.gateway.services.supervisor.snapshot("x").generation == before + 1
+    await expect(page.locator("#connection")).to_have_text("Live", timeout=CHANGE_MS)
+    await stage.gateway.services.servers.restart("x")
+    generation = page.locator("dl div", has_text="Generation").locator("dd")
+    await expect(generation).to_have_text(str(before + 2), timeout=CHANGE_MS)
     await press(page, "Disable")
     await expect(page.locator(".outcome")).to_contain_text("The server is disabled.")
     await press(page, "Enable")
@@ -129,7 +138,7 @@ async def test_code_is_edited_and_loaded_or_refused_with_its_line(stage: Stage) 
     """Issue 8: save says which tools came, or why the old code goes on; nothing typed is lost."""
     servers, page = stage.gateway.services.servers, stage.page
     await page.set_viewport_size({"width": 1200, "height": 800})
-    await page.goto(f"{stage.url}/server/x/code")
+    await stage.open("/server/x/code")
     editor = page.locator(".editor .cm-content")
     await expect(editor).to_contain_text("TOOLS = json.loads")
     await type_code(page, CODE.replace('"name": "free"', '"name": "open"'))
@@ -158,6 +167,29 @@ async def test_code_is_edited_and_loaded_or_refused_with_its_line(stage: Stage) 
     await expect(outcome).to_contain_text("Saved as version")
     assert await servers.code("x") == f"{CODE}# mine\n"
     assert [each for each in stage.complaints if "status of 40" not in each] == []
+
+
+async def test_pages_read_and_act_without_scripts(stage: Stage) -> None:
+    """Issue 8: a plain text area is the editor then; what is too large changes nothing."""
+    client, page = await sign_in(stage.shown), "/server/x/code"
+    code = await stage.gateway.services.servers.code("x")
+    assert code is not None
+    shown = await (await client.get(page)).get_data(as_text=True)
+    assert f">\n{escape(code)}</textarea>" in shown
+    for path in ("/server/x", "/server/x/logs"):
+        assert '<noscript><meta http-equiv="refresh"' in await (await client.get(path)).get_data(
+            as_text=True
+        )
+    was = hashlib.sha256(code.encode()).hexdigest()
+    form = {"file": "server.py", "was": was, "text": f"{code}# plain\n".replace("\n", "\r\n")}
+    assert (await send(client, page, form, page=page)).status_code == 303
+    assert await stage.gateway.services.servers.code("x") == f"{code}# plain\n"
+    long = {"file": "long.txt", "was": "", "text": "a" * 1_000_001}
+    assert (await send(client, page, long, page=page)).status_code == 409
+    too_long = {**long, "text": "a" * MAX_EDIT_BYTES}
+    assert (await send(client, page, too_long, page=page)).status_code == 413
+    stranger = stage.shown.app.test_client()
+    assert (await stranger.post(page, form=long)).status_code == 413
 
 
 async def test_a_credential_is_written_and_never_read(stage: Stage) -> None:
