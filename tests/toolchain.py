@@ -63,6 +63,11 @@ class Toolchain:
         return (str(self.node), str(OFFICIAL / "inspector" / launcher), "--cli")
 
     @property
+    def axe(self) -> Path:
+        """The script that looks for what keeps people from using a page."""
+        return OFFICIAL.parent / "axe-core" / "axe.min.js"
+
+    @property
     def conformance(self) -> tuple[str, ...]:
         """How to start the official conformance suite."""
         return (str(self.node), str(OFFICIAL / "conformance" / "dist" / "index.js"))

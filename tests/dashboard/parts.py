@@ -133,13 +133,16 @@ class Shown:
     further: Callable[[Browser], Sequence[Blueprint]] = lambda _: ()
     """Pages of other rooms."""
 
+    read_metrics: list[str] = field(default_factory=list[str])
+    """Of which servers figures were read."""
+
     def __post_init__(self) -> None:
         self.sessions = Sessions(lambda: int(self.clock.now_s * 1000))
         login = make_login(self.sessions, self.origins, self.clock, self.password)
         monotonic = self.monotonic or self.clock
         self.live = live = self.followed or Live(monotonic)
         self.dashboard: Dashboard = build_dashboard(
-            Sources(self._snapshots, lambda _: self.metrics, self, self.approvals, monotonic),
+            Sources(self._snapshots, self._metrics_of, self, self.approvals, monotonic),
             login,
             live,
             self.further(login.browser),
@@ -160,6 +163,10 @@ class Shown:
     def _snapshots(self) -> tuple[ServerSnapshot, ...]:
         self.renderings += 1
         return tuple(self.snapshots)
+
+    def _metrics_of(self, server: str) -> ServerMetrics:
+        self.read_metrics.append(server)
+        return self.metrics
 
     async def runs(self) -> Runs:
         """Return runs; those that have not ended are live."""

@@ -1,0 +1,126 @@
+"""Every page of the dashboard, by the router's rule, and a gateway that has something on each."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from gateway.domain.run import RunMessage, RunResult, RunStatus
+from gateway.listening import listen
+from gateway.main import Gateway, build
+from gateway.redaction import open_redactor
+from gateway.settings import load
+from gateway.store import Store
+from tests.store.examples import job, run
+from tests.tools.conftest import write_server
+from tests.tools.servers import server_code
+
+SERVER, RUN, JOB = "x", "run_seen", "job_seen"
+PAGES = {
+    "/": "/",
+    "/access": "/access",
+    "/approvals": "/approvals",
+    "/audit": "/audit",
+    "/changes": "/changes",
+    "/connector": "/connector",
+    "/login": "/login",
+    "/notifications": "/notifications",
+    "/quick-run": "/quick-run",
+    "/runs": "/runs",
+    "/runs/<run_id>": f"/runs/{RUN}",
+    "/servers": "/servers",
+    "/server/<name>": f"/server/{SERVER}",
+    "/servers/new": "/servers/new",
+    "/server/<name>/code": f"/server/{SERVER}/code",
+    "/server/<name>/credentials": f"/server/{SERVER}/credentials",
+    "/server/<name>/logs": f"/server/{SERVER}/logs",
+    "/server/<name>/remove": f"/server/{SERVER}/remove",
+    "/server/<name>/tool": f"/server/{SERVER}/tool?tool=send",
+    "/server/<name>/tools": f"/server/{SERVER}/tools",
+    "/server/<name>/versions": f"/server/{SERVER}/versions",
+    "/server/<name>/versions/<int:number>": f"/server/{SERVER}/versions/1",
+    "/webhooks": "/webhooks",
+    "/webhooks/new": "/webhooks/new",
+}
+"""Where each is opened. Every page belongs in here."""
+OPENED_ELSEWHERE = {
+    "/authorize": "tests/dashboard/test_owner.py",
+    "/oauth/authorize": "the same page",
+    "/credential/<link>": "tests/e2e/test_secrets.py",
+    "/changes/<server>/<int:number>": "tests/dashboard/test_owners_code.py",
+    "/webhooks/<webhook_id>": "tests/webhooks",
+    "/webhooks/<webhook_id>/edit": "tests/webhooks",
+}
+NO_PAGES = {
+    "/audit.jsonl",
+    "/events",
+    "/runs.csv",
+    "/runs.jsonl",
+    "/runs/<run_id>/events",
+    "/runs/<run_id>/files/<int:attempt>/<int:number>",
+    "/server/<name>/logs/events",
+    "/static/<digest>/<path:name>",
+}
+"""What no person looks at."""
+TOOLS = {"send": {"type": "object", "properties": {"to": {"type": "string"}}, "required": ["to"]}}
+BODY = 'return {"content": [{"type": "text", "text": "sent"}]}'
+SAID = '{"content": [{"text": "Good morning."}]}'
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A gateway that is served, and its address."""
+
+    gateway: Gateway
+    url: str
+
+
+@asynccontextmanager
+async def serve_gateway(folder: Path) -> AsyncGenerator[Seen]:
+    """Serve a gateway in this process that has a server, a job and a run."""
+    for name in ("fixed", "dynamic"):
+        (folder / name).mkdir()
+    write_server(folder / "dynamic", SERVER, server_code(TOOLS, BODY), enabled=True)
+    settings = load(
+        {
+            "CLAUDE_RUNNER_HOME": str(folder / "home"),
+            "FIXED_SERVERS_DIR": str(folder / "fixed"),
+            "DYNAMIC_SERVERS_DIR": str(folder / "dynamic"),
+            "SANDBOX": "off",
+        },
+        None,
+    )
+    await _seed(settings.home)
+    ending = anyio.Event()
+    with listen("127.0.0.1", 0) as sock:
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        async with build(settings, url, open_redactor(settings)) as gateway:
+            await gateway.servers.disk.load_all()
+            await gateway.servers.versions.look(SERVER, rejected="")
+            config = Config()
+            config.bind = [f"fd://{sock.detach()}"]
+            config.graceful_timeout = 1.0
+            async with gateway.router.running(), anyio.create_task_group() as group:
+                group.start_soon(
+                    lambda: serve(gateway.app, config, shutdown_trigger=ending.wait)  # pyright: ignore[reportArgumentType] - an ASGI application
+                )
+                yield Seen(gateway, url)
+                gateway.dashboard.live.close()
+                ending.set()
+
+
+async def _seed(home: Path) -> None:
+    async with Store.open(None, path=home / "jobs.db") as store:
+        await store.jobs.add(job(id=JOB, tools=("Read",), servers=(), next_fire_at=None))
+        await store.runs.add(run(id=RUN, job_id=JOB, created_at=1_795_330_000_000))
+        claimed = await store.runs.claim(RUN, 1_795_330_001_000)
+        assert claimed is not None and claimed.status is RunStatus.STARTING
+        await store.runs.append_messages(
+            [RunMessage(RUN, 0, "assistant", SAID, at=1_795_330_002_000)]
+        )
+        done = RunResult(RunStatus.SUCCEEDED, output="Good morning.", cost_micro_usd=12_300)
+        await store.runs.finish(RUN, claimed.attempt, done, now=1_795_330_003_000)

@@ -1,0 +1,111 @@
+"""Every page in Debian's Chromium: light and dark, desktop and phone, for people of all kinds."""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from gateway.dashboard.navigation import NAVIGATION
+from tests.dashboard.pages import NO_PAGES, OPENED_ELSEWHERE, PAGES, Seen, serve_gateway
+from tests.dashboard.test_in_a_browser import browser, complaints_of
+from tests.demonstrations import Counts
+from tests.toolchain import CHECKOUT, Toolchain
+
+pytestmark = pytest.mark.timeout(300)
+
+SCREENSHOTS = CHECKOUT / ".cache" / "screenshots"
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 360, "height": 740}
+LOOKS = (("light", DESKTOP), ("dark", PHONE), ("dark", DESKTOP), ("light", PHONE))
+"""The first two show everything once; the full suite takes all four."""
+SERIOUS = ("serious", "critical")
+FIND = """async (rules) => {
+  const found = await axe.run(document, { preload: false, resultTypes: ["violations"], ...rules });
+  return found.violations.map(({ id, impact, nodes }) => [id, impact, nodes[0].html.slice(0, 200)]);
+}"""
+EVERYTHING = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+CONTRAST = {"runOnly": ["color-contrast"]}
+
+
+@pytest.fixture(scope="module")
+async def seen(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Seen]:
+    """One gateway for all."""
+    async with serve_gateway(tmp_path_factory.mktemp("pages")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+async def page(seen: Seen, toolchain: Toolchain) -> AsyncGenerator[Page]:
+    """One tab for all, in which the owner is logged in."""
+    async with AsyncExitStack() as stack:
+        context = await stack.enter_async_context(browser(toolchain))
+        tab = await context.new_page()
+        await tab.goto(f"{seen.url}/login?key={seen.gateway.sessions.links.issue()}")
+        await tab.get_by_role("button", name="Open the dashboard").click()
+        await tab.wait_for_url(f"{seen.url}/")
+        yield tab
+
+
+async def test_the_list_has_every_page(seen: Seen) -> None:
+    """Issue 8, Shows: every page; whoever adds one adds it here."""
+    rules = {
+        str(rule.rule)
+        for rule in seen.gateway.dashboard.app.url_map.iter_rules()
+        if "GET" in (rule.methods or ())
+    }
+    assert rules == {*PAGES, *OPENED_ELSEWHERE, *NO_PAGES}
+    linked = {entry.path for group in NAVIGATION for entry in group.entries}
+    assert linked <= PAGES.keys()
+
+
+async def test_every_page_is_for_everybody(
+    seen: Seen, page: Page, toolchain: Toolchain, counts: Counts
+) -> None:
+    """Issue 8, Shows: nothing serious by axe-core, no complaint, no page that is wide."""
+    axe = toolchain.axe.read_text("utf-8")
+    looks = LOOKS[: counts(2, len(LOOKS))]
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    complaints = complaints_of(page)
+    wrong: list[Any] = []
+    for rule, path in PAGES.items():
+        answer = await page.goto(f"{seen.url}{path}")
+        assert answer is not None
+        wrong += [(path, answer.status)] if answer.status != 200 else []
+        await page.evaluate(axe)
+        for number, (scheme, size) in enumerate(looks):
+            await page.emulate_media(color_scheme=scheme)  # pyright: ignore[reportArgumentType] - light or dark
+            await page.set_viewport_size(size)  # pyright: ignore[reportArgumentType] - width and height
+            found = await page.evaluate(FIND, CONTRAST if number else EVERYTHING)
+            wrong += [(path, scheme, *each) for each in found if each[1] in SERIOUS]
+            width = await page.evaluate("document.documentElement.scrollWidth")
+            wrong += [(path, "is wide", width)] if width > size["width"] else []
+            await page.screenshot(path=SCREENSHOTS / _name(rule, scheme, size["width"]))
+        wrong += [(path, each) for each in complaints]
+        complaints.clear()
+    assert wrong == []
+
+
+async def test_the_keyboard_reaches_the_content_first(seen: Seen, page: Page) -> None:
+    """WCAG 2.4.1: the first stop leads past the navigation; a phone's menu opens by a key."""
+    await page.set_viewport_size(DESKTOP)  # pyright: ignore[reportArgumentType] - width and height
+    await page.goto(f"{seen.url}/access")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "main"
+    await page.set_viewport_size(PHONE)  # pyright: ignore[reportArgumentType] - width and height
+    await page.reload()
+    menu = page.locator("summary", has_text="Menu")
+    await expect(page.get_by_role("link", name="Audit log")).to_be_hidden()
+    await menu.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("link", name="Audit log")).to_be_visible()
+
+
+def _name(rule: str, scheme: str, width: int) -> Path:
+    words = re.sub(r"\W+", "-", rule).strip("-") or "overview"
+    return Path(f"{words}-{scheme}-{width}.png")
