@@ -122,6 +122,7 @@ async def build(
         pins = await store.definition_pins.all()
         audit = open_audit(settings, store, redactor)
         loaded = anyio.Event()
+        days = open_day_budgets(settings, store)
         reach = open_reach(settings, base_url, tunnel_port)
         login = await open_login(settings, store, oauth.fingerprints, reach.origins)
         closed = tuple(port for port in (urlsplit(base_url).port, tunnel_port) if port is not None)
@@ -156,7 +157,7 @@ async def build(
                     ),
                     redactor=redactor,
                     shelf=shelf,
-                    days=open_day_budgets(settings, store),
+                    days=days,
                     notify_after=settings.notify_after,
                 ) as runner,
                 open_webhooks(
@@ -166,6 +167,7 @@ async def build(
                     runner,
                     reach.address,
                     redactor,
+                    days,
                     lambda: live_tools(supervisor.snapshots()),
                 ) as webhooks,
             ):

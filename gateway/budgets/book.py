@@ -32,26 +32,32 @@ class Book:
         today: Callable[[], Day],
         *,
         all_micro_usd: int | None,
-        job_micro_usd: int | None,
+        own_micro_usd: int | None,
     ) -> None:
+        """`own_micro_usd`: the budget of the run's job or webhook."""
         self._store = store
         self._run = run
         self._today = today
-        self._limits = ((None, all_micro_usd), (run.job_id, job_micro_usd))
+        self._all_micro_usd = all_micro_usd
+        self._own_micro_usd = own_micro_usd
 
     @property
     def is_limited(self) -> bool:
         """Tell whether a day's budget holds for the run."""
-        return any(limit is not None for _, limit in self._limits)
+        return self._all_micro_usd is not None or self._own_micro_usd is not None
 
     async def reached(self) -> Reached | None:
         """Return the budget of today that is spent, or None. Raises StoreError."""
-        day = self._today()
-        for job_id, limit in self._limits:
-            if limit is None:
-                continue
-            spent = await self._store.costs.spent(day.name, job_id)
-            budget = DayBudget(day, limit, spent, job_id)
+        day, run = self._today(), self._run
+        if self._all_micro_usd is not None:
+            spent = await self._store.costs.spent(day.name)
+            budget = DayBudget(day, self._all_micro_usd, spent)
+            if budget.spent:
+                return Reached(budget.limit, f"Stopped: {day_is_spent(budget)}.")
+        if self._own_micro_usd is not None:
+            spent = await self._store.costs.spent(day.name, run.job_id or run.webhook_id)
+            own = self._own_micro_usd
+            budget = DayBudget(day, own, spent, run.job_id, None if run.job_id else run.webhook_id)
             if budget.spent:
                 return Reached(budget.limit, f"Stopped: {day_is_spent(budget)}.")
         return None

@@ -36,7 +36,7 @@ def _list(answer: Any) -> str:
             each["id"],
             each["name"],
             each["scheme"],
-            _state(each),
+            each["state"],
             each["deliveries"],
             each["last_delivery_at"] or "",
             " ".join(each["warnings"]),
@@ -44,12 +44,6 @@ def _list(answer: Any) -> str:
         for each in answer["webhooks"]
     ]
     return format_table(WEBHOOKS, rows) if rows else "There are no webhooks."
-
-
-def _state(webhook: Any) -> str:
-    if not webhook["enabled"]:
-        return "off"
-    return "paused" if webhook["paused_at"] else "on"
 
 
 def _test(args: Namespace) -> Exit:

@@ -13,6 +13,7 @@ FIELDS = (
     Field("max_turns", "most turns of a run; 0: no limit", int, "N"),
     Field("timeout_s", "longest duration of a run", float, "S"),
     Field("budget_usd", "most that a run may cost; 0: no limit", float, "USD"),
+    Field("budget_per_day_usd", "most that its runs may cost in a day; 0: no limit", float, "USD"),
     Field("network", "public, none, or hosts with commas", network, "HOSTS"),
     Field("output_schema", "a JSON schema of what it answers; - reads it", json_file, "FILE"),
     Field("tolerance_s", "how far a signed time may lie from now", int, "S"),

@@ -12,6 +12,8 @@ class Limit(StrEnum):
     RUN_TIME = "run_time"
     JOB_DAY = "job_day"
     """What the job may cost in a day."""
+    WEBHOOK_DAY = "webhook_day"
+    """What the webhook may cost in a day."""
     ALL_DAY = "all_day"
     """What all runs together may cost in a day."""
 
@@ -43,7 +45,8 @@ class DayBudget:
     limit_micro_usd: int
     spent_micro_usd: int
     job_id: str | None = None
-    """None: all runs."""
+    webhook_id: str | None = None
+    """Neither of the two: all runs."""
 
     @property
     def spent(self) -> bool:
@@ -53,7 +56,14 @@ class DayBudget:
     @property
     def limit(self) -> Limit:
         """Which limit it is."""
+        if self.webhook_id is not None:
+            return Limit.WEBHOOK_DAY
         return Limit.ALL_DAY if self.job_id is None else Limit.JOB_DAY
+
+    @property
+    def owner(self) -> str:
+        """Id of the job or webhook; empty for all runs."""
+        return self.job_id or self.webhook_id or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,8 @@ class CostGroup(StrEnum):
     DAY = "day"
     JOB = "job"
     """Of webhooks too; runs of neither are one line with an empty name."""
+    WEBHOOK = "webhook"
+    """Of webhooks alone."""
     MODEL = "model"
     SERVER = "server"
 

@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     RATE_LIMITED = "rate_limited"
     QUEUE_FULL = "queue_full"
     PAUSED = "paused"
+    BUDGET = "budget"
+    """The day's budget of the webhook is spent."""
     BUSY = "busy"
     """Too many bodies were being read at once, or this one came too slowly."""
 

@@ -52,6 +52,9 @@ class Webhook:
     max_turns: int | None = None
     timeout_s: float = 30 * 60
     budget_micro_usd: int | None = None
+    """Of a run."""
+    day_budget_micro_usd: int | None = None
+    """Of all its runs in a day."""
     network: RunNetwork = NONE
     output_schema: str | None = None
     """JSON Schema of the structured output of its runs, as JSON text."""
@@ -66,6 +69,8 @@ class Webhook:
     """Whether a sender may wait for the run and read its result."""
     paused_at: int | None = None
     """When too many bad signatures in a row closed it."""
+    paused_until: int | None = None
+    """When the day ends whose budget is spent; a time that is past means nothing."""
     last_delivery_at: int | None = None
     deliveries: int = 0
 

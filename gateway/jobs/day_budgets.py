@@ -1,11 +1,12 @@
 """Holds runs to the budgets of the day: before they start, while they go on, and after they end.
 
-A job whose budget is spent pauses until the day is over; when that of all runs is spent, none
-starts until then. A run that cannot start ends as `budget`, so that nothing waits unseen.
+A job or webhook whose budget is spent pauses until the day is over; when that of all runs is
+spent, none starts until then. A run that cannot start ends as `budget`, so that nothing waits
+unseen.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from gateway.budgets.book import Book
@@ -15,6 +16,7 @@ from gateway.domain.budget import Day, DayBudget, DayLimits, Limit
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import Job
 from gateway.domain.run import Run
+from gateway.domain.webhook import Webhook
 from gateway.jobs.calendar import next_firings
 from gateway.notify.wording import day_budget_reached
 from gateway.settings import Settings
@@ -47,6 +49,8 @@ class DayBudgets:
         self._now_ms = now_ms
         self._zone = zone
         self._all_micro_usd = all_micro_usd
+        self.pause_webhook: Callable[[str, int], Awaitable[None]] = store.webhooks.pause_until
+        """Has a webhook take nothing before an instant; those who hold webhooks put theirs here."""
 
     def today(self) -> Day:
         """Return the present day."""
@@ -58,18 +62,18 @@ class DayBudgets:
 
     async def book(self, run: Run) -> Book:
         """Return the book of an attempt that begins."""
-        job = await self._store.jobs.get(run.job_id) if run.job_id else None
+        owner = await self._owner(run.job_id, run.webhook_id)
         return Book(
             self._store,
             run,
             self.today,
             all_micro_usd=self._all_micro_usd,
-            job_micro_usd=job.day_budget_micro_usd if job else None,
+            own_micro_usd=owner.day_budget_micro_usd if owner else None,
         )
 
     async def refuse(self, now: int) -> tuple[str, ...]:
         """End queued runs for which nothing is left today; return their ids."""
-        spent = await self._store.costs.spent_jobs(self.today())
+        spent = await self._store.costs.spent_budgets(self.today())
         if (all_runs := await self._all_runs()) and all_runs.spent:
             spent = (all_runs, *spent)
         refused: list[str] = []
@@ -83,11 +87,14 @@ class DayBudgets:
         """Do what follows when a run was stopped by a budget of the day."""
         if limit is Limit.ALL_DAY and (all_runs := await self._all_runs()):
             await self._pause_and_tell(all_runs)
-        job = await self._store.jobs.get(run.job_id) if run.job_id else None
-        if limit is Limit.JOB_DAY and job and job.day_budget_micro_usd is not None:
-            day = self.today()
-            spent = await self._store.costs.spent(day.name, job.id)
-            await self._pause_and_tell(DayBudget(day, job.day_budget_micro_usd, spent, job.id))
+        owner = await self._owner(run.job_id, run.webhook_id)
+        if limit in (Limit.JOB_DAY, Limit.WEBHOOK_DAY) and owner:
+            own = owner.day_budget_micro_usd
+            if own is not None:
+                day = self.today()
+                spent = await self._store.costs.spent(day.name, owner.id)
+                budget = DayBudget(day, own, spent, run.job_id, run.webhook_id)
+                await self._pause_and_tell(budget)
 
     async def forget_old(self) -> None:
         """Delete what days cost that are long over."""
@@ -100,13 +107,20 @@ class DayBudgets:
         return DayBudget(day, self._all_micro_usd, await self._store.costs.spent(day.name))
 
     async def _pause_and_tell(self, budget: DayBudget) -> None:
-        job = await self._store.jobs.get(budget.job_id) if budget.job_id else None
-        if job:
-            await self._pause(job, budget.day.ends_at)
-        notice = day_budget_reached(budget, job, day_is_spent(budget), self._now_ms())
+        owner = await self._owner(budget.job_id, budget.webhook_id)
+        if isinstance(owner, Job):
+            await self._pause(owner, budget.day.ends_at)
+        elif owner is not None:
+            await self.pause_webhook(owner.id, budget.day.ends_at)
+        notice = day_budget_reached(budget, owner, day_is_spent(budget), self._now_ms())
         if await self._store.costs.note_reached(budget, notice):
             self._store.notices.ring()
             log.warning("Budget of the day reached: %s", notice.text)
+
+    async def _owner(self, job_id: str | None, webhook_id: str | None) -> Job | Webhook | None:
+        if job_id is not None:
+            return await self._store.jobs.get(job_id)
+        return None if webhook_id is None else await self._store.webhooks.get(webhook_id)
 
     async def _pause(self, job: Job, until: int) -> None:
         if job.at is not None or (job.paused_until or 0) >= until:

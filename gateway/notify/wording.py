@@ -103,16 +103,19 @@ def job_unscheduled(job: Job, why: str, now: int) -> Notice:
     return make(Occasion.PAUSED, job.id, title, f"Job {job.id}: {why}", now)
 
 
-def day_budget_reached(budget: DayBudget, job: Job | None, spent: str, now: int) -> Notice:
+def day_budget_reached(
+    budget: DayBudget, owner: Job | Webhook | None, spent: str, now: int
+) -> Notice:
     """Return the notice of a day's budget that is spent, as the sentence `spent` says."""
     until = instant(budget.day.ends_at)
-    if job is None:
+    if owner is None:
         title = "The day's budget of all runs is spent"
         text = f"No run starts until {until}: {spent}."
         return make(Occasion.BUDGET_REACHED, "", title, text, now)
-    title = f"The day's budget of job {job.name} is spent"
-    text = f"Job {job.id} is paused until {until}: {spent}."
-    return make(Occasion.BUDGET_REACHED, job.id, title, text, now)
+    kind = "job" if isinstance(owner, Job) else "webhook"
+    title = f"The day's budget of {kind} {owner.name} is spent"
+    text = f"{kind.capitalize()} {owner.id} is paused until {until}: {spent}."
+    return make(Occasion.BUDGET_REACHED, owner.id, title, text, now)
 
 
 def webhook_paused(webhook: Webhook, bad: int, now: int) -> Notice:

@@ -7,28 +7,29 @@ budget of its own reserves nothing; it is held to the day's budgets by the forwa
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select
+from sqlalchemy import ColumnElement, Select, Table, case, func, literal, select
 
 from gateway.domain.budget import DayLimits
 from gateway.domain.run import RunStatus
-from gateway.store.schema import day_costs, jobs, runs
+from gateway.store.schema import day_costs, jobs, runs, webhooks
 
 CLAIMED = (RunStatus.STARTING, RunStatus.RUNNING)
 
 
 def affordable(within: DayLimits) -> Iterator[ColumnElement[bool]]:
     """Yield what holds for runs that may start."""
-    of_job = select(jobs.c.id).where(
-        jobs.c.id == runs.c.job_id,
-        jobs.c.day_budget_micro_usd.is_not(None),
-        jobs.c.day_budget_micro_usd
-        <= _spent(within.day)
-        .where(day_costs.c.owner == jobs.c.id)
-        .correlate(jobs)
-        .scalar_subquery()
-        + _reserved(of_job=True).correlate(jobs).scalar_subquery(),
-    )
-    yield ~of_job.correlate(runs).exists()
+    for owners, column in ((jobs, "job_id"), (webhooks, "webhook_id")):
+        # What its live runs may yet spend counts as spent.
+        taken = _spent(within.day).where(day_costs.c.owner == owners.c.id)
+        reserved = _reserved(column, owners)
+        poor = select(owners.c.id).where(
+            owners.c.id == runs.c[column],
+            owners.c.day_budget_micro_usd.is_not(None),
+            owners.c.day_budget_micro_usd
+            <= taken.correlate(owners).scalar_subquery()
+            + reserved.correlate(owners).scalar_subquery(),
+        )
+        yield ~poor.correlate(runs).exists()
     if within.all_micro_usd is not None:
         taken = _spent(within.day).scalar_subquery() + _reserved().scalar_subquery()
         yield literal(within.all_micro_usd) > taken
@@ -39,9 +40,9 @@ def _spent(day: str) -> Select[Any]:
     return select(total).where(day_costs.c.day == day)
 
 
-def _reserved(*, of_job: bool = False) -> Select[Any]:
+def _reserved(column: str = "", owners: Table | None = None) -> Select[Any]:
     live = runs.alias("live")
     left = live.c.budget_micro_usd - func.coalesce(live.c.cost_micro_usd, 0)
     total = func.coalesce(func.sum(case((left > 0, left), else_=0)), 0)
     statement = select(total).where(live.c.status.in_(CLAIMED))
-    return statement.where(live.c.job_id == jobs.c.id) if of_job else statement
+    return statement if owners is None else statement.where(live.c[column] == owners.c.id)

@@ -27,19 +27,26 @@ class CostHistory:
         column = {
             CostGroup.DAY: day_costs.c.day,
             CostGroup.JOB: day_costs.c.owner,
+            CostGroup.WEBHOOK: day_costs.c.owner,
             CostGroup.MODEL: day_costs.c.model,
         }[by]
         sums = [func.sum(day_costs.c[name]).label(name) for name in COUNTS]
         statement = select(column.label("name"), *sums).where(day_costs.c.day >= since)
         if owner is not None:
             statement = statement.where(day_costs.c.owner == owner)
+        if by is CostGroup.WEBHOOK:
+            # By the ids themselves: what a deleted webhook cost counts too.
+            statement = statement.where(day_costs.c.owner.startswith("webhook_", autoescape=True))
         cost = func.sum(day_costs.c.cost_micro_usd).desc()
         order = [column.desc()] if by is CostGroup.DAY else [cost, column]
         grouped = statement.group_by(column).order_by(*order).limit(MAX_LINES)
         return tuple(CostLine(row["name"], read_tokens(row)) for row in await self._db.all(grouped))
 
-    async def servers(self, since: int, job_id: str | None = None) -> tuple[ServerCost, ...]:
-        """Return the sums of runs made since an instant that are kept, the dearest first."""
+    async def servers(self, since: int, owner: str | None = None) -> tuple[ServerCost, ...]:
+        """Return the sums of runs made since an instant that are kept, the dearest first.
+
+        `owner`: only runs of this job or webhook.
+        """
         used = (
             select(run_calls.c.run_id, run_calls.c.server, func.count().label("calls"))
             .where(run_calls.c.server != "")
@@ -58,8 +65,8 @@ class CostHistory:
             .join(runs, runs.c.id == used.c.run_id)
             .where(runs.c.created_at >= since)
         )
-        if job_id is not None:
-            statement = statement.where(runs.c.job_id == job_id)
+        if owner is not None:
+            statement = statement.where((runs.c.job_id == owner) | (runs.c.webhook_id == owner))
         grouped = statement.group_by(used.c.server).order_by(cost.desc(), used.c.server)
         return tuple(
             ServerCost(

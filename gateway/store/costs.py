@@ -13,7 +13,14 @@ from gateway.domain.run import RunStatus
 from gateway.store.affordable import CLAIMED
 from gateway.store.database import Database, Row
 from gateway.store.notices import insert_notice
-from gateway.store.schema import day_budgets_reached, day_costs, jobs, run_costs, runs
+from gateway.store.schema import (
+    day_budgets_reached,
+    day_costs,
+    jobs,
+    run_costs,
+    runs,
+    webhooks,
+)
 
 COUNTS = tuple(field.name for field in fields(Tokens))
 
@@ -55,28 +62,32 @@ class CostTable:
         assert row is not None, "an aggregate without groups is one row"
         return int(row["spent"])
 
-    async def spent_jobs(self, day: Day) -> tuple[DayBudget, ...]:
-        """Return the budgets of jobs that have queued runs and nothing left for the day."""
-        spent = spent_on(day.name, None).where(day_costs.c.owner == jobs.c.id)
-        total = spent.correlate(jobs).scalar_subquery()
-        queued = select(runs.c.id).where(
-            runs.c.job_id == jobs.c.id, runs.c.status == RunStatus.QUEUED
-        )
-        statement = select(jobs.c.id, jobs.c.day_budget_micro_usd, total.label("spent")).where(
-            jobs.c.day_budget_micro_usd.is_not(None),
-            jobs.c.day_budget_micro_usd <= total,
-            queued.correlate(jobs).exists(),
-        )
-        return tuple(
-            DayBudget(day, row["day_budget_micro_usd"], int(row["spent"]), row["id"])
-            for row in await self._db.all(statement)
-        )
+    async def spent_budgets(self, day: Day) -> tuple[DayBudget, ...]:
+        """Return those of jobs and webhooks that have queued runs and nothing left for the day."""
+        found: list[DayBudget] = []
+        for owners, column in ((jobs, "job_id"), (webhooks, "webhook_id")):
+            spent = spent_on(day.name, None).where(day_costs.c.owner == owners.c.id)
+            total = spent.correlate(owners).scalar_subquery()
+            queued = select(runs.c.id).where(
+                runs.c[column] == owners.c.id, runs.c.status == RunStatus.QUEUED
+            )
+            limit = owners.c.day_budget_micro_usd
+            statement = select(owners.c.id, limit.label("most"), total.label("spent")).where(
+                limit.is_not(None), limit <= total, queued.correlate(owners).exists()
+            )
+            found += [
+                DayBudget(day, row["most"], int(row["spent"]), **{column: row["id"]})
+                for row in await self._db.all(statement)
+            ]
+        return tuple(found)
 
     async def refuse_queued(self, budget: DayBudget, reason: str, now: int) -> tuple[str, ...]:
         """End the queued runs for which a day's budget has nothing left; return their ids."""
         statement = update(runs).where(runs.c.status == RunStatus.QUEUED)
         if budget.job_id is not None:
             statement = statement.where(runs.c.job_id == budget.job_id)
+        if budget.webhook_id is not None:
+            statement = statement.where(runs.c.webhook_id == budget.webhook_id)
         refused = statement.values(
             status=RunStatus.BUDGET, limit_reached=budget.limit, error=reason, finished_at=now
         ).returning(runs.c.id)
@@ -88,7 +99,7 @@ class CostTable:
             self._db.insert(day_budgets_reached)
             .values(
                 day=budget.day.name,
-                owner=budget.job_id or "",
+                owner=budget.owner,
                 limit_micro_usd=budget.limit_micro_usd,
             )
             .on_conflict_do_nothing()

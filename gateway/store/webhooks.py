@@ -84,6 +84,11 @@ class WebhookTable:
         await self._db.change_together(statement, [insert_notice(notice)])
         self._notices.ring()
 
+    async def pause_until(self, webhook_id: str, until: int) -> None:
+        """Note that a webhook takes nothing before an instant."""
+        statement = update(webhooks).where(webhooks.c.id == webhook_id).values(paused_until=until)
+        await self._db.change(statement)
+
     async def secrets(self, webhook_id: str | None = None) -> tuple[WebhookSecret, ...]:
         """Return the secrets of one webhook or of all, oldest first."""
         statement = select(webhook_secrets).order_by(

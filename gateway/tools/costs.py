@@ -20,7 +20,7 @@ MAX_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class CostRow:
-    """What one day, job, model or server cost."""
+    """What one day, job, webhook, model or server cost."""
 
     name: str
     """A day, the id of a job or webhook ('' for runs of neither), a model, or a server."""
@@ -59,7 +59,8 @@ class CostTools:
     async def get_costs(
         self,
         by: Annotated[
-            CostGroup, Field(description="Add up by day, job (webhooks too), model or server.")
+            CostGroup,
+            Field(description="By day, job (webhooks too), webhook, model or server."),
         ] = CostGroup.DAY,
         days: Annotated[
             int, Field(ge=1, le=MAX_DAYS, description="Today and so many days before, less one.")

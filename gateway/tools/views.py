@@ -37,8 +37,8 @@ class RunView:
     duration_s: float | None
     error: str | None
     limit_reached: str | None
-    """Which limit ended it or kept it from starting: run_money, run_turns, run_time, job_day or
-    all_day."""
+    """Which limit ended it or kept it from starting: run_money, run_turns, run_time, job_day,
+    webhook_day or all_day."""
     budget_usd: float | None
     cost_usd: float | None
     """None: it asked no model yet, or one whose price is not known."""

@@ -58,6 +58,17 @@ SameBodyS = Annotated[
         ),
     ),
 ]
+WebhookBudgetPerDayUsd = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=100_000,
+        description=(
+            "Most US dollars that the webhook's runs may cost in a day; then it answers 503 until "
+            "the next day. 0 means no limit."
+        ),
+    ),
+]
 MayWait = Annotated[
     bool,
     Field(description="Let senders add ?wait=25 to get the run's result, as its model wrote it."),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.domain.clock import utc_ms
 from gateway.domain.delivery import Delivery
 from gateway.domain.units import dollars, iso
 from gateway.domain.webhook import Webhook
@@ -10,7 +11,7 @@ from gateway.jobs.network_words import show_network
 from gateway.jobs.output_schema import shown_json
 from gateway.tools.views import iso_or_none
 from gateway.webhooks.reasons import REASONS
-from gateway.webhooks.remarks import warnings_of
+from gateway.webhooks.remarks import state_of, warnings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,16 @@ class WebhookView:
     """These and no others; empty means none."""
     servers: list[str]
     enabled: bool
+    state: str
+    """on, off or paused."""
     paused_at: str | None
     model: str | None
     max_turns: int | None
     timeout_s: float
+    paused_until: str | None
+    """When the day ends whose budget is spent."""
     budget_usd: float | None
+    budget_per_day_usd: float | None
     network: str | list[str]
     output_schema: dict[str, Any] | None
     tolerance_s: int
@@ -102,21 +108,25 @@ class TestedWebhook:
 
 def view_webhook(webhook: Webhook, url: str | None) -> WebhookView:
     """Return a webhook as tools show it."""
+    now = utc_ms()
     return WebhookView(
         id=webhook.id,
         name=webhook.name,
         url=url,
         scheme=webhook.scheme.value,
-        warnings=warnings_of(webhook),
+        warnings=warnings_of(webhook, now),
         prompt_template=webhook.prompt_template,
         tools=list(webhook.tools),
         servers=list(webhook.servers),
         enabled=webhook.enabled,
+        state=state_of(webhook, now),
         paused_at=iso_or_none(webhook.paused_at),
         model=webhook.model,
         max_turns=webhook.max_turns,
         timeout_s=webhook.timeout_s,
+        paused_until=iso_or_none(webhook.paused_until),
         budget_usd=dollars(webhook.budget_micro_usd),
+        budget_per_day_usd=dollars(webhook.day_budget_micro_usd),
         network=show_network(webhook.network),
         output_schema=shown_json(webhook.output_schema),
         tolerance_s=webhook.tolerance_s,

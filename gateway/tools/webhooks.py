@@ -26,6 +26,7 @@ from gateway.tools.webhook_arguments import (
     SameBodyS,
     SigningSecret,
     ToleranceS,
+    WebhookBudgetPerDayUsd,
     WebhookScheme,
 )
 from gateway.tools.webhook_views import WebhookAnswer, WebhookList, view_webhook
@@ -55,6 +56,7 @@ class WebhookTools:
         max_turns: MaxTurns | None = None,
         timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
+        budget_per_day_usd: WebhookBudgetPerDayUsd | None = None,
         network: WebhookNetwork | None = None,
         output_schema: OutputSchema | None = None,
         tolerance_s: ToleranceS = 300,
@@ -78,6 +80,7 @@ class WebhookTools:
             max_turns=max_turns,
             timeout_s=timeout_s,
             budget_usd=budget_usd,
+            budget_per_day_usd=budget_per_day_usd,
             network=network,
             output_schema=output_schema,
             tolerance_s=tolerance_s,
@@ -113,6 +116,7 @@ class WebhookTools:
         max_turns: MaxTurns | None = None,
         timeout_s: TimeoutS | None = None,
         budget_usd: BudgetUsd | None = None,
+        budget_per_day_usd: WebhookBudgetPerDayUsd | None = None,
         network: WebhookNetwork | None = None,
         output_schema: OutputSchema | None = None,
         tolerance_s: ToleranceS | None = None,
@@ -123,7 +127,7 @@ class WebhookTools:
     ) -> WebhookAnswer:
         """Change parts of a webhook; what is not given stays, and so does the address.
 
-        enabled=true also ends a pause after too many bad signatures.
+        enabled=true also ends a pause; another budget_per_day_usd ends that of a spent one.
         """
         given = Given(
             name=name,
@@ -134,6 +138,7 @@ class WebhookTools:
             max_turns=max_turns,
             timeout_s=timeout_s,
             budget_usd=budget_usd,
+            budget_per_day_usd=budget_per_day_usd,
             network=network,
             output_schema=output_schema,
             tolerance_s=tolerance_s,

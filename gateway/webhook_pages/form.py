@@ -29,6 +29,7 @@ from gateway.tools.webhook_arguments import (
     SameBodyS,
     SigningSecret,
     ToleranceS,
+    WebhookBudgetPerDayUsd,
     WebhookScheme,
 )
 from gateway.webhooks.errors import SecretRefused
@@ -69,6 +70,7 @@ class WebhookForm(BaseModel):
     max_turns: MaxTurns
     timeout_s: TimeoutS
     budget_usd: BudgetUsd
+    budget_per_day_usd: WebhookBudgetPerDayUsd
     network: NetworkWords
     output_schema: JsonObject
     tolerance_s: ToleranceS
@@ -117,6 +119,7 @@ def values_of_new(defaults: RunDefaults) -> dict[str, Any]:
         "timeout_s": f"{defaults.timeout_s:g}",
         "max_turns": defaults.max_turns or 0,
         "budget_usd": _money(defaults.budget_micro_usd),
+        "budget_per_day_usd": "0",
         "tolerance_s": 300,
         "missing": MissingPath.EMPTY.value,
         "rate_per_minute": 120,
@@ -136,6 +139,7 @@ def values_of(webhook: Webhook) -> dict[str, Any]:
         "max_turns": webhook.max_turns or 0,
         "timeout_s": f"{webhook.timeout_s:g}",
         "budget_usd": _money(webhook.budget_micro_usd),
+        "budget_per_day_usd": _money(webhook.day_budget_micro_usd),
         "network": network if isinstance(network, str) else " ".join(network),
         "output_schema": "" if schema is None else json.dumps(json.loads(schema), indent=2),
         "tolerance_s": webhook.tolerance_s,

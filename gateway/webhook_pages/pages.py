@@ -96,11 +96,11 @@ class WebhookPages:
         zone = self._settings.default_timezone
         counts = await self._store.deliveries.counts(day_begins(now, zone))
         today = day_of(now, zone).name
-        lines = await self._store.cost_history.lines(CostGroup.JOB, today)
+        lines = await self._store.cost_history.lines(CostGroup.WEBHOOK, today)
         costs = {line.name: line.tokens.cost_micro_usd for line in lines}
         webhooks = await self._store.webhooks.all()
         rows = [
-            webhook_row(each, counts.get(each.id, Counter()), costs.get(each.id, 0))
+            webhook_row(each, counts.get(each.id, Counter()), costs.get(each.id, 0), now)
             for each in webhooks
         ]
         return await render_template("webhooks.html", rows=rows)
@@ -156,7 +156,7 @@ class WebhookPages:
             webhook=webhook,
             row=row,
             facts=facts,
-            remarks=[*warnings_of(webhook), tools_sentence(webhook), *doubts],
+            remarks=[*warnings_of(webhook, utc_ms()), tools_sentence(webhook), *doubts],
             further=further,
             problems=further.problems,
             curl=curl_of(webhook.scheme, further.url),
@@ -175,7 +175,7 @@ class WebhookPages:
         since = days_before(today, COST_DAYS - 1)
         days = await self._store.cost_history.lines(CostGroup.DAY, since, webhook.id)
         cost = next((line.tokens.cost_micro_usd for line in days if line.name == today), 0)
-        row = webhook_row(webhook, counts.get(webhook.id, Counter()), cost)
+        row = webhook_row(webhook, counts.get(webhook.id, Counter()), cost, now)
         return row, facts_of(webhook, row, days)
 
     async def _require_session(self) -> None:

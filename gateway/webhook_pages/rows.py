@@ -10,9 +10,11 @@ from gateway.domain.delivery import Delivery, Outcome
 from gateway.domain.units import instant, size
 from gateway.domain.webhook import Scheme, Webhook
 from gateway.webhooks.reasons import REASONS, TAKEN
+from gateway.webhooks.remarks import state_of
 
 RESENDABLE = frozenset({Outcome.ACCEPTED, Outcome.MISSING, Outcome.QUEUE_FULL})
 """Outcomes of deliveries whose bodies are kept for a while."""
+_TONES = {"on": "good", "off": "quiet", "paused": "bad"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,17 @@ class DeliveryRow:
     may_go_again: bool
 
 
-def webhook_row(webhook: Webhook, today: Counter[Outcome], cost_micro_usd: int) -> WebhookRow:
+def webhook_row(
+    webhook: Webhook, today: Counter[Outcome], cost_micro_usd: int, now: int
+) -> WebhookRow:
     """Return the row of a webhook; `today` counts its deliveries, the cost is today's."""
-    state, tone = _state(webhook)
+    state = state_of(webhook, now)
     taken = sum(count for outcome, count in today.items() if outcome in TAKEN)
     return WebhookRow(
         id=webhook.id,
         name=webhook.name,
         state=state,
-        tone=tone,
+        tone=_TONES[state],
         scheme=webhook.scheme.value,
         is_open=webhook.scheme is Scheme.NONE,
         tools=", ".join(webhook.tools) or "none",
@@ -88,7 +92,7 @@ def delivery_row(delivery: Delivery) -> DeliveryRow:
 
 def facts_of(webhook: Webhook, row: WebhookRow, days: Sequence[CostLine]) -> list[tuple[str, str]]:
     """Return what stands at the head of a webhook's page; `days`: its costs, a line a day."""
-    budget = webhook.budget_micro_usd
+    budget, per_day = webhook.budget_micro_usd, webhook.day_budget_micro_usd
     month = sum(line.tokens.cost_micro_usd for line in days)
     return [
         ("Scheme", row.scheme),
@@ -98,13 +102,8 @@ def facts_of(webhook: Webhook, row: WebhookRow, days: Sequence[CostLine]) -> lis
         ("Cost today", row.cost),
         ("Cost in 30 days", money(month)),
         ("Budget of a run", "none" if budget is None else money(budget)),
+        ("Budget of a day", "none" if per_day is None else money(per_day)),
         ("Time for a run", f"{webhook.timeout_s:g} s"),
         ("Model", webhook.model or "the default"),
         ("Deliveries a minute", str(webhook.rate_per_minute or "any number")),
     ]
-
-
-def _state(webhook: Webhook) -> tuple[str, str]:
-    if not webhook.enabled:
-        return "off", "quiet"
-    return ("on", "good") if webhook.paused_at is None else ("paused", "bad")

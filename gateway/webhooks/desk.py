@@ -97,7 +97,7 @@ class Desk:
         old = await self.get(webhook_id)
         checked = self._check(old.tools if given.tools is None else given.tools)
         webhook = replace(apply(old, given, utc_ms()), tools=checked.names)
-        if given.model is not None or given.budget_usd is not None:
+        if _spending(webhook) != _spending(old):
             self._check_budget(webhook)
         if not await self._hooks.update(webhook):
             raise NoSuchWebhook(webhook_id)
@@ -133,7 +133,12 @@ class Desk:
         return normalise(tools, self._live())
 
     def _check_budget(self, webhook: Webhook) -> None:
-        check_budget(self._settings, webhook.model, webhook.budget_micro_usd)
+        check_budget(self._settings, *_spending(webhook))
+
+
+def _spending(webhook: Webhook) -> tuple[str | None, int | None, int | None]:
+    """Return the model, and the budgets of a run and of a day."""
+    return webhook.model, webhook.budget_micro_usd, webhook.day_budget_micro_usd
 
 
 def _told(webhook: Webhook, checked: Normalised, secret: str | None = None) -> Told:

@@ -128,6 +128,12 @@ class Hooks:
             await self._store.webhooks.pause(webhook.id, now, notice)
             await self.load()
 
+    async def pause_until(self, webhook_id: str, until: int) -> None:
+        """Take nothing for this webhook before an instant."""
+        async with self._changing:
+            await self._store.webhooks.pause_until(webhook_id, until)
+            await self.load()
+
     async def sign_with(
         self, webhook: Webhook, scheme: Scheme, secret: str | None, *, overlap_s: float
     ) -> None:

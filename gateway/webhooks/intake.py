@@ -43,7 +43,6 @@ MAX_WAITS = 50
 MAX_WAIT_S = 25
 """Senders and proxies give up after 30 s."""
 RETRY_AFTER_S = 5.0
-PAUSED_RETRY_S = 600.0
 _ADDRESS = re.compile(r"/webhook/(?P<secret>[A-Za-z0-9_-]{16,128})(/runs/(?P<run>run_\w{1,40}))?")
 _SECONDS = re.compile(r"[0-9]{1,3}")
 
@@ -108,13 +107,7 @@ class Intake:
         """Return how many seconds the sender waits. Raises Refused."""
         if scope["method"] != "POST":
             raise _not_allowed("POST")
-        if posted.hook.webhook.paused_at is not None:
-            raise Refused(
-                Outcome.PAUSED,
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "This webhook is paused; its owner can enable it again.",
-                retry_after_s=PAUSED_RETRY_S,
-            )
+        self._pipeline.check_open(posted.hook.webhook)
         check_kind(posted.content_type, posted.headers.get(b"content-encoding") or "")
         return self._wait_of(scope, posted.hook)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from gateway.domain.clock import utc_ms
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.jobs.runner import Runner
 from gateway.relay.http import Receive, Scope, Send
 from gateway.settings import Settings
@@ -49,15 +50,18 @@ async def open_webhooks(
     runner: Runner,
     own_url: Callable[[], str],
     redactor: Redactor,
+    days: DayBudgets,
     live: Callable[[], Live],
 ) -> AsyncGenerator[Webhooks]:
     """Take deliveries until the body ends. Raises StoreError.
 
-    `own_url` returns where senders reach the gateway, when nothing else is set;
+    `days` will have webhooks paused whose budget is spent. `own_url` returns where senders reach
+    the gateway, when nothing else is set;
     `live` the servers with the tools that they show now.
     """
     hooks = Hooks(store, vault, redactor, now_ms=utc_ms, own_url=own_url)
     await hooks.load()
+    days.pause_webhook = hooks.pause_until
     ledger = Ledger(store, runner, utc_ms, time.monotonic)
     senders = Senders(settings.webhook_sender_rate, time.monotonic)
     pipeline = Pipeline(

@@ -32,6 +32,7 @@ MAX_BAD_SIGNATURES = 50
 """In a row; then the webhook pauses, for its sender has another secret or is another one."""
 RETRY_AFTER_S = 5.0
 QUEUE_RETRY_S = 60.0
+PAUSED_RETRY_S = 600.0
 ORIGIN = "claude_runner.delivery_origin"
 """Key in the scope of a request that is no sender's but a trial of ours."""
 _PROVEN = (Outcome.MISSING, Outcome.QUEUE_FULL)
@@ -146,6 +147,20 @@ class Pipeline:
             body=kept.body,
         )
         return await self._store(Arrival(delivery, run, None))
+
+    def check_open(self, webhook: Webhook) -> None:
+        """Accept a webhook that takes deliveries now. Raises Refused."""
+        now = self._now_ms()
+        if webhook.paused_at is not None:
+            outcome, wait_s = Outcome.PAUSED, PAUSED_RETRY_S
+            sentence = "This webhook is paused; its owner can enable it again."
+        elif webhook.paused_until is not None and webhook.paused_until > now:
+            outcome, wait_s = Outcome.BUDGET, (webhook.paused_until - now) / 1000
+            sentence = "This webhook has spent its budget of the day; send it again later."
+        else:
+            return
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        raise Refused(outcome, status, sentence, retry_after_s=wait_s)
 
     async def check_sender(self, posted: Posted) -> None:
         """Accept a delivery that its sender has signed, just now. Raises Refused."""

@@ -104,7 +104,7 @@ async def test_runs_without_money_left_end_in_the_queue(store: Store) -> None:
     run, free = examples.run(job_id=job.id), examples.run()
     await store.runs.add(run)
     await store.runs.add(free)
-    (budget,) = await store.costs.spent_jobs(DAY)
+    (budget,) = await store.costs.spent_budgets(DAY)
     assert budget == DayBudget(DAY, 100, 100, job.id)
     assert await store.costs.refuse_queued(budget, "Nothing left.", 200) == (run.id,)
     ended = replace(
@@ -115,7 +115,7 @@ async def test_runs_without_money_left_end_in_the_queue(store: Store) -> None:
         finished_at=200,
     )
     assert await store.runs.get(run.id) == ended
-    assert await store.costs.spent_jobs(DAY) == ()
+    assert await store.costs.spent_budgets(DAY) == ()
     notice = new_notice(Occasion.BUDGET_REACHED, job.id, "Title", "Text", 1)
     assert [await store.costs.note_reached(budget, notice) for _ in range(2)] == [True, False]
     assert [kept.notice for kept in await store.notices.newest(5)] == [notice]

@@ -25,6 +25,7 @@ from gateway.credential_requests import Links
 from gateway.credentials import Credentials
 from gateway.domain.clock import utc_ms
 from gateway.jobs.clock import SystemClock
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.jobs.gate import Offer
 from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
@@ -192,6 +193,7 @@ async def open_gateway(
                 runner,
                 lambda: url,
                 Redactor(),
+                DayBudgets(store, utc_ms),
                 lambda: live_tools(supervisor.snapshots()),
             ) as webhooks,
             kept as results,

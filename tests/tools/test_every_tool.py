@@ -13,8 +13,8 @@ JOB_OPTIONS = (
     "system_prompt max_turns timeout_s budget_usd budget_per_day_usd network output_schema"
 )
 WEBHOOK_OPTIONS = (
-    "enabled model max_turns timeout_s budget_usd network output_schema tolerance_s missing "
-    "rate_per_minute same_body_s may_wait"
+    "enabled model max_turns timeout_s budget_usd budget_per_day_usd network output_schema "
+    "tolerance_s missing rate_per_minute same_body_s may_wait"
 )
 
 TOOLS = {

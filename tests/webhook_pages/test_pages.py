@@ -25,6 +25,7 @@ FIELDS = {
     "secret": "",
     "rate_per_minute": "60",
     "budget_usd": "0.5",
+    "budget_per_day_usd": "2",
     "timeout_s": "90",
     "max_turns": "0",
     "model": "",

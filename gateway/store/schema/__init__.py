@@ -67,5 +67,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0020"
+HEAD = "0021"
 """Newest revision; a database that has it opens without Alembic."""

@@ -36,6 +36,8 @@ webhooks = Table(
     Column("may_wait", Flag, nullable=False, server_default=text("false")),
     Column("paused_at", INTEGER),
     Column("output_schema", Words),
+    Column("day_budget_micro_usd", INTEGER),
+    Column("paused_until", INTEGER),
     sqlite_strict=True,
 )
 

@@ -1,0 +1,82 @@
+"""What a webhook's runs may cost in a day: they stop, it pauses, the owner is told once."""
+
+from dataclasses import replace
+
+from gateway.budgets.days import day_of
+from gateway.domain.budget import Charge, CostGroup, CostLine, DayLimits, Limit, Tokens
+from gateway.domain.delivery import Outcome
+from gateway.domain.notice import Occasion
+from gateway.domain.run import Run, RunStatus
+from gateway.jobs.day_budgets import DayBudgets
+from gateway.webhooks.remarks import state_of
+from tests.webhooks.parts import WEBHOOK, Door
+
+ZONE = "Europe/Berlin"
+
+
+def days_of(door: Door) -> DayBudgets:
+    """Return the budgets of days on the door's clock, with its webhooks."""
+    days = DayBudgets(door.store, lambda: door.now, zone=ZONE)
+    days.pause_webhook = door.hooks.pause_until
+    return days
+
+
+async def spend(door: Door, run: Run, micro_usd: int) -> None:
+    """Have a run cost something today."""
+    tokens = Tokens(requests=1, cost_micro_usd=micro_usd)
+    day = day_of(door.now, ZONE).name
+    charge = Charge(run.id, run.attempt, day, run.webhook_id or "", "claude-a", tokens)
+    await door.store.costs.charge(charge)
+
+
+async def test_a_spent_day_stops_runs_and_refuses_deliveries_until_it_is_over(door: Door) -> None:
+    """Issue 7, 4 and 6: 503 with Retry-After, a line in the log, one notice; then it goes on."""
+    await door.have(day_budget_micro_usd=100, budget_micro_usd=60)
+    days, today = days_of(door), day_of(door.now, ZONE)
+    for body in (b"1", b"2"):
+        assert (await door.post(body)).status == 202
+    run = await door.next_run()
+    book = await days.book(run)
+    assert book.is_limited
+    assert await book.reached() is None
+    # A second run fits beside the first only if what that may yet spend leaves something.
+    within = DayLimits(today.name, None)
+    (waiting,) = await door.store.runs.waiting(door.now, within=within, limit=9)
+    await spend(door, run, 50)
+    assert await door.store.runs.waiting(door.now, within=within, limit=9) == (waiting,)
+    await spend(door, run, 50)
+    reached = await book.reached()
+    assert reached is not None
+    assert reached.limit is Limit.WEBHOOK_DAY
+    assert "a day for this webhook is spent" in reached.sentence
+    await days.note_end(run, reached.limit)
+    assert await days.refuse(door.now) == (waiting.id,)
+    ended = await door.store.runs.get(waiting.id)
+    assert ended is not None
+    assert (ended.status, ended.limit_reached) == (RunStatus.BUDGET, Limit.WEBHOOK_DAY)
+    refused = await door.post(b"3")
+    assert refused.status == 503
+    assert refused.headers["retry-after"] == str(-(-(today.ends_at - door.now) // 1000))
+    assert Outcome.BUDGET in {line.outcome for line in await door.log()}
+    told = [kept.notice for kept in await door.store.notices.newest(9)]
+    assert [(each.occasion, each.subject) for each in told] == [
+        (Occasion.BUDGET_REACHED, WEBHOOK.id)
+    ]
+    stored = await door.store.webhooks.get(WEBHOOK.id)
+    assert stored is not None
+    assert state_of(stored, door.now) == "paused"
+    door.now = today.ends_at
+    assert state_of(stored, door.now) == "on"
+    assert (await door.post(b"3")).status == 202
+
+
+async def test_costs_are_added_up_by_webhook(door: Door) -> None:
+    """Issue 7, 4: of webhooks alone, also of one that is deleted."""
+    await door.have()
+    await door.post(b"1")
+    run = await door.next_run()
+    await spend(door, run, 7)
+    await spend(door, replace(run, webhook_id="job_x"), 9)
+    await door.hooks.delete(WEBHOOK.id)
+    lines = await door.store.cost_history.lines(CostGroup.WEBHOOK, "2000-01-01")
+    assert lines == (CostLine(WEBHOOK.id, Tokens(requests=1, cost_micro_usd=7)),)
