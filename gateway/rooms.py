@@ -91,7 +91,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             ChangePages(browser, services.servers).blueprint(),
             RunExport(store, utc_ms).pages(browser),
             NotificationPages(browser, services.notify, store).blueprint(),
-            open_run_pages(services, login),
+            open_run_pages(services, login, live),
             open_server_pages(services, browser, live),
             open_webhook_pages(browser, services),
             open_quick_run(browser, services),

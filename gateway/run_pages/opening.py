@@ -2,6 +2,7 @@
 
 from quart import Blueprint
 
+from gateway.dashboard.live import Live
 from gateway.dashboard.login import Login
 from gateway.domain.clock import utc_ms
 from gateway.run_pages.history import RunHistory
@@ -9,7 +10,7 @@ from gateway.run_pages.pages import RunPages
 from gateway.tools.services import Services
 
 
-def open_run_pages(services: Services, login: Login) -> Blueprint:
+def open_run_pages(services: Services, login: Login, live: Live) -> Blueprint:
     """Return the list of runs and the page of each."""
     store, zone = services.store, services.settings.default_timezone
     return RunPages(
@@ -19,4 +20,5 @@ def open_run_pages(services: Services, login: Login) -> Blueprint:
         services.runner,
         services.shelf,
         RunHistory(store, zone, utc_ms),
+        live,
     ).blueprint()

@@ -7,6 +7,7 @@ from werkzeug.exceptions import Conflict, NotFound
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.live import Live
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
 from gateway.domain.live import Place
@@ -40,6 +41,7 @@ class RunPages:
         runner: Runner,
         shelf: Shelf,
         history: RunHistory,
+        live: Live,
     ) -> None:
         self._browser = browser
         self._sessions = sessions
@@ -47,11 +49,13 @@ class RunPages:
         self._runner = runner
         self._shelf = shelf
         self._history = history
+        self._live = live
 
     def blueprint(self) -> Blueprint:
         """Return the routes; all want a session."""
         pages = Blueprint("runs", __name__, template_folder="templates")
         pages.before_request(self._require_session)
+        pages.record(lambda made: self._history.register(self._live, made.app.jinja_env))
         pages.get("/runs")(self._history.index)
         pages.get("/runs/<run_id>")(self.show)
         pages.get("/runs/<run_id>/events")(self.events)

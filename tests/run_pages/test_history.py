@@ -1,6 +1,7 @@
 """The list of runs, over a store, without a gateway."""
 
 import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from quart import typing as quart_typing
 
 from gateway.budgets.days import day_of
+from gateway.dashboard.live import Live
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.budget import Charge, Tokens
 from gateway.domain.clock import utc_ms
@@ -36,6 +38,7 @@ class Stage:
     store: Store
     job: Job
     runs: list[Run]
+    live: Live
 
     async def page(self, query: str = "", status: int = 200) -> str:
         """Return the page."""
@@ -72,7 +75,9 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         for owner, cost in ((job.id, 2_000_000), ("", 500_000)):
             tokens = Tokens(requests=1, cost_micro_usd=cost)
             await store.costs.charge(Charge("run_00", 1, today, owner, "m", tokens))
+        live = Live(time.monotonic)
         shown = Shown(
+            followed=live,
             further=lambda browser: (
                 RunPages(
                     browser,
@@ -81,11 +86,12 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
                     door.runner,
                     Shelf(home, store, str),
                     RunHistory(store, "UTC", lambda: NOW),
+                    live,
                 ).blueprint(),
                 RunExport(store, lambda: NOW).pages(browser),
-            )
+            ),
         )
-        yield Stage(await sign_in(shown), store, job, runs)
+        yield Stage(await sign_in(shown), store, job, runs, live)
 
 
 async def test_pages_go_on_by_key_and_keep_the_filters(stage: Stage) -> None:
@@ -131,3 +137,15 @@ async def test_a_run_is_started_again_and_killed_from_its_row(stage: Stage) -> N
     assert f'action="/runs/{new}/kill"' in await stage.page("?status=queued")
     assert (await send(stage.owner, f"/runs/{new}/kill", {}, page="/runs")).status_code == 303
     assert await stage.ids("?status=cancelled") == [new]
+
+
+async def test_the_newest_page_follows_what_happens(stage: Stage) -> None:
+    """Issue 8: live without reload, with its filters; a name that means nothing harms nobody."""
+    assert 'data-live="run-list:status=skipped"' in await stage.page("?status=skipped")
+    assert "No run is like that." in await stage.live.render("run-list:status=skipped")
+    await stage.store.runs.add(examples.run(id="run_new", status=RunStatus.SKIPPED))
+    assert ROW.findall(await stage.live.render("run-list:status=skipped")) == ["run_new"]
+    assert "must be one of" in await stage.live.render("run-list:status=lost")
+    older = await stage.page(f"?status=skipped&after={NOW}.run_zz")
+    assert ROW.findall(older) == ["run_new"]
+    assert "data-live" not in older

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from gateway.cli.exits import Exit
 from gateway.standin import Call, Hang, ModelRequest, Refuse, Reply, Say
 from tests.cli.gateways import COMMAND
-from tests.run_pages.conftest import SEND, Stage
+from tests.run_pages.conftest import SEND, Stage, says
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -193,6 +193,7 @@ async def test_what_a_run_left_is_shown_and_written_to_disk(stage: Stage) -> Non
     again = await stage.command("runs", "download", run_id, "out/a\nb", "--to", "got")
     assert (again[0], "exists; name another folder" in again[2]) == (Exit.FAILED, True)
     await look_at_what_it_left(stage, run_id)
+    await run_again_from_the_list(stage, run_id)
 
 
 async def look_at_what_it_left(stage: Stage, run_id: str) -> None:
@@ -218,4 +219,25 @@ async def look_at_what_it_left(stage: Stage, run_id: str) -> None:
     assert answer.headers["content-disposition"].startswith("attachment; filename*=UTF-8''%3Cimg")
     missing = await stage.context.request.get(f"{stage.live.url}{address}9")
     assert missing.status == 404
+    await page.close()
+
+
+async def run_again_from_the_list(stage: Stage, run_id: str) -> None:
+    """See that the list follows what happens, and that the buttons of its rows act."""
+    page = await stage.page("/runs?status=succeeded")
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    await expect(page.locator("#connection")).to_have_text("Live")
+    await expect(page.get_by_role("link", name=run_id)).to_be_visible()
+    stage.api.script = says("Once more.")
+    other = await stage.call("run_prompt", prompt="Again.", tools=["Read"], wait_s=50)
+    await expect(page.get_by_role("link", name=other["run"]["id"])).to_be_visible(timeout=CHANGE_MS)
+    stage.api.script = lambda _: Hang()
+    await page.get_by_role("button", name=f"Run again {other['run']['id']}").click()
+    await page.wait_for_url("**/runs/run_*")
+    started = page.url.rpartition("/")[2]
+    await page.goto(f"{stage.live.url}/runs")
+    await page.get_by_role("button", name=f"Kill {started}").click()
+    await expect(page.locator("#state")).to_contain_text("cancelled", timeout=CHANGE_MS)
+    assert complaints == []
     await page.close()
