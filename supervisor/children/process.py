@@ -20,9 +20,11 @@ from supervisor.children.flow import OutputFlow
 from supervisor.children.spawned import Spawned
 from supervisor.children.wire import OversizedFrame, Splitter
 
-READ_BYTES = 256 * 1024
-PIPE_BYTES = 64 * 1024
-"""What a pipe holds as the kernel makes it."""
+READ_BYTES = 64 * 1024
+"""At once: what a pipe holds as the kernel makes it. Room for more than 128 KiB would be got from
+the kernel and given back each time, which takes ten times as long as to read a small answer."""
+LONG_READ_BYTES = 256 * 1024
+"""After a read that was full: then there is more."""
 LONG_PIPE_BYTES = 512 * 1024
 """Of a child that filled its own: it writes long answers in fewer turns of it and us."""
 MAX_UNSENT_BYTES = 32 * 1024 * 1024
@@ -76,6 +78,7 @@ class ChildProcess:
         self.flow = OutputFlow()
         self._splitter = Splitter()
         self._unsent = bytearray()
+        self._read_bytes = READ_BYTES
         self._lengthened = False
         """True once its output was given a longer pipe, if that could be had."""
         self._gone = asyncio.Event()
@@ -167,7 +170,7 @@ class ChildProcess:
 
     def _read_stdout(self) -> bool:
         """Read once. True when there may be more to read now."""
-        data = self._read(self._stdout_fd)
+        data = self._read(self._stdout_fd, self._read_bytes)
         if not data:
             if data == b"":
                 self._close_stdout()
@@ -175,7 +178,9 @@ class ChildProcess:
                     MUTE_GRACE_S, self._end_unless_gone, "it closed its standard output"
                 )
             return False
-        if len(data) >= PIPE_BYTES and not self._lengthened:
+        full = len(data) >= READ_BYTES
+        self._read_bytes = LONG_READ_BYTES if full else READ_BYTES
+        if full and not self._lengthened:
             self._lengthen_pipe()
         now = self._loop.time()
         try:
@@ -205,7 +210,7 @@ class ChildProcess:
 
     def _read_stderr(self) -> bool:
         """Read once. True when there may be more to read now."""
-        data = self._read(self._stderr_fd)
+        data = self._read(self._stderr_fd, READ_BYTES)
         if not data:
             if data == b"":
                 self._close_stderr()
@@ -215,12 +220,12 @@ class ChildProcess:
             return self._hear_no_more(self._close_stderr, too_much)
         return True
 
-    def _read(self, fd: int) -> bytes | None:
+    def _read(self, fd: int, at_most: int) -> bytes | None:
         """Return bytes, b"" at the end, None when nothing is there now."""
         if fd < 0:
             return None
         try:
-            return os.read(fd, READ_BYTES)
+            return os.read(fd, at_most)
         except BlockingIOError:
             return None
 

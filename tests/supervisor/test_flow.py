@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from supervisor.children.flow import Allowance
-from supervisor.children.process import LONG_PIPE_BYTES, PIPE_BYTES
+from supervisor.children.process import LONG_PIPE_BYTES, READ_BYTES
 from supervisor.errors import ChildDied
 from tests.supervisor.conftest import Stage, raw_spec
 
@@ -87,7 +87,7 @@ async def test_a_child_that_fills_its_pipe_gets_a_longer_one(stage: Stage) -> No
         return fcntl.fcntl(process._stdout_fd, fcntl.F_GETPIPE_SZ)  # pyright: ignore[reportPrivateUsage] - nothing else shows it
 
     await stage.call("raw", "version")
-    assert length() == PIPE_BYTES
-    word = "x" * (4 * PIPE_BYTES)
+    assert length() == READ_BYTES
+    word = "x" * (4 * READ_BYTES)
     assert word in await stage.call("raw", "echo", word=word)
     assert length() == LONG_PIPE_BYTES
