@@ -39,6 +39,7 @@ ACTIONS = {
     "servers.call": "call a tool",
     "servers.create": "create a server",
     "servers.save": "change a server's code",
+    "servers.try_code": "try a server's code",
     "servers.remove_file": "change a server's code",
     "servers.restore": "roll a server back",
     "servers.set_credential": "store a credential",

@@ -10,8 +10,8 @@ MAX_BODY_BYTES = 64 * 1024
 """No form of ours is larger, but for an editor's."""
 MAX_EDIT_BYTES = 4 * 1024 * 1024
 """A file as a browser encodes it; only who is logged in may send so much."""
-EDITOR = ("/server/", "/code")
-"""How the path of an editor begins and ends."""
+EDITOR = ("/server/", ("/code", "/code/try"))
+"""How the paths of an editor begin and end."""
 
 
 def request_class(browser: Browser) -> type[Request]:

@@ -11,12 +11,14 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from gateway.dashboard.forms import read_form
 from gateway.server_pages.desk import OWNER, REFUSALS, Desk, outcome_of, refused
 from gateway.server_pages.kept import Outcome
-from gateway.servers import ServerReport
+from gateway.servers import Draft, ServerReport, Trials
 from gateway.servers.content import KeptFile
 from gateway.servers.difference import nothing_hidden
 from gateway.servers.fault import read_fault
 from gateway.servers.files import FileChanged, FileEdit, digest_of, find_file, text_of
 from gateway.servers.folders import CODE_FILE
+from gateway.servers.trials import TrialReport
+from gateway.tools.server_views import fault_in_words
 from supervisor.children.wire import encode
 from supervisor.errors import InvalidServer
 from supervisor.spec import ServerKind
@@ -28,13 +30,15 @@ MAX_CONFLICT = 100_000
 class CodePages:
     """The handlers, with what they need."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, trials: Trials) -> None:
         self._desk = desk
+        self._trials = trials
 
     def add_to(self, pages: Blueprint) -> None:
         """Add the routes."""
         pages.get("/server/<name>/code")(self.show_code)
         pages.post("/server/<name>/code")(self.save)
+        pages.post("/server/<name>/code/try")(self.try_code)
         pages.post("/server/<name>/code/remove")(self.remove_file)
 
     async def show_code(self, name: str) -> str:
@@ -72,6 +76,20 @@ class CodePages:
             return self._desk.back("servers.show_code", outcome, name=name, file=edit.path)
         return await self._again(name, edit, outcome, line=_line_of(report, edit.path))
 
+    async def try_code(self, name: str) -> Response:
+        """Start what was typed as `server.py` in a throw-away sandbox, and keep nothing of it."""
+        self._desk.spec(name, ServerKind.DYNAMIC)
+        form = await read_form()
+        text = form.get("text", "").replace("\r\n", "\n")
+        edit = FileEdit(CODE_FILE, text, form.get("was", ""))
+        try:
+            report = await self._trials.run(name, Draft(text), (), with_credentials=False)
+        except REFUSALS as error:
+            return await self._again(name, edit, Outcome(ok=False, sentence=str(error)))
+        fault = report.fault
+        line = fault.line if fault is not None and fault.file == CODE_FILE else None
+        return await self._again(name, edit, _tried(report), line=line, status=HTTPStatus.OK)
+
     async def remove_file(self, name: str) -> WerkzeugResponse:
         """Remove one file and load the server without it."""
         self._desk.spec(name, ServerKind.DYNAMIC)
@@ -101,6 +119,7 @@ class CodePages:
         *,
         line: int | None = None,
         difference: str = "",
+        status: HTTPStatus = HTTPStatus.CONFLICT,
     ) -> Response:
         """Return the editor with what was typed and was not taken over."""
         files = await self._desk.servers.files(name)
@@ -115,7 +134,7 @@ class CodePages:
             difference=difference,
         )
         response = cast("Response", await make_response(page))
-        response.status_code = HTTPStatus.CONFLICT
+        response.status_code = status
         return response
 
     async def _page(
@@ -159,6 +178,25 @@ def _loaded(report: ServerReport, before: tuple[Mapping[str, Any], ...]) -> Outc
             "Hosts it names and may not reach": report.undeclared_hosts,
             "Variables it never gets": report.refused_reads,
         },
+    )
+
+
+def _tried(report: TrialReport) -> Outcome:
+    """Return what became of code that was tried, without the server's credentials."""
+    sentence = "It starts. Nothing was saved."
+    if report.failure is not None:
+        fault = fault_in_words(report.fault)
+        sentence = f"It does not run: {report.failure}.{fault} Nothing was saved."
+    facts = {
+        "Tools": tuple(_by_name(report.tools)),
+        "Credentials it was not given": report.missing,
+        "Hosts it names and may not reach": report.undeclared_hosts,
+    }
+    return Outcome(
+        ok=report.failure is None,
+        sentence=sentence,
+        lines=report.stderr_tail if report.failure is not None else (),
+        facts=tuple((name, ", ".join(values)) for name, values in facts.items() if values),
     )
 
 

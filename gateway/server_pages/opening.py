@@ -41,7 +41,7 @@ def open_server_pages(services: Services, browser: Browser, live: Live) -> Bluep
         ToolPages(desk, Trying(services.supervisor, services.trail)),
         SecretPages(desk),
         VersionPages(desk),
-        CodePages(desk),
+        CodePages(desk, services.trials),
         CreatingPages(desk),
     )
     for room in rooms:

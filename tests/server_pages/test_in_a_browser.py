@@ -147,6 +147,12 @@ async def test_code_is_edited_and_loaded_or_refused_with_its_line(stage: Stage) 
     await expect(outcome).to_contain_text("Saved as version")
     await expect(outcome.locator("dl")).to_have_text(["Tools addedopenTools removedfree"])
 
+    await type_code(page, CODE.replace('"name": "send"', '"name": "tried"'))
+    await press(page, "Try without saving")
+    await expect(outcome).to_contain_text("It starts. Nothing was saved.")
+    await expect(outcome.locator("dl")).to_have_text(["Toolstried, free"])
+    await expect(editor).to_contain_text("tried")
+
     await type_code(page, "raise SystemExit('" + canary("typed") + "'")
     await press(page, "Save and load")
     await expect(outcome).to_contain_text("line 1")
