@@ -10,9 +10,9 @@ from gateway.audit.pages import PAGE, AuditPages
 from gateway.audit.reading import AuditLog
 from gateway.audit.trail import Keeping, Trail
 from gateway.domain.audit import Actor, AuditEntry, Outcome
-from gateway.store import Store
 from supervisor.redaction import Redactor
 from tests.dashboard.parts import Shown, sign_in
+from tests.databases import open_store
 
 NOW = 1_790_000_000_000
 ENTRIES = PAGE + 50
@@ -21,7 +21,7 @@ ENTRIES = PAGE + 50
 @pytest.fixture
 async def shown(tmp_path: Path) -> AsyncIterator[Shown]:
     """The page over a log of one page and a half."""
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         trail = Trail(store.audit, Redactor(), Keeping(1000, 1), lambda: NOW)
         facts = {"at": NOW, "actor": Actor.RUN, "action": "tools/call", "outcome": Outcome.OK}
         one = AuditEntry(**facts, server="<x>")  # pyright: ignore[reportArgumentType] - as they are

@@ -20,6 +20,7 @@ from gateway.domain.audit import Actor, AuditEntry, AuditWish, Outcome
 from gateway.oauth.journal import Journal
 from gateway.store import Store
 from supervisor.redaction import Redactor
+from tests.databases import open_store
 
 DAY_MS = 24 * 3600 * 1000
 NOW = 1_790_000_000_000
@@ -35,7 +36,7 @@ def entry(**changes: Any) -> AuditEntry:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store."""
-    async with Store.open(None, path=tmp_path / "jobs.db") as opened:
+    async with open_store(tmp_path / "jobs.db") as opened:
         yield opened
 
 

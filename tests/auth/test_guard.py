@@ -15,6 +15,7 @@ from gateway.domain.clock import utc_ms
 from gateway.domain.ids import new_id
 from gateway.domain.token import Scope, Token
 from gateway.store import Store
+from tests.databases import open_store
 
 
 class Room:
@@ -36,7 +37,7 @@ class Room:
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncGenerator[Room]:
     """A guard over an empty store."""
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         yield Room(store)
 
 

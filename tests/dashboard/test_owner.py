@@ -38,7 +38,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.fixture(scope="module")
 def live(place: Place) -> Generator[LiveGateway]:
     """A gateway whose owner has a password."""
-    with place.gateway(DASHBOARD_USERNAME=NAME, DASHBOARD_PASSWORD=PASSWORD) as gateway:
+    settings = {"DASHBOARD_USERNAME": NAME, "DASHBOARD_PASSWORD": PASSWORD}
+    with place.gateway(SANDBOX="off", **settings) as gateway:
         yield gateway
 
 

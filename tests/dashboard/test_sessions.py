@@ -8,6 +8,7 @@ import pytest
 from gateway.dashboard.sessions import MAX_SESSIONS, SESSION_LIFE_S, Sessions
 from gateway.domain.dashboard_session import Way
 from gateway.store import Store
+from tests.databases import open_store
 
 
 class Clock:
@@ -22,7 +23,7 @@ class Clock:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncGenerator[Store]:
     """A database of its own."""
-    async with Store.open(None, path=tmp_path / "jobs.db") as opened:
+    async with open_store(tmp_path / "jobs.db") as opened:
         yield opened
 
 

@@ -25,7 +25,6 @@ from gateway.domain.clock import utc_ms
 from gateway.domain.server_version import Origin, ServerVersion, VersionResult
 from gateway.servers import Servers
 from gateway.servers.held import WaitingChange
-from gateway.store import Store
 from supervisor.children.crash import CrashReport
 from supervisor.pinning.definitions import Definition
 from supervisor.pinning.pins import QuarantinedTool
@@ -33,6 +32,7 @@ from supervisor.redaction import Redactor
 from tests.dashboard.parts import RUN, SNAPSHOT, Shown
 from tests.dashboard.test_approvals import WAITS, Desk
 from tests.dashboard.test_in_a_browser import browser, complaints_of, press_link, served
+from tests.databases import open_store
 from tests.toolchain import Toolchain
 
 pytestmark = pytest.mark.timeout(120)
@@ -113,7 +113,7 @@ class Code:
 async def shown(tmp_path: Path) -> AsyncGenerator[Shown]:
     """A dashboard on which everything that others name is hostile."""
     waits = replace(WAITS, tool=canary("tool"), reason=canary("why"), listed=canary("definition"))
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         trail = Trail(store.audit, Redactor(), Keeping(100, 90), utc_ms)
         trail.note(lambda: TOLD)
         log = AuditLog(store.audit, trail, utc_ms)

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,40 @@ RAW_SERVER = Path(__file__).parents[1] / "supervisor" / "raw_server.py"
 GUARD_S = 10.0
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """A home with three raw servers."""
-    place = make_place(tmp_path)
+def place_in(folder: Path) -> Place:
+    """Return a home with three raw servers."""
+    place = make_place(folder)
     for name in ("a", "b", "c"):
         add_raw(place, name)
     return place
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A home with three raw servers."""
+    return place_in(tmp_path)
+
+
+@dataclass(frozen=True)
+class Troubled:
+    """A running gateway with servers that cannot start beside those that can."""
+
+    place: Place
+    live: LiveGateway
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Generator[Troubled]:
+    """One for the tests that only look."""
+    place = place_in(tmp_path_factory.mktemp("troubled"))
+    add_raw(place, "exits", "exits")
+    add_raw(place, "silent", "silent", start_timeout_s=1)
+    add_raw(place, "flood", "flood")
+    (place.folder / "fixed" / "broken").mkdir()
+    (place.folder / "fixed" / "broken" / "metadata.json").write_text("{", encoding="utf-8")
+    with place.gateway() as live:
+        wait_ready(live)
+        yield Troubled(place, live)
 
 
 def add_raw(place: Place, name: str, *behaviours: str, **more: object) -> None:
@@ -156,16 +185,9 @@ async def test_a_second_signal_ends_at_once(place: Place) -> None:
         assert all_gone(below, 5.0)
 
 
-def test_servers_that_cannot_start_keep_nobody_else_from_starting(place: Place) -> None:
+def test_servers_that_cannot_start_keep_nobody_else_from_starting(troubled: Troubled) -> None:
     """Issue: prints junk, exits at once, never answers: one clear sentence each."""
-    add_raw(place, "exits", "exits")
-    add_raw(place, "silent", "silent", start_timeout_s=1)
-    add_raw(place, "flood", "flood")
-    (place.folder / "fixed" / "broken").mkdir()
-    (place.folder / "fixed" / "broken" / "metadata.json").write_text("{", encoding="utf-8")
-    with place.gateway() as live:
-        wait_ready(live)
-        listed = place.json("call", "list_fixed_mcp_servers", "{}")
+    listed = troubled.place.json("call", "list_fixed_mcp_servers", "{}")
     found = {s["name"]: s for s in listed["servers"]}
     assert [found[name]["state"] for name in "abc"] == ["ready"] * 3
     assert "exit code 3 before it was ready" in found["exits"]["last_exit"]
@@ -174,22 +196,20 @@ def test_servers_that_cannot_start_keep_nobody_else_from_starting(place: Place) 
     assert any("broken" in problem for problem in listed["problems"])
 
 
-def test_a_port_in_use_is_named_with_its_holder(place: Place) -> None:
+def test_a_port_in_use_is_named_with_its_holder(troubled: Troubled, tmp_path: Path) -> None:
     """Issue: a sentence with the holder."""
-    with place.gateway() as live:
-        port = live.url.rpartition(":")[2]
-        other = make_place(place.folder / "fixed")
-        done = other.run("serve", env={"PORT": port})
+    live = troubled.live
+    port = live.url.rpartition(":")[2]
+    done = make_place(tmp_path).run("serve", env={"PORT": port})
     assert done.returncode == 2
     assert done.stderr.startswith(f"claude-runner: Port {port} on 127.0.0.1 is in use by ")
     assert f"(pid {live.pid})" in done.stderr
 
 
-def test_nothing_listens_beyond_loopback(place: Place) -> None:
+def test_nothing_listens_beyond_loopback(troubled: Troubled) -> None:
     """Issue: everything on 127.0.0.1."""
-    with place.gateway() as live:
-        bound = psutil.Process(live.pid).net_connections("inet")
-        assert {c.laddr.ip for c in bound if c.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+    bound = psutil.Process(troubled.live.pid).net_connections("inet")
+    assert {c.laddr.ip for c in bound if c.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
 
 
 def test_a_gateway_started_from_anywhere_keeps_its_home(place: Place) -> None:

@@ -33,7 +33,8 @@ def test_each_accepted_delivery_has_one_run_whatever_is_offered(
     """Issue 7: 500 a second with duplicates, bad signatures and oversize bodies."""
     seconds = counts(2, 30)
     place = make_place(tmp_path)
-    with place.gateway(WEBHOOK_SENDER_RATE="0", RUN_CONCURRENCY="1") as live:
+    settings = {"WEBHOOK_SENDER_RATE": "0", "RUN_CONCURRENCY": "1"}
+    with place.gateway(SANDBOX="off", **settings) as live:
         plan = a_webhook(place, live) | {"rate": RATE, "seconds": seconds}
         with (tmp_path / "found.json").open("wb") as out:
             senders = subprocess.Popen(

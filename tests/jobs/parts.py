@@ -27,6 +27,7 @@ from sandboxes import probe
 from sandboxes.network.outside import Outside
 from sandboxes.policy import Level
 from supervisor.errors import ServerUnavailable, ToolWithheld
+from tests.databases import open_store
 
 API_KEY = "sk-ant-of-this-test"
 CLI_GUARD_S = 90.0
@@ -140,7 +141,7 @@ async def running_parts(folder: Path, api: StandIn) -> AsyncIterator[Parts]:
     """Give the parts with their servers up."""
     run_tokens = RunTokens()
     async with (
-        Store.open(None, path=folder / "jobs.db") as store,
+        open_store(folder / "jobs.db") as store,
         api,
         adder(run_tokens) as gate,
     ):

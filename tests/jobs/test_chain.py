@@ -7,7 +7,7 @@ import pytest
 
 from gateway.domain.run import RunResult, RunStatus, Trigger
 from gateway.jobs.chain import MAX_DEPTH, MAX_PASSED_CHARS, chained_run, follower_id
-from gateway.store import Store
+from tests.databases import open_store
 from tests.jobs.parts import a_run
 from tests.jobs.test_runner import a_runner
 from tests.store import examples
@@ -53,7 +53,7 @@ async def test_the_end_of_a_run_queues_the_next_one(tmp_path: Path):
     mend = examples.job(enabled=False)
     job = examples.job(on_failure=mend.id)
     run = a_run(job_id=job.id)
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         for each in (mend, job):
             await store.jobs.add(each)
         with anyio.fail_after(10):

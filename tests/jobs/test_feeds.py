@@ -17,6 +17,7 @@ from gateway.jobs.feeds import Feeds
 from gateway.standin import ModelRequest, Reply, Say
 from gateway.store import Store
 from supervisor.redaction import Redactor
+from tests.databases import open_store
 from tests.jobs.parts import CLI_GUARD_S, Parts, a_run
 
 GUARD_S = 10
@@ -31,7 +32,7 @@ def message(seq: int, kind: str = "assistant", text: str = "said") -> RunMessage
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """A store with one claimed run."""
-    async with Store.open(None, path=tmp_path / "jobs.db") as opened:
+    async with open_store(tmp_path / "jobs.db") as opened:
         await opened.runs.add(a_run(id="run_1"))
         await opened.runs.claim("run_1", 1)
         yield opened

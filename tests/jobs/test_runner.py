@@ -21,6 +21,7 @@ from gateway.server_entries import McpHttpEntry
 from gateway.store import Store
 from sandboxes.policy import Level
 from supervisor.errors import ServerUnavailable
+from tests.databases import open_store
 from tests.jobs.parts import Gate, a_run
 from tests.store import examples
 
@@ -57,7 +58,7 @@ async def test_urgent_runs_come_first_and_equals_in_their_order(tmp_path: Path):
         Trigger.CRON, Trigger.MANUAL, Trigger.WEBHOOK, Trigger.QUICK, Trigger.CRON, Trigger.QUICK,
     ]  # fmt: skip
     runs = [a_run(trigger=trigger, created_at=at) for at, trigger in enumerate(triggers)]
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         for run in runs:
             await store.runs.add(run)
         with anyio.fail_after(5):
@@ -70,7 +71,7 @@ async def test_urgent_runs_come_first_and_equals_in_their_order(tmp_path: Path):
 async def test_run_that_an_earlier_gateway_had_claimed_is_marked_and_not_repeated(tmp_path: Path):
     """DESIGN 12: at most once; the row says what happened."""
     run = a_run()
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         await store.runs.add(run)
         claimed = await store.runs.claim(run.id, 1)
         assert claimed is not None
@@ -84,7 +85,7 @@ async def test_run_that_an_earlier_gateway_had_claimed_is_marked_and_not_repeate
 async def test_leaving_the_runner_leaves_the_queue(tmp_path: Path):
     """Ours: what was not claimed waits for the next start."""
     run = a_run()
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         with anyio.fail_after(5):
             async with a_runner(store, tmp_path, limits=RunLimits(0)) as runner:
                 await runner.submit(run)
@@ -97,7 +98,7 @@ async def test_nothing_is_claimed_before_the_servers_are_loaded(tmp_path: Path):
     """Ours: a run of the queue must not start without its servers."""
     run = a_run()
     loaded = anyio.Event()
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         with anyio.fail_after(5):
             async with a_runner(store, tmp_path, begin=loaded.wait) as runner:
                 await runner.submit(run)
@@ -143,7 +144,7 @@ async def test_fifty_runs_at_once_go_in_order_and_three_at_a_time(tmp_path: Path
         replace(run, job_id=job.id, concurrency=1) if run.trigger is Trigger.CRON else run
         for run in runs
     ]
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         await store.jobs.add(job)
         settings = {"limits": RunLimits(3), "gate": gate, "agent": WITH_KEY, "begin": ready.wait}
         with anyio.fail_after(30):
@@ -170,7 +171,7 @@ async def test_runs_of_a_busy_server_wait_and_others_pass(tmp_path: Path):
     gate = CountingGate()
     limits = RunLimits(5, ServerLimits(None, {"adder": 1}))
     runs = [a_run(created_at=number) for number in range(6)]
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         with anyio.fail_after(10):
             async with a_runner(
                 store, tmp_path, limits=limits, gate=gate, agent=WITH_KEY
@@ -185,7 +186,7 @@ async def test_runs_of_a_busy_server_wait_and_others_pass(tmp_path: Path):
 async def test_a_run_that_is_not_started_in_time_expires(tmp_path: Path):
     """Issue 7, 1 (time to live): whoever waits for it is told."""
     run = a_run(expires_at=1)
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         with anyio.fail_after(5):
             async with a_runner(store, tmp_path, limits=RunLimits(0)) as runner:
                 await runner.submit(run)
@@ -206,7 +207,7 @@ async def test_interrupted_run_is_treated_as_its_job_says(
 ):
     """Issue 7, 2: mark, or another attempt, which here fails for want of a key."""
     run = a_run(on_interrupt=policy)
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         await store.runs.add(run)
         assert await store.runs.claim(run.id, 1)
         with anyio.fail_after(5):

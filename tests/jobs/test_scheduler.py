@@ -22,6 +22,7 @@ from gateway.jobs.overlap import MAX_WAITING
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
 from gateway.store import Store
+from tests.databases import open_store
 from tests.jobs.parts import Gate
 
 MINUTE = 60_000
@@ -113,7 +114,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A scheduler one second past noon."""
     clock = VirtualClock(NOON + 1000)
     async with (
-        Store.open(None, path=tmp_path / "jobs.db") as store,
+        open_store(tmp_path / "jobs.db") as store,
         Runner(
             store=store,
             home=tmp_path,

@@ -16,8 +16,8 @@ from claude_agent_sdk import (
 )
 
 from gateway.jobs.transcript import Transcript
-from gateway.store import Store
 from supervisor.redaction import Redactor
+from tests.databases import open_store
 from tests.store import examples
 
 CANARY = 'canary/of+a "run" äß 4711'
@@ -35,7 +35,7 @@ async def test_the_transcripts_table_holds_no_secret_in_any_spelling(tmp_path: P
     """Issue 6, 8: said, handed to a tool, answered by one, and as a name of a member."""
     redactor, path = Redactor(), tmp_path / "jobs.db"
     redactor.know("KEY", CANARY)
-    async with Store.open(None, path=path) as store:
+    async with open_store(path) as store:
         run = examples.run()
         await store.runs.add(run)
         transcript = Transcript(run.id, lambda: 1, redactor.hide_tree)

@@ -16,6 +16,7 @@ from gateway.jobs.work_folders import DAY_MS, Retention, WorkFolders, expired
 from gateway.store import Store
 from sandboxes import ownership
 from sandboxes.policy import MIB
+from tests.databases import open_store
 from tests.jobs.parts import a_run
 from tests.jobs.test_runner import a_runner
 from tests.store import examples
@@ -26,7 +27,7 @@ NOW = 100 * DAY_MS
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store in a home."""
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         yield store
 
 

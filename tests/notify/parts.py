@@ -15,6 +15,7 @@ from gateway.secret import Secret
 from gateway.store import Store
 from gateway.vault import KeySources, Vault
 from supervisor.redaction import Redactor
+from tests.databases import open_store
 
 START = 1_800_000_000_000
 SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -68,7 +69,7 @@ class Desk:
 async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
     """Open a desk over what is in `folder`."""
     folder.mkdir(exist_ok=True)
-    async with Store.open(None, path=folder / "jobs.db") as store:
+    async with open_store(folder / "jobs.db") as store:
         vault = await Vault.open(KeySources(folder / "master.key"), store.data_keys)
         clock, redactor = SetClock(), Redactor()
         apprise = Apprise({}, anyio.CapacityLimiter(1))

@@ -27,6 +27,7 @@ from gateway.secret import Secret
 from gateway.store import Store
 from supervisor.metering.metrics import ServerMetrics
 from tests.dashboard.parts import NO_SERVERS, make_login
+from tests.databases import open_store
 from tests.oauth.parts import Browser, Program
 
 BASE = "http://127.0.0.1:8080"
@@ -90,7 +91,7 @@ async def open_stage(
     """Serve the authorization server of the database in `folder`."""
     clock = Clock(utc_ms())
     path = folder / "jobs.db"
-    async with Store.open(None, path=path) as store:
+    async with open_store(path) as store:
         endings = Endings(clock)
         server = AuthorizationServer(store, Fingerprints(key), configured, clock, endings, fetcher)
         guard = Guard(store, RunTokens(), server.access_tokens, endings)

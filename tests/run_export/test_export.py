@@ -17,7 +17,7 @@ from gateway.domain.run import RunStatus
 from gateway.run_export.forms import csv_heading, csv_lines
 from gateway.run_export.routes import RunExport
 from gateway.run_export.rows import PAGE
-from gateway.store import Store
+from tests.databases import open_store
 from tests.store import examples
 
 NOW = 1_790_000_000_000
@@ -46,7 +46,7 @@ def door() -> Door:
 @pytest.fixture
 async def client(tmp_path: Path, door: Door) -> AsyncIterator[Client]:
     """The downloads over a page of runs and some more, two made in each minute."""
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         job = examples.job()
         await store.jobs.add(job)
         for number in range(RUNS):

@@ -10,6 +10,7 @@ from gateway.domain.run import Run
 from gateway.domain.run_file import LeftFiles
 from gateway.run_files.shelf import REMOVED, Beginning, FileGone, Shelf, mark_beginning
 from gateway.store import Store
+from tests.databases import open_store
 from tests.store import examples
 
 
@@ -17,7 +18,7 @@ from tests.store import examples
 async def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of the newest schema, to copy."""
     path = tmp_path_factory.mktemp("migrated") / "jobs.db"
-    async with Store.open(None, path=path):
+    async with open_store(path):
         return path
 
 
@@ -25,7 +26,7 @@ async def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def store(tmp_path: Path, migrated: Path) -> AsyncIterator[Store]:
     """An empty store in a home."""
     shutil.copyfile(migrated, tmp_path / "jobs.db")
-    async with Store.open(None, path=tmp_path / "jobs.db") as store:
+    async with open_store(tmp_path / "jobs.db") as store:
         yield store
 
 

@@ -36,7 +36,6 @@ from gateway.run_files.opening import open_shelf
 from gateway.server_entries import McpHttpEntry
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import load
-from gateway.store import Store
 from gateway.tool_names import live_tools
 from gateway.tools import Services
 from gateway.tools.server import build_mcp
@@ -50,6 +49,7 @@ from supervisor.redaction import Redactor
 from supervisor.slots.restart import RestartPolicy
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor
+from tests.databases import open_store
 
 
 class NoServers:
@@ -149,7 +149,7 @@ async def open_gateway(
     }
     settings = load(environ, None)
     events: list[Event] = []
-    async with Store.open(None, path=settings.home / "jobs.db") as store:
+    async with open_store(settings.home / "jobs.db") as store:
         vault = await Vault.open(KeySources(settings.master_key_file), store.data_keys)
         credentials = Credentials(store.credentials, vault)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store import Store
 from gateway.vault import KeySources, Vault
+from tests.databases import open_store
 from tests.webhooks.parts import Door, key_file, open_door
 
 
@@ -15,7 +15,7 @@ from tests.webhooks.parts import Door, key_file, open_door
 async def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home that was opened before, with its key beside it: what a second start finds."""
     home = tmp_path_factory.mktemp("opened")
-    async with Store.open(None, path=home / "jobs.db") as store:
+    async with open_store(home / "jobs.db") as store:
         await Vault.open(KeySources(key_file(home)), store.data_keys)
     return home
 

@@ -26,6 +26,7 @@ from gateway.webhooks.limits import Senders
 from gateway.webhooks.pipeline import Pipeline
 from gateway.webhooks.schemes import new_secret, signing_headers
 from supervisor.redaction import Redactor
+from tests.databases import open_store
 from tests.jobs.parts import Gate
 
 NOW = 1_790_000_000_000
@@ -186,7 +187,7 @@ def key_file(home: Path) -> Path:
 @asynccontextmanager
 async def open_door(folder: Path, *, fresh: bool = True) -> AsyncIterator[Door]:
     """Give a door to one webhook, or to those that are in `folder`; its runner executes nothing."""
-    async with Store.open(None, path=folder / "jobs.db") as store:
+    async with open_store(folder / "jobs.db") as store:
         vault = await Vault.open(KeySources(key_file(folder)), store.data_keys)
         async with Runner(
             store=store,
