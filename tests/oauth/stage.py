@@ -15,6 +15,7 @@ from gateway.auth.guard import Guard
 from gateway.auth.origins import allowed_origins
 from gateway.auth.run_tokens import RunTokens
 from gateway.dashboard import Sessions, Sources, build_dashboard
+from gateway.dashboard.live import Live
 from gateway.dashboard.password import OwnersPassword
 from gateway.domain.clock import utc_ms
 from gateway.domain.run import Run
@@ -100,7 +101,7 @@ async def open_stage(
         login = make_login(sessions, origins, lambda: clock.now / 1000, PASSWORD)
         access = AccessPage(login, server.access(), store.tokens, guard)
         pages = (server.pages(login.browser), access.blueprint())
-        dashboard = build_dashboard(_NOTHING, login, further=pages)
+        dashboard = build_dashboard(_NOTHING, login, Live(lambda: 0.0), pages)
         endpoints = server.endpoints(origins)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
