@@ -28,6 +28,14 @@ def show(args: Namespace, answer: Any, text: Callable[[Any], str]) -> Exit:
     return Exit.OK
 
 
+def show_done(args: Namespace, answer: Any, sentence: str) -> Exit:
+    """Say on standard error what was done, or print the answer where JSON is asked for."""
+    if args.json:
+        return show(args, answer, str)
+    print(sentence, file=sys.stderr)
+    return Exit.OK
+
+
 def show_message(args: Namespace, answer: Any) -> Exit:
     """Print the sentence that a tool answers with."""
     return show(args, answer, lambda given: plain(given["message"]))

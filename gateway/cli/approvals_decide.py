@@ -2,8 +2,8 @@
 
 from argparse import Namespace
 
+from gateway.cli.answers import show
 from gateway.cli.client import request_local
-from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 
 
@@ -15,7 +15,7 @@ def run(args: Namespace) -> int:
         "digest": args.digest,
         "decision": args.decision,
     }
-    request_local(live_gateway(args), "POST", "approvals", asked)
+    decided = request_local(live_gateway(args), "POST", "approvals", asked)
     served = "is served again" if args.decision == "approve" else "stays out"
-    print(f"Tool {args.tool!r} of server {args.server!r} {served}.")
-    return Exit.OK
+    said = f"Tool {args.tool!r} of server {args.server!r} {served}."
+    return show(args, decided, lambda _: said)

@@ -2,9 +2,10 @@
 
 from argparse import Namespace
 from datetime import UTC, datetime
+from typing import Any
 
+from gateway.cli.answers import show
 from gateway.cli.client import request_local
-from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 from gateway.cli.table import format_table
 
@@ -13,7 +14,10 @@ HEADINGS = ("SERVER", "TOOL", "DIGEST", "SINCE", "STANDING", "REASON")
 
 def run(args: Namespace) -> int:
     """Print a table."""
-    found = request_local(live_gateway(args), "GET", "approvals")["approvals"]
+    return show(args, request_local(live_gateway(args), "GET", "approvals"), _table)
+
+
+def _table(answer: Any) -> str:
     rows = [
         (
             each["server"],
@@ -23,7 +27,6 @@ def run(args: Namespace) -> int:
             "rejected" if each["rejected"] else "waits",
             each["reason"],
         )
-        for each in found
+        for each in answer["approvals"]
     ]
-    print(format_table(HEADINGS, rows) if rows else "No tool waits for approval.")
-    return Exit.OK
+    return format_table(HEADINGS, rows) if rows else "No tool waits for approval."

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from gateway.cli.answers import lines, show, show_message
 from gateway.cli.client import request_local
-from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
-from gateway.cli.table import format_table, plain
+from gateway.cli.table import format_table
 
 HEADINGS = ("SERVER", "VERSION", "AUTHOR", "SINCE")
 
@@ -19,16 +19,21 @@ def run(args: Namespace) -> int:
     live = live_gateway(args)
     if args.action in ("approve", "reject"):
         asked = {"server": args.server, "version": args.number, "decision": args.action}
-        print(request_local(live, "POST", "changes", asked)["message"])
-        return Exit.OK
+        return show_message(args, request_local(live, "POST", "changes", asked))
     if args.action == "list":
-        rows = [_row(each) for each in request_local(live, "GET", "changes")["changes"]]
-        print(format_table(HEADINGS, rows) if rows else "No new code waits for approval.")
-        return Exit.OK
-    shown = request_local(live, "GET", f"changes/{quote(args.server, safe='')}/{args.number}")
-    print("\n".join(plain(line) for line in shown["difference"].split("\n")))
-    print(f"Start it with: ./claude-runner changes approve {args.server} {args.number}")
-    return Exit.OK
+        return show(args, request_local(live, "GET", "changes"), _table)
+    path = f"changes/{quote(args.server, safe='')}/{args.number}"
+    start = f"Start it with: ./claude-runner changes approve {args.server} {args.number}"
+    return show(
+        args,
+        request_local(live, "GET", path),
+        lambda shown: f"{lines(shown['difference'])}\n{start}",
+    )
+
+
+def _table(answer: Any) -> str:
+    rows = [_row(each) for each in answer["changes"]]
+    return format_table(HEADINGS, rows) if rows else "No new code waits for approval."
 
 
 def _row(change: Mapping[str, Any]) -> tuple[str, str, str, str]:

@@ -3,19 +3,15 @@
 from argparse import Namespace
 from typing import Any
 
-from gateway.cli.call import answer_of
-from gateway.cli.client import call_tool
-from gateway.cli.exits import Exit
-from gateway.cli.home import live_gateway
+from gateway.cli.answers import ask, show
 from gateway.cli.table import plain
 
 
 def run(args: Namespace) -> int:
     """Print one report as text."""
     asked = {"server": args.server, "which": args.which}
-    report = answer_of(call_tool(live_gateway(args), "/mcp", "get_crash_report", asked))
-    print("\n".join(map(plain, _lines(report))))
-    return Exit.OK
+    report = ask(args, "get_crash_report", **asked)
+    return show(args, report, lambda found: "\n".join(map(plain, _lines(found))))
 
 
 def _lines(report: dict[str, Any]) -> list[str]:

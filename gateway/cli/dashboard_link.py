@@ -2,8 +2,8 @@
 
 from argparse import Namespace
 
+from gateway.cli.answers import show
 from gateway.cli.client import request_local
-from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 
 
@@ -14,5 +14,4 @@ def run(args: Namespace) -> int:
     public = request_local(live, "GET", "reach")["public"]
     # A browser is logged in at the one address that it came by, which claude.ai sends it to.
     base = public if public and link["everywhere"] else live.url
-    print(base + link["path"])
-    return Exit.OK
+    return show(args, {"link": base + link["path"]}, lambda made: made["link"])

@@ -1,11 +1,10 @@
 """``dashboard log-out``: the end of one session, or of all."""
 
-import sys
 from argparse import Namespace
 from urllib.parse import quote
 
+from gateway.cli.answers import show_done
 from gateway.cli.client import request_local
-from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 
 
@@ -15,5 +14,5 @@ def run(args: Namespace) -> int:
     if args.id is not None:
         path += f"/{quote(args.id, safe='')}"
     ended = request_local(live_gateway(args), "DELETE", path)["ended"]
-    print(f"Logged out of {ended} browser{'' if ended == 1 else 's'}.", file=sys.stderr)
-    return Exit.OK
+    said = f"Logged out of {ended} browser{'' if ended == 1 else 's'}."
+    return show_done(args, {"ended": ended}, said)

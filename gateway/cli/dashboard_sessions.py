@@ -1,9 +1,10 @@
 """``dashboard sessions``: the browsers in which the owner is logged in."""
 
 from argparse import Namespace
+from typing import Any
 
+from gateway.cli.answers import show
 from gateway.cli.client import request_local
-from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 from gateway.cli.table import format_instant, format_table
 
@@ -13,7 +14,10 @@ BROWSER_CHARACTERS = 60
 
 def run(args: Namespace) -> int:
     """Print a table."""
-    found = request_local(live_gateway(args), "GET", "dashboard/sessions")["sessions"]
+    return show(args, request_local(live_gateway(args), "GET", "dashboard/sessions"), _table)
+
+
+def _table(answer: Any) -> str:
     rows = [
         (
             session["id"],
@@ -24,7 +28,6 @@ def run(args: Namespace) -> int:
             session["address"],
             ascii(session["agent"][:BROWSER_CHARACTERS])[1:-1],
         )
-        for session in found
+        for session in answer["sessions"]
     ]
-    print(format_table(HEADINGS, rows) if rows else "Nobody is logged in.")
-    return Exit.OK
+    return format_table(HEADINGS, rows) if rows else "Nobody is logged in."

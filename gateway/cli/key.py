@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, cast
 
+from gateway.cli.answers import show
 from gateway.cli.client import request_local
-from gateway.cli.exits import Exit
 from gateway.cli.home import read_settings
 from gateway.local import find_live
 from gateway.settings import Settings
@@ -31,22 +31,27 @@ def run(args: Namespace) -> int:
         standing = request_local(live, "GET", "key")
     else:
         standing = request_local(live, "POST", "key", {"rotate": args.rotate})
-    _print(standing, args.rotate)
-    return Exit.OK
+    return show(args, standing, lambda told: _text(told, args.rotate))
 
 
-def _print(standing: Standing, rotated: str | None) -> None:
+def _text(standing: Standing, rotated: str | None) -> str:
+    said: list[str] = []
     if rotated == "data":
-        print(f"{_values(standing['sealed'])} sealed anew; the old data key is gone.")
+        said.append(f"{_values(standing['sealed'])} sealed anew; the old data key is gone.")
     elif rotated == "master":
-        print("The master key is another one. Back-ups from before open with the old one only.")
+        said.append(
+            "The master key is another one. Back-ups from before open with the old one only."
+        )
     made = datetime.fromtimestamp(standing["made_at"] / 1000, UTC)
     days = (datetime.now(UTC) - made).days
-    print(f"master key  in {standing['source']}")
-    print(f"data key    {standing['key_id']}, made {made:%Y-%m-%d %H:%M} UTC, {days} days ago")
+    said.append(f"master key  in {standing['source']}")
+    said.append(
+        f"data key    {standing['key_id']}, made {made:%Y-%m-%d %H:%M} UTC, {days} days ago"
+    )
     if standing["data_keys"] > 1:
-        print(f"            and {standing['data_keys'] - 1} older, which open older values")
-    print(f"seals       {_values(standing['sealed'])}")
+        said.append(f"            and {standing['data_keys'] - 1} older, which open older values")
+    said.append(f"seals       {_values(standing['sealed'])}")
+    return "\n".join(said)
 
 
 def _values(count: int) -> str:

@@ -1,15 +1,13 @@
 """``notify``: how the owner is told, on the command line."""
 
-import sys
 from argparse import Namespace
-from getpass import getpass
 from typing import Any
 
-from gateway.cli.call import answer_of
-from gateway.cli.client import call_tool
-from gateway.cli.exits import Exit, Failure
+from gateway.cli.answers import ask, show, show_message
+from gateway.cli.exits import Exit
 from gateway.cli.home import live_gateway
 from gateway.cli.table import format_table, plain
+from gateway.cli.typed import read_typed
 
 CHANNELS = ("NAME", "KIND", "PLACE", "LAST SENT", "FAILED", "ERROR", "TOLD")
 NOTICES = ("AT", "OCCASION", "TITLE", "STATE", "SENT", "WAITING", "GIVEN UP")
@@ -19,46 +17,38 @@ def run(args: Namespace) -> int:
     """Carry out one action."""
     match args.action:
         case "list":
-            _list(_call(args, "list_notification_channels"))
+            return show(args, ask(args, "list_notification_channels"), _list)
         case "add":
-            _add(args)
+            return _add(args)
         case "log":
-            _log(_call(args, "list_notifications"))
+            return show(args, ask(args, "list_notifications"), _log)
         case _:
             tool = f"{args.action}_notification_channel"
-            print(plain(_call(args, tool, channel=args.channel)["message"]))
-    return Exit.OK
+            return show_message(args, ask(args, tool, channel=args.channel))
 
 
-def _call(args: Namespace, tool: str, **arguments: Any) -> Any:
-    return answer_of(call_tool(live_gateway(args), "/mcp", tool, arguments))
-
-
-def _add(args: Namespace) -> None:
+def _add(args: Namespace) -> Exit:
     given = {} if args.on is None else {"occasions": args.on}
     live_gateway(args)
-    added = _call(
+    added = ask(
         args,
         "add_notification_channel",
         name=args.name,
         kind=args.kind,
-        address=_read_address(),
+        address=read_typed("The address").strip(),
         **given,
     )
-    print(plain(added["message"]))
+    return show(args, added, _added)
+
+
+def _added(added: Any) -> str:
+    said = [plain(added["message"])]
     if added["secret"] is not None:
-        print(f"It signs with {added['secret']}, which is shown this once.")
+        said.append(f"It signs with {added['secret']}, which is shown this once.")
+    return "\n".join(said)
 
 
-def _read_address() -> str:
-    """Return what is typed or piped in; it never stands on a command line."""
-    typed = (getpass("Address: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
-    if not typed:
-        raise Failure(Exit.WRONG_USE, "The address is empty; type it in, or pipe it in.")
-    return typed
-
-
-def _list(answer: Any) -> None:
+def _list(answer: Any) -> str:
     rows = [
         (
             each["name"],
@@ -72,10 +62,10 @@ def _list(answer: Any) -> None:
         for each in answer["channels"]
     ]
     none = "There are no channels; nobody is told of anything. `notify add` makes one."
-    print(format_table(CHANNELS, rows) if rows else none)
+    return format_table(CHANNELS, rows) if rows else none
 
 
-def _log(answer: Any) -> None:
+def _log(answer: Any) -> str:
     rows = [
         (
             each["at"],
@@ -89,4 +79,4 @@ def _log(answer: Any) -> None:
         )
         for each in answer["notices"]
     ]
-    print(format_table(NOTICES, rows) if rows else "There were no notices.")
+    return format_table(NOTICES, rows) if rows else "There were no notices."

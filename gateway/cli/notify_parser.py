@@ -1,6 +1,6 @@
 """The commands for notices and their arguments."""
 
-from gateway.cli.arguments import AddParser, add_command
+from gateway.cli.arguments import AddParser, add_answer
 
 KINDS = ("apprise", "slack", "webhook")
 
@@ -9,8 +9,8 @@ def add_notify(add_parser: AddParser) -> None:
     """Add `notify` with its actions."""
     notify = add_parser("notify", help="choose how you are told of failures, and test it")
     actions = notify.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
-    listed = add_command(actions, "list", "list channels, without their addresses", "notify")
-    add = add_command(
+    listed = add_answer(actions, "list", "list channels, without their addresses", "notify")
+    add = add_answer(
         actions,
         "add",
         "add a channel; its address is typed in or comes by standard input",
@@ -24,11 +24,11 @@ def add_notify(add_parser: AddParser) -> None:
         action="append",
         help="what it is told, such as run_failed; all but run_missed unless given",
     )
-    remove = add_command(actions, "remove", "remove a channel", "notify")
-    test = add_command(actions, "test", "send a test notice through a channel", "notify")
+    remove = add_answer(actions, "remove", "remove a channel", "notify")
+    test = add_answer(actions, "test", "send a test notice through a channel", "notify")
     for action in (remove, test):
         action.add_argument("channel", metavar="CHANNEL", help="its name or id")
-    log = add_command(actions, "log", "list the newest notices and what became of them", "notify")
+    log = add_answer(actions, "log", "list the newest notices and what became of them", "notify")
     named = {"list": listed, "add": add, "remove": remove, "test": test, "log": log}
     for name, action in named.items():
         action.set_defaults(action=name)

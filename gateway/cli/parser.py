@@ -79,7 +79,7 @@ def build_parser() -> ArgumentParser:
     add_credentials(commands)
     add_logs(commands)
     _add_status(commands)
-    crash = add_command(commands, "crash", "show why a server's process died", "crash")
+    crash = add_answer(commands, "crash", "show why a server's process died", "crash")
     crash.add_argument("server", metavar="SERVER")
     crash.add_argument(
         "which", metavar="N", nargs="?", type=int, default=1, help="1, the newest, unless given"
@@ -161,7 +161,7 @@ def _add_config(add_parser: AddParser) -> None:
 def _add_token(add_parser: AddParser) -> None:
     token = add_parser("token", help="make, list and end bearer tokens")
     actions = token.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
-    create = add_command(actions, "create", "make a token and print it, this once", "token_create")
+    create = add_answer(actions, "create", "make a token and print it, this once", "token_create")
     create.add_argument("--name", required=True, help="what it is for")
     create.add_argument("--scope", required=True, choices=SCOPES)
     _add_several(create, "--server", "NAME", "show only what is named; '*' is every server")
@@ -170,8 +170,8 @@ def _add_token(add_parser: AddParser) -> None:
     create.add_argument(
         "--expires", metavar="TIME", help="after 30m, 12h or 90d; never unless given"
     )
-    add_command(actions, "list", "list tokens, never their values", "token_list")
-    revoke = add_command(actions, "revoke", "end a token at once", "token_revoke")
+    add_answer(actions, "list", "list tokens, never their values", "token_list")
+    revoke = add_answer(actions, "revoke", "end a token at once", "token_revoke")
     revoke.add_argument("id", metavar="ID")
 
 
@@ -182,12 +182,10 @@ def _add_several(parser: ArgumentParser, option: str, metavar: str, text: str) -
 def _add_approvals(add_parser: AddParser) -> None:
     approvals = add_parser("approvals", help="look at quarantined tools, approve or reject them")
     actions = approvals.add_subparsers(metavar="ACTION", title="actions", required=True).add_parser
-    add_command(actions, "list", "list the definitions of tools that wait", "approvals_list")
-    show = add_command(actions, "show", "show what was approved and what waits", "approvals_show")
-    approve = add_command(
-        actions, "approve", "serve a tool as it is listed now", "approvals_decide"
-    )
-    reject = add_command(actions, "reject", "keep a definition out", "approvals_decide")
+    add_answer(actions, "list", "list the definitions of tools that wait", "approvals_list")
+    show = add_answer(actions, "show", "show what was approved and what waits", "approvals_show")
+    approve = add_answer(actions, "approve", "serve a tool as it is listed now", "approvals_decide")
+    reject = add_answer(actions, "reject", "keep a definition out", "approvals_decide")
     for action in (show, approve, reject):
         action.add_argument("server", metavar="SERVER")
         action.add_argument("tool", metavar="TOOL")

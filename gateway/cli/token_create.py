@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from gateway.cli.answers import show
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.tokens import open_desk
 from gateway.domain.token import TokenWish
@@ -17,8 +18,7 @@ def run(args: Namespace) -> int:
         tuple(map(_rename, args.rename)),
         args.expires,
     )
-    print(open_desk(args).create(wish))
-    return Exit.OK
+    return show(args, {"token": open_desk(args).create(wish)}, lambda made: made["token"])
 
 
 def _rename(text: str) -> tuple[str, str]:

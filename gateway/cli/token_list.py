@@ -1,8 +1,9 @@
 """``token list``: what tokens there are."""
 
 from argparse import Namespace
+from typing import Any
 
-from gateway.cli.exits import Exit
+from gateway.cli.answers import show
 from gateway.cli.table import format_instant, format_table
 from gateway.cli.tokens import open_desk
 
@@ -13,6 +14,10 @@ SHOWN = 3
 
 def run(args: Namespace) -> int:
     """Print a table."""
+    return show(args, {"tokens": open_desk(args).all()}, _table)
+
+
+def _table(answer: Any) -> str:
     rows = [
         (
             token["id"],
@@ -24,10 +29,9 @@ def run(args: Namespace) -> int:
             format_instant(token["last_used_at"]),
             format_instant(token["revoked_at"]),
         )
-        for token in open_desk(args).all()
+        for token in answer["tokens"]
     ]
-    print(format_table(HEADINGS, rows) if rows else "No tokens.")
-    return Exit.OK
+    return format_table(HEADINGS, rows) if rows else "No tokens."
 
 
 def _shows(tools: list[str] | None) -> str:

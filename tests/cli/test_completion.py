@@ -4,13 +4,18 @@ import io
 import re
 import shutil
 import subprocess
+from argparse import (
+    ArgumentParser,
+    _SubParsersAction,  # pyright: ignore[reportPrivateUsage] - the only way to walk a parser
+)
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from gateway.cli.exits import Exit
-from gateway.cli.parser import EPILOG
+from gateway.cli.parser import EPILOG, build_parser
 from gateway.cli.status_watch import picture
 from gateway.variables import CHECKOUT
 from tests.cli.gateways import make_place
@@ -83,6 +88,33 @@ def test_the_live_table_shows_what_is_not_well_and_a_lost_gateway() -> None:
     assert lines[0] == "DISCONNECTED: it does not answer"
     assert re.match(r"mailer +dynamic +ready +strong +none +warm +3 +7 +5 +0 +1\.2", lines[4])
     assert lines[5].endswith("[bold]died[/bold]")
+
+
+def without_json(parser: ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the commands that have no `--json`."""
+    groups = [each for each in parser._actions if isinstance(each, _SubParsersAction)]
+    if not groups and "--json" not in parser._option_string_actions:
+        yield " ".join(words)
+    for group in groups:
+        for name, command in group.choices.items():
+            yield from without_json(command, (*words, name))
+
+
+def test_every_command_that_answers_can_answer_in_json() -> None:
+    """Issue 8, What 2: the others have a form of their own, or no answer."""
+    assert set(without_json(build_parser())) == {
+        "serve",
+        "stdio",
+        "demo",
+        "call",  # JSON anyway
+        "config",  # a client's file, which is JSON
+        "client rotate",  # lines for .env
+        "dashboard password",
+        "tunnel install",
+        "runs download",
+        "runs export",  # lines of JSON, or CSV
+        "completion",
+    }
 
 
 def test_every_exit_status_is_documented() -> None:
