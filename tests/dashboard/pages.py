@@ -15,6 +15,7 @@ from gateway.main import Gateway, build
 from gateway.redaction import open_redactor
 from gateway.settings import load
 from gateway.store import Store
+from supervisor.spec import ServerKind
 from tests.store.examples import job, run
 from tests.tools.conftest import write_server
 from tests.tools.servers import server_code
@@ -100,6 +101,8 @@ async def serve_gateway(folder: Path) -> AsyncGenerator[Seen]:
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         async with build(settings, url, open_redactor(settings)) as gateway:
             await gateway.servers.disk.load_all()
+            # Its tools are known from here on, and so are the pages that show them.
+            await gateway.servers.enable(SERVER, ServerKind.DYNAMIC)
             await gateway.servers.versions.look(SERVER, rejected="")
             config = Config()
             config.bind = [f"fd://{sock.detach()}"]
