@@ -17,8 +17,8 @@ from gateway.auth.run_tokens import RunTokens
 from gateway.dashboard import Sessions, Sources, build_dashboard
 from gateway.dashboard.live import Live
 from gateway.dashboard.password import OwnersPassword
+from gateway.dashboard.work import Runs, Waiting
 from gateway.domain.clock import utc_ms
-from gateway.domain.run import Run
 from gateway.oauth.clients import Configured
 from gateway.oauth.documents.fetch import Fetcher
 from gateway.oauth.server import AuthorizationServer
@@ -115,18 +115,20 @@ async def open_stage(
             yield Stage(store, path, server, guard, sessions, clock, http, transport)
 
 
-async def _no_runs() -> tuple[Run, ...]:
-    return ()
+class _NoWork:
+    """Nothing runs and nothing waits."""
 
+    async def runs(self) -> Runs:
+        """None."""
+        return Runs()
 
-async def _no_changes() -> int:
-    return 0
+    async def waiting(self) -> Waiting:
+        """Nothing."""
+        return Waiting()
 
 
 def _no_metrics(_: str) -> ServerMetrics:
     raise LookupError
 
 
-_NOTHING = Sources(
-    lambda: (), _no_metrics, _no_runs, lambda: 0.0, Approvals(NO_SERVERS), _no_changes
-)
+_NOTHING = Sources(lambda: (), _no_metrics, _NoWork(), Approvals(NO_SERVERS), lambda: 0.0)
