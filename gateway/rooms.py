@@ -26,6 +26,7 @@ from gateway.dashboard.login import Login
 from gateway.dashboard.slow_readers import drop_slow_readers
 from gateway.dashboard.work import stored_work
 from gateway.domain.clock import utc_ms
+from gateway.job_pages import open_job_pages
 from gateway.local_routes import build_local
 from gateway.notify.pages import NotificationPages
 from gateway.oauth.server import AuthorizationServer
@@ -94,6 +95,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             open_run_pages(services, login, live),
             open_server_pages(services, browser, live),
             open_webhook_pages(browser, services),
+            open_job_pages(browser, services),
             open_quick_run(browser, services),
         ),
     )

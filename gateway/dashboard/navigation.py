@@ -38,7 +38,12 @@ NAVIGATION = (
     ),
     Group(
         "Work",
-        (Entry("/runs", "Runs"), Entry("/quick-run", "Quick run"), Entry("/webhooks", "Webhooks")),
+        (
+            Entry("/jobs", "Jobs"),
+            Entry("/runs", "Runs"),
+            Entry("/quick-run", "Quick run"),
+            Entry("/webhooks", "Webhooks"),
+        ),
     ),
     Group(
         "Gateway",

@@ -25,6 +25,11 @@ class FireTokenTable:
         statement = delete(job_fire_tokens).where(job_fire_tokens.c.job_id == job_id)
         return await self._db.change(statement) == 1
 
+    async def exists(self, job_id: str) -> bool:
+        """Tell whether a job has a token."""
+        statement = select(job_fire_tokens.c.job_id).where(job_fire_tokens.c.job_id == job_id)
+        return await self._db.one(statement) is not None
+
     async def job_of(self, token_hash: str) -> str | None:
         """Return the id of the job that a token fires, or None."""
         statement = select(job_fire_tokens.c.job_id).where(job_fire_tokens.c.hash == token_hash)

@@ -4,7 +4,7 @@ A claim counts `attempt` up; every later write names the attempt it belongs to, 
 that was given up for dead changes nothing when it comes back.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -89,6 +89,20 @@ class RunTable:
         row = await self._db.one(select(func.count().label("queued")).select_from(some))
         assert row is not None, "an aggregate without groups is one row"
         return int(row["queued"])
+
+    async def newest_of_jobs(self) -> Mapping[str, Run]:
+        """Return the newest run of each job that was not skipped, by the job's id."""
+        newest = (
+            select(runs.c.id)
+            .where(runs.c.job_id == jobs.c.id, runs.c.status != RunStatus.SKIPPED)
+            .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+            .limit(1)
+            .correlate(jobs)
+            .scalar_subquery()
+        )
+        statement = select(*RUN.columns).join(jobs, runs.c.id == newest)
+        found = RUN.all(await self._db.all(statement))
+        return {run.job_id: run for run in found if run.job_id is not None}
 
     async def claim(self, run_id: str, now: int) -> Run | None:
         """Take a queued run, durably; None when someone else has it or it is not queued."""

@@ -4,15 +4,14 @@ from dataclasses import dataclass, field
 
 from fastmcp.tools import tool
 
-from gateway.auth.run_tokens import token_hash
-from gateway.domain.clock import utc_ms
 from gateway.domain.units import shown
 from gateway.tools.arguments import JobId
 from gateway.tools.hints import CHANGE
+from gateway.tools.job_answers import job_desk
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 from gateway.tools.views import Deleted
-from gateway.webhooks.fire import new_fire_token
+from gateway.webhooks.fire_tokens import FireTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +29,8 @@ class FireTokenTools:
     """create, delete."""
 
     def __init__(self, services: Services) -> None:
-        self._store = services.store
-        self._hooks = services.webhooks.hooks
+        self._desk = job_desk(services)
+        self._tokens = FireTokens(services.store, services.webhooks.hooks.base_url)
 
     @tool(title="Make a job's fire token", annotations=CHANGE)
     async def create_job_fire_token(self, job_id: JobId) -> FireToken:
@@ -39,23 +38,14 @@ class FireTokenTools:
 
         The text that it sends along is data for the job's prompt. Another token of the job ends.
         """
-        job = await self._store.jobs.get(job_id)
-        if job is None:
-            raise Refused(f"There is no job {shown(job_id)}; list_jobs shows the ids.")
-        if not job.tools:
-            raise Refused(
-                f"Job {job.name!r} names no tools, so whoever fires it would write to a model with "
-                "all of them; name its tools by update_job first."
-            )
-        token = new_fire_token()
-        await self._store.fire_tokens.put(job.id, token_hash(token), utc_ms())
-        url = f"{await self._hooks.base_url()}/jobs/{job.id}/fire"
+        job = await self._desk.get(job_id)
+        opened = await self._tokens.make(job)
         message = "Shown this once. Its runs have the tools that the job names and no others."
-        return FireToken(job.id, url, token, message)
+        return FireToken(job.id, opened.url, opened.token, message)
 
     @tool(title="End a job's fire token", annotations=CHANGE)
     async def delete_job_fire_token(self, job_id: JobId) -> Deleted:
         """End the token with which programs outside start this job."""
-        if not await self._store.fire_tokens.remove(job_id):
+        if not await self._tokens.end(job_id):
             raise Refused(f"Job {shown(job_id)} has no fire token; list_jobs shows the jobs.")
         return Deleted(job_id, "Nobody outside can start the job any more.")
