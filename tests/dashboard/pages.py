@@ -28,6 +28,10 @@ PAGES = {
     "/audit": "/audit",
     "/changes": "/changes",
     "/connector": "/connector",
+    "/jobs": "/jobs",
+    "/jobs/new": "/jobs/new",
+    "/jobs/<job_id>": f"/jobs/{JOB}",
+    "/jobs/<job_id>/edit": f"/jobs/{JOB}/edit",
     "/login": "/login",
     "/notifications": "/notifications",
     "/quick-run": "/quick-run",
@@ -59,6 +63,7 @@ OPENED_ELSEWHERE = {
 NO_PAGES = {
     "/audit.jsonl",
     "/events",
+    "/jobs/times",
     "/runs.csv",
     "/runs.jsonl",
     "/runs/<run_id>/events",

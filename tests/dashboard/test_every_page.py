@@ -108,6 +108,18 @@ async def test_the_keyboard_reaches_the_content_first(seen: Seen, page: Page) ->
     await expect(page.get_by_role("link", name="Audit log")).to_be_visible()
 
 
+async def test_the_next_times_follow_a_schedule_as_it_is_typed(seen: Seen, page: Page) -> None:
+    """Issue 8, 1: in the job's zone, before anything is stored."""
+    await page.goto(f"{seen.url}/jobs/new")
+    times = page.get_by_role("group", name="Next times")
+    await page.get_by_label("Time zone").fill("Europe/Berlin")
+    await page.get_by_label("Cron expression").press_sequentially("0 9 1 1 *")
+    await expect(times.get_by_role("listitem")).to_have_count(5)
+    await expect(times).to_contain_text("-01-01 09:00:00+01:00")
+    await page.get_by_label("Cron expression").fill("nonsense")
+    await expect(times.locator(".error")).to_be_visible()
+
+
 def _is_serious(rule: str, impact: str, html: str) -> bool:
     is_editor = rule == "scrollable-region-focusable" and EDITORS_FRAME in html
     return impact in SERIOUS and not is_editor
