@@ -14,6 +14,8 @@ ACTIONS = {
     "pages.decide": "decide on a tool",
     "oauth.decide": "consent",
     "credential.store": STORE_CREDENTIAL,
+    "notifications.add": "add a channel",
+    "notifications.save": "change a channel",
     "quick_run.start": "start a quick run",
     "jobs.create": "create a job",
     "jobs.save": "change a job",

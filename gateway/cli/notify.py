@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import Any
 
 from gateway.cli.answers import ask, show, show_message
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import live_gateway
 from gateway.cli.table import format_table, plain
 from gateway.cli.typed import read_typed
@@ -20,6 +20,8 @@ def run(args: Namespace) -> int:
             return show(args, ask(args, "list_notification_channels"), _list)
         case "add":
             return _add(args)
+        case "edit":
+            return _edit(args)
         case "log":
             return show(args, ask(args, "list_notifications"), _log)
         case _:
@@ -46,6 +48,17 @@ def _added(added: Any) -> str:
     if added["secret"] is not None:
         said.append(f"It signs with {added['secret']}, which is shown this once.")
     return "\n".join(said)
+
+
+def _edit(args: Namespace) -> Exit:
+    wanted: dict[str, Any] = {"name": args.name, "occasions": args.on}
+    if not args.address and args.name is None and args.on is None:
+        raise Failure(Exit.WRONG_USE, "Say what to change: --name, --on or --address.")
+    live_gateway(args)
+    if args.address:
+        wanted["address"] = read_typed("The address").strip()
+    changed = ask(args, "update_notification_channel", channel=args.channel, **wanted)
+    return show_message(args, changed)
 
 
 def _list(answer: Any) -> str:

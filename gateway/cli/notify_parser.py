@@ -18,17 +18,24 @@ def add_notify(add_parser: AddParser) -> None:
     )
     add.add_argument("name", metavar="NAME")
     add.add_argument("--kind", choices=KINDS, default=KINDS[0], help="apprise unless given")
-    add.add_argument(
-        "--on",
-        metavar="OCCASION",
-        action="append",
-        help="what it is told, such as run_failed; all but run_missed unless given",
+    edit = add_answer(actions, "edit", "change what is given of a channel", "notify")
+    edit.add_argument("channel", metavar="CHANNEL", help="its name or id")
+    edit.add_argument("--name", metavar="NAME", help="its new name")
+    edit.add_argument(
+        "--address", action="store_true", help="another address, typed in or by standard input"
     )
+    for action, without in ((add, "all but run_missed"), (edit, "as before")):
+        action.add_argument(
+            "--on",
+            metavar="OCCASION",
+            action="append",
+            help=f"what it is told, such as run_failed; {without} unless given",
+        )
     remove = add_answer(actions, "remove", "remove a channel", "notify")
     test = add_answer(actions, "test", "send a test notice through a channel", "notify")
     for action in (remove, test):
         action.add_argument("channel", metavar="CHANNEL", help="its name or id")
     log = add_answer(actions, "log", "list the newest notices and what became of them", "notify")
-    named = {"list": listed, "add": add, "remove": remove, "test": test, "log": log}
+    named = {"list": listed, "add": add, "edit": edit, "remove": remove, "test": test, "log": log}
     for name, action in named.items():
         action.set_defaults(action=name)

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "replay_webhook_delivery": ("webhooks", "replay"),
     "list_notification_channels": ("notify", "list"),
     "add_notification_channel": ("notify", "add"),
+    "update_notification_channel": ("notify", "edit"),
     "remove_notification_channel": ("notify", "remove"),
     "test_notification_channel": ("notify", "test"),
     "list_notifications": ("notify", "log"),

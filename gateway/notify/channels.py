@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -52,6 +52,16 @@ class Wish:
     """What a signed webhook signs with; None: a fresh one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be another of a channel; None: stays."""
+
+    name: str | None = None
+    address: Secret | None = None
+    occasions: frozenset[Occasion] | None = None
+    secret: Secret | None = None
+
+
 class Channels:
     """Every channel of a gateway."""
 
@@ -97,23 +107,55 @@ class Channels:
         if len(await self.all()) >= MAX_CHANNELS:
             raise AddressRefused(f"There are {MAX_CHANNELS} channels; remove one first.")
         kept, fresh = _kept(wish)
-        if wish.kind is ChannelKind.APPRISE:
-            _check_options(kept.address)
-            place = await self._apprise.check(wish.address)
-        else:
-            place = host_of(kept.address)
+        place = await self._place(wish.kind, wish.address)
         channel = Channel(
             new_id("channel"), wish.name, wish.kind, place, wish.occasions, self._now_ms()
         )
         async with self._vault.storing():
-            text = msgspec.json.encode(kept).decode()
-            sealed = self._vault.seal(channel.id, "address", text, table=TABLE)
+            sealed = self._sealed(channel.id, kept)
             # Not before it is known for an address: any word would be hidden everywhere.
             self._hide(kept)
             if not await self._store.channels.add(channel, sealed):
                 self._show(kept)
                 raise AddressRefused(f"There is a channel {wish.name!r}; choose another name.")
         return channel, fresh
+
+    async def change(self, named: str, change: Change) -> Channel:
+        """Change what is given of a channel; return it as it is then.
+
+        A new address keeps the secret that it signs with. Raises NoSuchChannel, AddressRefused,
+        NotSent when Apprise cannot be asked, SealBroken and StoreError.
+        """
+        channel = await self.find(named)
+        wanted = replace(
+            channel,
+            name=change.name or channel.name,
+            occasions=channel.occasions if change.occasions is None else change.occasions,
+        )
+        if change.address is None and change.secret is None:
+            await self._update(wanted, None)
+            return wanted
+        (sealed,) = [
+            each.sealed
+            for each in await self._store.channels.sealed()
+            if each.channel.id == channel.id
+        ]
+        old = self._opened(channel.id, sealed)
+        address = change.address or Secret(old.address)
+        secret = change.secret or (None if old.secret is None else Secret(old.secret))
+        kept, _ = _kept(Wish(wanted.name, channel.kind, address, wanted.occasions, secret))
+        if change.address is not None:
+            place = await self._place(channel.kind, address)
+            wanted = replace(wanted, place=place, failed_at=None, error=None)
+        async with self._vault.storing():
+            self._hide(kept)
+            try:
+                await self._update(wanted, self._sealed(channel.id, kept))
+            except AddressRefused:
+                self._show(kept)
+                raise
+        self._show(old)
+        return wanted
 
     async def remove(self, named: str) -> Channel:
         """Delete a channel, with what waits for it. Raises NoSuchChannel and StoreError."""
@@ -147,6 +189,21 @@ class Channels:
             case ChannelKind.WEBHOOK:
                 secret = Secret(kept.secret or "")
                 await post_signed(address, secret, notice, self._now_ms() // 1000)
+
+    async def _place(self, kind: ChannelKind, address: Secret) -> str:
+        """Return what may be shown of an address. Raises AddressRefused and NotSent."""
+        if kind is not ChannelKind.APPRISE:
+            return host_of(address.reveal())
+        _check_options(address.reveal())
+        return await self._apprise.check(address)
+
+    async def _update(self, channel: Channel, sealed: Sealed | None) -> None:
+        if not await self._store.channels.update(channel, sealed):
+            raise AddressRefused(f"There is a channel {channel.name!r}; choose another name.")
+
+    def _sealed(self, channel_id: str, kept: _Kept) -> Sealed:
+        text = msgspec.json.encode(kept).decode()
+        return self._vault.seal(channel_id, "address", text, table=TABLE)
 
     def _opened(self, channel_id: str, sealed: Sealed) -> _Kept:
         text = self._vault.unseal(channel_id, "address", sealed, table=TABLE)

@@ -1,5 +1,6 @@
 """``/notifications``: the channels of the owner, and what was sent by them."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from quart import Blueprint, redirect, render_template, url_for
@@ -7,14 +8,29 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.fields import WrongFields, read_chosen, read_values
 from gateway.dashboard.forms import read_form
-from gateway.domain.notice import Channel, KeptNotice, SendingState
+from gateway.domain.notice import (
+    USUAL,
+    Channel,
+    ChannelKind,
+    KeptNotice,
+    Occasion,
+    SendingState,
+)
 from gateway.domain.units import instant
-from gateway.notify.errors import NoSuchChannel, NotSent
+from gateway.notify.channel_form import read_change, read_wish
+from gateway.notify.errors import AddressRefused, NoSuchChannel, NotSent
 from gateway.notify.opening import Notify
 from gateway.store import Store
+from gateway.vault import SealBroken
 
 SHOWN = 50
+KINDS = (
+    (ChannelKind.APPRISE.value, "apprise: mail, ntfy, chats and many more"),
+    (ChannelKind.SLACK.value, "slack: an incoming webhook of Slack and others"),
+    (ChannelKind.WEBHOOK.value, "webhook: a signed POST"),
+)
 
 
 class NotificationPages:
@@ -31,6 +47,10 @@ class NotificationPages:
         pages.before_request(self._require_session)
         pages.get("/notifications")(self.show)
         pages.post("/notifications")(self.act)
+        pages.get("/notifications/new")(self.blank)
+        pages.post("/notifications/new")(self.add)
+        pages.get("/notifications/<channel>")(self.edit)
+        pages.post("/notifications/<channel>")(self.save)
         return pages
 
     async def show(self) -> str:
@@ -58,6 +78,43 @@ class NotificationPages:
             raise NotFound("This channel is gone already; load the page again.") from error
         raise BadRequest("The form does not say what to do.")
 
+    async def blank(self) -> str:
+        """The form for a new channel."""
+        return await _form(None, {"occasions": sorted(USUAL)})
+
+    async def add(self) -> Response | str | tuple[str, HTTPStatus]:
+        """Add a channel; a secret that was made for it is shown this once."""
+        values, chosen = await read_values(), await read_chosen("occasion")
+        try:
+            _, fresh = await self._notify.channels.add(read_wish(values, chosen))
+        except (WrongFields, AddressRefused, NotSent) as error:
+            return await _again(None, values, chosen, error)
+        if fresh is None:
+            return redirect(url_for("notifications.show"), HTTPStatus.SEE_OTHER)
+        sentence = f"The channel is added. It signs with {fresh.reveal()}; this is shown once."
+        return await render_template("message.html", title="Notifications", sentence=sentence)
+
+    async def edit(self, channel: str) -> str:
+        """The form with a channel as it is, without its address."""
+        found = await self._find(channel)
+        return await _form(found, {"name": found.name, "occasions": sorted(found.occasions)})
+
+    async def save(self, channel: str) -> Response | tuple[str, HTTPStatus]:
+        """Change a channel, or say what is wrong with the change."""
+        found = await self._find(channel)
+        values, chosen = await read_values(), await read_chosen("occasion")
+        try:
+            await self._notify.channels.change(found.id, read_change(values, chosen))
+        except (WrongFields, AddressRefused, NotSent, SealBroken) as error:
+            return await _again(found, values, chosen, error)
+        return redirect(url_for("notifications.show"), HTTPStatus.SEE_OTHER)
+
+    async def _find(self, channel: str) -> Channel:
+        try:
+            return await self._notify.channels.find(channel)
+        except NoSuchChannel as error:
+            raise NotFound("This channel is gone already.") from error
+
     async def _test(self, channel: str) -> str:
         try:
             await self._notify.outbox.test(channel)
@@ -69,6 +126,34 @@ class NotificationPages:
 
     async def _require_session(self) -> None:
         self._browser.require_session()
+
+
+async def _form(
+    channel: Channel | None,
+    values: Mapping[str, object],
+    problems: Mapping[str, str] | None = None,
+) -> str:
+    return await render_template(
+        "channel_form.html",
+        channel=channel,
+        # What was typed of an address or a secret is never sent back.
+        values={name: values[name] for name in ("name", "kind", "occasions") if name in values},
+        occasions=[occasion.value for occasion in Occasion],
+        kinds=KINDS,
+        problems=problems or {},
+    )
+
+
+async def _again(
+    channel: Channel | None, values: Mapping[str, str], chosen: list[str], error: Exception
+) -> tuple[str, HTTPStatus]:
+    wrong = error.problems if isinstance(error, WrongFields) else {"address": _told(error)}
+    page = await _form(channel, {**values, "occasions": chosen}, wrong)
+    return page, HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def _told(error: Exception) -> str:
+    return f"It cannot be looked at: {error}." if isinstance(error, NotSent) else str(error)
 
 
 def _channel_row(channel: Channel) -> dict[str, str]:

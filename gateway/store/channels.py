@@ -1,6 +1,8 @@
 """Channels to the owner. Their addresses are kept sealed."""
 
-from sqlalchemy import delete, select
+from typing import Any
+
+from sqlalchemy import delete, select, update
 
 from gateway.domain.notice import Channel, SealedChannel
 from gateway.domain.secret import Sealed
@@ -33,6 +35,19 @@ class ChannelTable:
     async def sealed(self) -> tuple[SealedChannel, ...]:
         """Return every channel with its sealed address."""
         return tuple(map(_sealed, await self._db.all(select(channels))))
+
+    async def update(self, channel: Channel, sealed: Sealed | None = None) -> bool:
+        """Replace what a person may change, and the address if one is given.
+
+        False when another channel has the name, or there is no such channel.
+        """
+        values: dict[str, Any] = CHANNEL.values(channel, without=("id", "created_at"))
+        if sealed is not None:
+            values |= {"key_id": sealed.key_id, "sealed": sealed.data}
+        other = channels.alias("other")
+        taken = select(other.c.id).where(other.c.name == channel.name, other.c.id != channel.id)
+        statement = update(channels).where(channels.c.id == channel.id, ~taken.exists())
+        return await self._db.change(statement.values(values)) == 1
 
     async def delete(self, channel_id: str) -> bool:
         """Delete a channel with what waits for it; False when there is no such channel."""

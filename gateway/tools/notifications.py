@@ -1,58 +1,27 @@
 """Tools for notices: the channels that the owner is told by, and what was sent."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from fastmcp.tools import tool
-from pydantic import Field, StringConstraints
 
-from gateway.domain.notice import USUAL, Channel, ChannelKind, KeptNotice, Occasion
+from gateway.domain.notice import USUAL, Channel, KeptNotice
 from gateway.domain.units import iso, shown
-from gateway.notify.channels import Wish
+from gateway.notify.channels import Change, Wish
 from gateway.notify.errors import NotSent
 from gateway.secret import Secret
 from gateway.tools.hints import ADD, CHANGE, READ, TRY
+from gateway.tools.notification_arguments import (
+    Address,
+    ChannelName,
+    ChannelRef,
+    Kind,
+    Limit,
+    Occasions,
+    SigningSecret,
+)
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
 from gateway.tools.views import iso_or_none
-
-MAX_ADDRESS_CHARS = 2_000
-
-Kind = Annotated[
-    ChannelKind,
-    Field(
-        description=(
-            "'apprise': an address of Apprise, such as mailtos://user:password@example.com, "
-            "ntfy://example.com/topic, tgram://token/chat; 'slack': the address of an incoming "
-            "webhook of Slack, Mattermost and others; 'webhook': signed as Standard Webhooks."
-        )
-    ),
-]
-ChannelName = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$"
-    ),
-    Field(description="A name of your own."),
-]
-ChannelRef = Annotated[
-    str, Field(max_length=100, description="The channel's id or name, as the list says.")
-]
-Address = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ADDRESS_CHARS),
-    Field(description="Where to; it is kept encrypted and never shown again."),
-]
-Occasions = Annotated[
-    list[Occasion],
-    Field(min_length=1, description="What it is told; all but run_missed unless given."),
-]
-SigningSecret = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=512),
-    Field(description="For kind webhook: what to sign with; a fresh one is made without it."),
-]
-Limit = Annotated[int, Field(ge=1, le=200, description="How many, newest first.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +55,14 @@ class AddedChannel:
     channel: ChannelView
     message: str
     secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChanged:
+    """A channel as it is now."""
+
+    channel: ChannelView
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +105,7 @@ class NoticeList:
 
 
 class NotificationTools:
-    """list, add, remove, test a channel; list what was sent."""
+    """list, add, change, remove, test a channel; list what was sent."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -167,6 +144,32 @@ class NotificationTools:
         made = None if fresh is None else fresh.reveal()
         message = f"Channel {shown(channel.name)} is added; test it once."
         return AddedChannel(view_channel(channel), message, made)
+
+    @tool(title="Change a notification channel", annotations=CHANGE)
+    async def update_notification_channel(
+        self,
+        channel: ChannelRef,
+        *,
+        name: ChannelName | None = None,
+        address: Address | None = None,
+        occasions: Occasions | None = None,
+        secret: SigningSecret | None = None,
+    ) -> ChannelChanged:
+        """Change parts of a channel; what is not given stays, its kind always.
+
+        The address is better typed in by the owner, with `claude-runner notify edit`.
+        """
+        wanted = Change(
+            name,
+            None if address is None else Secret(address),
+            None if occasions is None else frozenset(occasions),
+            None if secret is None else Secret(secret),
+        )
+        try:
+            changed = await self._notify.channels.change(channel, wanted)
+        except NotSent as error:
+            raise Refused(f"The address cannot be looked at: {error}.") from None
+        return ChannelChanged(view_channel(changed), f"Channel {shown(changed.name)} is changed.")
 
     @tool(title="Remove a notification channel", annotations=CHANGE)
     async def remove_notification_channel(self, channel: ChannelRef) -> ChannelDone:

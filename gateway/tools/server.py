@@ -139,6 +139,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         fire_tokens.delete_job_fire_token,
         notifications.list_notification_channels,
         notifications.add_notification_channel,
+        notifications.update_notification_channel,
         notifications.remove_notification_channel,
         notifications.test_notification_channel,
         notifications.list_notifications,

@@ -27,6 +27,11 @@ def test_a_job_that_fails_is_told_by_the_owners_channel(live_place: Place) -> No
         job = live_place.json("call", "create_job", json.dumps(wish))["job"]["id"]
         live_place.json("call", "trigger_job", json.dumps({"job_id": job}))
         told = Webhook(secret).verify((got := receiver.one()).body, got.headers)
+        renamed = run("notify", "edit", "mine", "--name", "ours", "--on", "paused")
+        assert renamed.stdout == 'Channel "ours" is changed.\n'
+        moved = run("notify", "edit", "ours", "--name", "mine", "--address", given=f"{address}\n")
+        assert moved.returncode == 0
+        assert "Say what to change" in run("notify", "edit", "mine").stderr
         receiver.status = 500
         refused = run("notify", "test", "mine")
     assert (told["type"], told["data"]["subject"]) == ("run_failed", job)

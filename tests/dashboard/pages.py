@@ -9,18 +9,28 @@ import anyio
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from gateway.domain.run import RunMessage, RunResult, RunStatus
+from gateway.domain.delivery import Outcome
+from gateway.domain.notice import USUAL, ChannelKind
+from gateway.domain.run import RunMessage, RunResult, RunStatus, Trigger
 from gateway.listening import listen
 from gateway.main import Gateway, build
+from gateway.notify.apprise_process import Apprise
+from gateway.notify.channels import Channels, Wish
 from gateway.redaction import open_redactor
-from gateway.settings import load
+from gateway.secret import Secret
+from gateway.settings import Settings, load
 from gateway.store import Store
+from gateway.vault import KeySources, Vault
+from gateway.webhooks.hooks import Hooks
+from supervisor.redaction import Redactor
 from supervisor.spec import ServerKind
-from tests.store.examples import job, run
+from tests.store.examples import delivery, job, run, webhook
 from tests.tools.conftest import write_server
 from tests.tools.servers import server_code
 
-SERVER, RUN, JOB = "x", "run_seen", "job_seen"
+SERVER, RUN, JOB, WEBHOOK = "x", "run_seen", "job_seen", "webhook_seen"
+HOSTILE = "x'\"></textarea></pre></script><img src=x onerror=alert(1)><script>alert(2)</script>"
+"""What strangers and models write: shown as text, run by nobody."""
 PAGES = {
     "/": "/",
     "/access": "/access",
@@ -34,6 +44,8 @@ PAGES = {
     "/jobs/<job_id>/edit": f"/jobs/{JOB}/edit",
     "/login": "/login",
     "/notifications": "/notifications",
+    "/notifications/new": "/notifications/new",
+    "/notifications/<channel>": "/notifications/seen",
     "/quick-run": "/quick-run",
     "/runs": "/runs",
     "/runs/<run_id>": f"/runs/{RUN}",
@@ -50,6 +62,8 @@ PAGES = {
     "/server/<name>/versions/<int:number>": f"/server/{SERVER}/versions/1",
     "/webhooks": "/webhooks",
     "/webhooks/new": "/webhooks/new",
+    "/webhooks/<webhook_id>": f"/webhooks/{WEBHOOK}",
+    "/webhooks/<webhook_id>/edit": f"/webhooks/{WEBHOOK}/edit",
 }
 """Where each is opened. Every page belongs in here."""
 OPENED_ELSEWHERE = {
@@ -57,8 +71,6 @@ OPENED_ELSEWHERE = {
     "/oauth/authorize": "the same page",
     "/credential/<link>": "tests/e2e/test_secrets.py",
     "/changes/<server>/<int:number>": "tests/dashboard/test_owners_code.py",
-    "/webhooks/<webhook_id>": "tests/webhooks",
-    "/webhooks/<webhook_id>/edit": "tests/webhooks",
 }
 NO_PAGES = {
     "/audit.jsonl",
@@ -72,6 +84,7 @@ NO_PAGES = {
     "/static/<digest>/<path:name>",
 }
 """What no person looks at."""
+NOW = 1_795_330_000_000
 TOOLS = {"send": {"type": "object", "properties": {"to": {"type": "string"}}, "required": ["to"]}}
 BODY = 'return {"content": [{"type": "text", "text": "sent"}]}'
 SAID = '{"content": [{"text": "Good morning."}]}'
@@ -100,7 +113,7 @@ async def serve_gateway(folder: Path) -> AsyncGenerator[Seen]:
         },
         None,
     )
-    await _seed(settings.home)
+    await _seed(settings)
     ending = anyio.Event()
     with listen("127.0.0.1", 0) as sock:
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"
@@ -121,8 +134,9 @@ async def serve_gateway(folder: Path) -> AsyncGenerator[Seen]:
                 ending.set()
 
 
-async def _seed(home: Path) -> None:
-    async with Store.open(None, path=home / "jobs.db") as store:
+async def _seed(settings: Settings) -> None:
+    async with Store.open(None, path=settings.home / "jobs.db") as store:
+        await _seed_hostile(store, settings)
         await store.jobs.add(job(id=JOB, tools=("Read",), servers=(), next_fire_at=None))
         await store.runs.add(run(id=RUN, job_id=JOB, created_at=1_795_330_000_000))
         claimed = await store.runs.claim(RUN, 1_795_330_001_000)
@@ -132,3 +146,21 @@ async def _seed(home: Path) -> None:
         )
         done = RunResult(RunStatus.SUCCEEDED, output="Good morning.", cost_micro_usd=12_300)
         await store.runs.finish(RUN, claimed.attempt, done, now=1_795_330_003_000)
+
+
+async def _seed_hostile(store: Store, settings: Settings) -> None:
+    """Store what strangers write: a webhook with its log, a prompt, what a channel failed with."""
+    vault = await Vault.open(KeySources(settings.master_key_file), store.data_keys)
+    hooks = Hooks(store, vault, Redactor(), now_ms=lambda: NOW, own_url=lambda: "http://x.test")
+    hook = webhook(id=WEBHOOK, name=HOSTILE, prompt_template=HOSTILE, tools=("Bash",), servers=())
+    await hooks.add(hook)
+    lines = [
+        delivery(webhook_id=WEBHOOK, outcome=each, sender=HOSTILE, content_type=HOSTILE)
+        for each in (Outcome.MISSING, Outcome.BAD_SIGNATURE)
+    ]
+    await store.deliveries.settle([], lines, now=NOW, max_queued=1)
+    await store.runs.add(run(trigger=Trigger.QUICK, prompt=HOSTILE, status=RunStatus.CANCELLED))
+    apprise = Apprise({}, anyio.CapacityLimiter(1))
+    channels = Channels(store, vault, Redactor(), apprise, lambda: NOW)
+    for name in ("seen", HOSTILE[:100]):
+        await channels.add(Wish(name, ChannelKind.SLACK, Secret("http://127.0.0.1:9/"), USUAL))

@@ -43,6 +43,47 @@ async def test_the_owner_sees_tests_and_removes_channels(desk: Desk, receiver: R
     assert await desk.channels.all() == ()
 
 
+async def test_a_channel_is_added_and_changed(desk: Desk, receiver: Receiver) -> None:
+    """Issue 7, 8: what is not given stays; the address is never on a page; wrong input changes
+    nothing and is said at its field."""
+    client, new = await sign_in(shown_with(desk)), f"{PATH}/new"
+    form = {"name": "mine", "kind": "webhook", "occasion": "run_failed", "secret": ""}
+    form |= {"address": f"{receiver.url}/key-of-the-owner-92Lq"}
+    wrong = await send(client, new, {**form, "address": "no address"}, page=new)
+    assert (wrong.status_code, await desk.channels.all()) == (422, ())
+    assert 'id="error-address"' in await wrong.get_data(as_text=True)
+    made = await (await send(client, new, form, page=new)).get_data(as_text=True)
+    assert "It signs with whsec_" in made
+    (channel,) = await desk.channels.all()
+    desk.clock.now += 1
+    await desk.channel("http://127.0.0.1:9/", name="other")
+    one = f"{PATH}/{channel.id}"
+    taken = await send(client, one, {"name": "other", "occasion": "paused"}, page=one)
+    assert "There is a channel" in await taken.get_data(as_text=True)
+    none = await send(client, one, {"name": "mine"}, page=one)
+    assert "Choose what it is told." in await none.get_data(as_text=True)
+    assert (await desk.channels.all())[0] == channel
+    done = await send(client, one, {"name": "ours", "occasion": "paused"}, page=one)
+    assert done.status_code == 303
+    (changed, _) = await desk.channels.all()
+    assert (changed.id, changed.name, changed.place) == (channel.id, "ours", channel.place)
+    assert changed.occasions == {"paused"}
+    await desk.outbox.test(channel.id)
+    before = receiver.one()
+    address = f"{receiver.url}/another-key-51Wx"
+    again = {"name": "ours", "occasion": "paused", "address": address}
+    assert (await send(client, one, again, page=one)).status_code == 303
+    await desk.outbox.test(channel.id)
+    after = receiver.one()
+    assert (before.path, after.path) == ("/key-of-the-owner-92Lq", "/another-key-51Wx")
+    assert "webhook-signature" in {name.lower() for name in after.headers}
+    page = await (await client.get(one)).get_data(as_text=True)
+    assert "another-key" not in page
+    assert desk.redactor.hide_text("another-key-51Wx") != "another-key-51Wx"
+    assert desk.redactor.hide_text("key-of-the-owner-92Lq") == "key-of-the-owner-92Lq"
+    assert (await client.get(f"{PATH}/channel_none")).status_code == 404
+
+
 async def test_a_stranger_sees_and_changes_nothing(desk: Desk) -> None:
     """Ours."""
     await desk.channel("http://127.0.0.1:9/", name="mine")

@@ -47,6 +47,7 @@ TOOLS = {
     "delete_job_fire_token": "job_id!",
     "list_notification_channels": "",
     "add_notification_channel": "name! kind! address! occasions secret",
+    "update_notification_channel": "channel! name address occasions secret",
     "remove_notification_channel": "channel!",
     "test_notification_channel": "channel!",
     "list_notifications": "limit",
@@ -94,6 +95,7 @@ DESTRUCTIVE = {
     "create_mcp_server", "update_mcp_server", "delete_mcp_server", "invoke_internal_mcp_tool",
     "set_server_credential", "delete_server_credential", "rollback_mcp_server",
     "restart_mcp_server", "cancel_call", "remove_notification_channel",
+    "update_notification_channel",
 }  # fmt: skip
 OPEN_WORLD = {
     "run_prompt", "trigger_job", "create_mcp_server", "update_mcp_server", "rollback_mcp_server",
