@@ -403,6 +403,7 @@ async def test_a_webhook_is_changed_and_deleted(gateway: Gateway) -> None:
     assert changed["webhook"] == {
         **webhook,
         "enabled": False,
+        "state": "off",
         "max_turns": None,
         "updated_at": changed["webhook"]["updated_at"],
     }
