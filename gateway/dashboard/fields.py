@@ -41,6 +41,16 @@ def check_fields(model: type[M], values: Mapping[str, object]) -> M:
         raise WrongFields(problems) from None
 
 
+def split_words(text: object) -> object:
+    """Return the words of a line; what is no text is left as it is."""
+    return text.split() if isinstance(text, str) else text
+
+
+def number(value: float) -> str:
+    """Return a number as a field shows it, so that saving the field changes nothing."""
+    return f"{value:.12g}"
+
+
 def _problem(detail: ErrorDetails) -> str:
     """Return what is wrong with one field, without what was typed."""
     kind, message = detail["type"], detail["msg"]

@@ -7,7 +7,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator
 
 from gateway.budgets.defaults import UnknownPrice
-from gateway.dashboard.fields import JsonObject, NetworkWords, WrongFields, check_fields
+from gateway.dashboard.fields import (
+    JsonObject,
+    NetworkWords,
+    WrongFields,
+    check_fields,
+    number,
+    split_words,
+)
 from gateway.domain.job import CatchUp, Job, OnInterrupt, Overlap
 from gateway.domain.units import dollars
 from gateway.jobs.errors import InvalidCron, JobRefused, NoSuchJob
@@ -80,10 +87,6 @@ def _or_none(text: object) -> object:
     return text or None
 
 
-def _words(text: object) -> object:
-    return text.split() if isinstance(text, str) else text
-
-
 class ScheduleForm(BaseModel):
     """When a job runs."""
 
@@ -103,7 +106,7 @@ class JobForm(ScheduleForm):
     name: Name
     prompt: Prompt
     tools: ToolNames
-    servers: Annotated[ServerNames, BeforeValidator(_words)]
+    servers: Annotated[ServerNames, BeforeValidator(split_words)]
     catch_up: CatchUpRule
     catch_up_max: CatchUpMax
     grace_s: GraceS
@@ -156,13 +159,13 @@ def values_of(job: Job) -> dict[str, Any]:
         "cron": job.cron or "",
         "at": "" if job.at is None else local_times([job.at], job.timezone)[0],
         "timezone": job.timezone,
-        "jitter_s": f"{job.jitter_s:g}",
+        "jitter_s": number(job.jitter_s),
         "servers": " ".join(job.servers),
         "catch_up": job.catch_up.value,
         "catch_up_max": job.catch_up_max,
-        "grace_s": f"{job.grace_s:g}",
+        "grace_s": number(job.grace_s),
         "overlap": job.overlap.value,
-        "start_within_s": f"{job.start_within_s or 0:g}",
+        "start_within_s": number(job.start_within_s or 0),
         "retries": job.retries,
         "concurrency": job.concurrency or 0,
         "on_interrupt": job.on_interrupt.value,
@@ -172,7 +175,7 @@ def values_of(job: Job) -> dict[str, Any]:
         "model": job.model or "",
         "system_prompt": job.system_prompt or "",
         "max_turns": job.max_turns or 0,
-        "timeout_s": f"{job.timeout_s:g}",
+        "timeout_s": number(job.timeout_s),
         "budget_usd": _money(job.budget_micro_usd),
         "budget_per_day_usd": _money(job.day_budget_micro_usd),
         "network": network if isinstance(network, str) else " ".join(network),
@@ -181,4 +184,4 @@ def values_of(job: Job) -> dict[str, Any]:
 
 
 def _money(micro_usd: int | None) -> str:
-    return f"{dollars(micro_usd) or 0:g}"
+    return number(dollars(micro_usd) or 0)

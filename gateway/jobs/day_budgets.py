@@ -84,17 +84,17 @@ class DayBudgets:
         return tuple(refused)
 
     async def note_end(self, run: Run, limit: Limit | None) -> None:
-        """Do what follows when a run was stopped by a budget of the day."""
-        if limit is Limit.ALL_DAY and (all_runs := await self._all_runs()):
-            await self._pause_and_tell(all_runs)
-        owner = await self._owner(run.job_id, run.webhook_id)
-        if limit in (Limit.JOB_DAY, Limit.WEBHOOK_DAY) and owner:
-            own = owner.day_budget_micro_usd
-            if own is not None:
-                day = self.today()
-                spent = await self._store.costs.spent(day.name, owner.id)
-                budget = DayBudget(day, own, spent, run.job_id, run.webhook_id)
-                await self._pause_and_tell(budget)
+        """Do what follows when a run was stopped by a budget of the day.
+
+        Nothing, if that is not spent: a new day began, or the owner raised it.
+        """
+        budget = None
+        if limit is Limit.ALL_DAY:
+            budget = await self._all_runs()
+        elif limit in (Limit.JOB_DAY, Limit.WEBHOOK_DAY):
+            budget = await self._own(run)
+        if budget is not None and budget.spent:
+            await self._pause_and_tell(budget)
 
     async def forget_old(self) -> None:
         """Delete what days cost that are long over."""
@@ -105,6 +105,14 @@ class DayBudgets:
             return None
         day = self.today()
         return DayBudget(day, self._all_micro_usd, await self._store.costs.spent(day.name))
+
+    async def _own(self, run: Run) -> DayBudget | None:
+        owner = await self._owner(run.job_id, run.webhook_id)
+        if owner is None or owner.day_budget_micro_usd is None:
+            return None
+        day = self.today()
+        spent = await self._store.costs.spent(day.name, owner.id)
+        return DayBudget(day, owner.day_budget_micro_usd, spent, run.job_id, run.webhook_id)
 
     async def _pause_and_tell(self, budget: DayBudget) -> None:
         owner = await self._owner(budget.job_id, budget.webhook_id)

@@ -2,12 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from gateway.budgets.defaults import RunDefaults, UnknownPrice
-from gateway.dashboard.fields import JsonObject, NetworkWords, WrongFields, check_fields
+from gateway.dashboard.fields import (
+    JsonObject,
+    NetworkWords,
+    WrongFields,
+    check_fields,
+    number,
+    split_words,
+)
 from gateway.domain.run import Run
 from gateway.domain.units import dollars
 from gateway.jobs.network_words import InvalidNetwork, show_network
@@ -19,15 +26,18 @@ from gateway.tools.arguments import (
     MaxTurns,
     Model,
     Prompt,
+    ServerNames,
     SystemPrompt,
     TimeoutS,
     ToolNames,
 )
+from supervisor.errors import InvalidServer
 
 ALL, SOME = "all", "some"
-REFUSALS = (InvalidToolName, InvalidNetwork, InvalidOutputSchema, UnknownPrice)
+REFUSALS = (InvalidToolName, InvalidServer, InvalidNetwork, InvalidOutputSchema, UnknownPrice)
 _FIELDS: Mapping[type[Exception], str] = {
     InvalidToolName: "others",
+    InvalidServer: "servers",
     InvalidNetwork: "network",
     InvalidOutputSchema: "output_schema",
     UnknownPrice: "model",
@@ -39,6 +49,7 @@ class QuickRunForm(BaseModel):
 
     prompt: Prompt
     tools: ToolNames
+    servers: Annotated[ServerNames, BeforeValidator(split_words)]
     model: Model = ""
     system_prompt: SystemPrompt = ""
     max_turns: MaxTurns
@@ -51,7 +62,9 @@ class QuickRunForm(BaseModel):
 def read_asked(values: Mapping[str, str], tools: Sequence[str]) -> Asked:
     """Return what the form asks for. Raises WrongFields."""
     if values.get("which") == ALL:
-        tools = ()
+        if tools:
+            sentence = "All tools are chosen above; choose only those below, or untick them."
+            raise WrongFields({"others": sentence})
     elif not tools:
         raise WrongFields({"others": "Choose a tool, or all of them."})
     form = check_fields(QuickRunForm, {**values, "tools": list(tools)})
@@ -67,9 +80,9 @@ def values_of_new(defaults: RunDefaults) -> dict[str, Any]:
     """Return the fields of an empty form."""
     return {
         "which": ALL,
-        "timeout_s": f"{defaults.timeout_s:g}",
+        "timeout_s": number(defaults.timeout_s),
         "max_turns": defaults.max_turns or 0,
-        "budget_usd": f"{dollars(defaults.budget_micro_usd) or 0:g}",
+        "budget_usd": number(dollars(defaults.budget_micro_usd) or 0),
     }
 
 
@@ -80,11 +93,12 @@ def values_of(run: Run) -> dict[str, Any]:
     return {
         "prompt": run.prompt,
         "which": SOME if run.tools else ALL,
+        "servers": " ".join(run.servers),
         "model": run.model or "",
         "system_prompt": run.system_prompt or "",
         "max_turns": run.max_turns or 0,
-        "timeout_s": f"{run.timeout_s:g}",
-        "budget_usd": f"{dollars(run.budget_micro_usd) or 0:g}",
+        "timeout_s": number(run.timeout_s),
+        "budget_usd": number(dollars(run.budget_micro_usd) or 0),
         "network": network if isinstance(network, str) else " ".join(network),
         "output_schema": "" if schema is None else json.dumps(json.loads(schema), indent=2),
     }

@@ -56,8 +56,8 @@ class QuickRunPages:
         if run_id is None:
             return await self._form(values_of_new(run_defaults(self._settings)), ())
         run = await self._store.runs.get(run_id)
-        if run is None:
-            raise NotFound("This run is not kept any more.")
+        if run is None or run.trigger is not Trigger.QUICK:
+            raise NotFound("There is no such quick run any more.")
         return await self._form(values_of(run), run.tools)
 
     async def start(self) -> Response | tuple[str, HTTPStatus]:

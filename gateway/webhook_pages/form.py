@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator
 
 from gateway.budgets.defaults import RunDefaults, UnknownPrice
-from gateway.dashboard.fields import JsonObject, NetworkWords, WrongFields, check_fields
+from gateway.dashboard.fields import JsonObject, NetworkWords, WrongFields, check_fields, number
 from gateway.domain.units import dollars
 from gateway.domain.webhook import DAY_S, MissingPath, Scheme, Webhook
 from gateway.jobs.network_words import InvalidNetwork, show_network
@@ -116,7 +116,7 @@ def wrong_field(error: Exception) -> WrongFields:
 def values_of_new(defaults: RunDefaults) -> dict[str, Any]:
     """Return the fields of the form for a new webhook."""
     return {
-        "timeout_s": f"{defaults.timeout_s:g}",
+        "timeout_s": number(defaults.timeout_s),
         "max_turns": defaults.max_turns or 0,
         "budget_usd": _money(defaults.budget_micro_usd),
         "budget_per_day_usd": "0",
@@ -137,7 +137,7 @@ def values_of(webhook: Webhook) -> dict[str, Any]:
         "prompt_template": webhook.prompt_template,
         "model": webhook.model or "",
         "max_turns": webhook.max_turns or 0,
-        "timeout_s": f"{webhook.timeout_s:g}",
+        "timeout_s": number(webhook.timeout_s),
         "budget_usd": _money(webhook.budget_micro_usd),
         "budget_per_day_usd": _money(webhook.day_budget_micro_usd),
         "network": network if isinstance(network, str) else " ".join(network),
@@ -151,4 +151,4 @@ def values_of(webhook: Webhook) -> dict[str, Any]:
 
 
 def _money(micro_usd: int | None) -> str:
-    return f"{dollars(micro_usd) or 0:g}"
+    return number(dollars(micro_usd) or 0)

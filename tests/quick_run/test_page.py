@@ -2,12 +2,14 @@
 
 import html
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from quart import typing as quart_typing
 
+from gateway.domain.run import Trigger
 from gateway.jobs.quick_runs import QuickRuns
 from gateway.quick_run.pages import QuickRunPages
 from gateway.settings import load
@@ -21,6 +23,7 @@ FIELDS = {
     "prompt": "Say hello.",
     "which": "all",
     "others": "",
+    "servers": "",
     "model": "",
     "budget_usd": "0.5",
     "timeout_s": "60",
@@ -67,7 +70,6 @@ async def test_a_prompt_runs_with_all_tools_or_with_the_chosen_ones(stage: Stage
     """Issue 7, 7: all by default; it leads to the run's page."""
     for changes, tools in (
         ({}, ()),
-        ({"tool": "mcp__notes__add"}, ()),
         (
             {"which": "some", "tool": "mcp__notes__add", "others": "Read"},
             ("mcp__notes__add", "Read"),
@@ -88,6 +90,9 @@ async def test_what_is_wrong_is_said_at_its_field_and_starts_nothing(stage: Stag
     for wrong, field, sentence in (
         ({"prompt": " "}, "prompt", "Please fill this in."),
         ({"which": "some"}, "others", "Choose a tool, or all of them."),
+        ({"tool": "mcp__notes__add"}, "others", "All tools are chosen above"),
+        ({"others": "Read"}, "others", "All tools are chosen above"),
+        ({"servers": "no/thing"}, "servers", ""),
         ({"which": "some", "others": "rm -rf"}, "others", "'rm -rf' is not a tool name"),
         ({"timeout_s": "0"}, "timeout_s", "This should be greater than or equal to 1."),
         ({"max_turns": "1.5"}, "max_turns", "Please give a whole number."),
@@ -104,8 +109,15 @@ async def test_what_is_wrong_is_said_at_its_field_and_starts_nothing(stage: Stag
 
 
 async def test_an_earlier_prompt_is_asked_again(stage: Stage) -> None:
-    """Issue 7, 7: with its tools and limits, each prompt once; hostile text stays text."""
-    wish = {"prompt": HOSTILE, "which": "some", "tool": "Read", "network": "none"}
+    """Issue 7, 7: with all that it was held to, each prompt once; hostile text stays text."""
+    wish = {
+        "prompt": HOSTILE,
+        "which": "some",
+        "tool": "Read",
+        "servers": "notes mail",
+        "network": "none",
+        "budget_usd": "1234.567891",
+    }
     await stage.start(**wish)
     answer = await stage.start(**wish)
     run_id = answer.headers["Location"].rpartition("/")[2]
@@ -118,4 +130,16 @@ async def test_an_earlier_prompt_is_asked_again(stage: Stage) -> None:
     assert html.unescape(again).count(HOSTILE) == 2
     assert 'value="none"' in again
     assert again.count(" checked") == 2
+    for kept in ("notes mail", "1234.567891"):
+        assert f'value="{kept}"' in again
     assert (await stage.owner.get(f"{PATH}?like=run_none")).status_code == 404
+
+
+async def test_only_a_quick_run_is_asked_again(stage: Stage) -> None:
+    """Ours: a webhook's run without tools has none, where a quick run would have all."""
+    run_id = (await stage.start()).headers["Location"].rpartition("/")[2]
+    run = await stage.store.runs.get(run_id)
+    assert run is not None
+    other = replace(run, id="run_of_a_webhook", trigger=Trigger.WEBHOOK)
+    await stage.store.runs.add(other)
+    assert (await stage.owner.get(f"{PATH}?like={other.id}")).status_code == 404

@@ -70,6 +70,27 @@ async def test_a_spent_day_stops_runs_and_refuses_deliveries_until_it_is_over(do
     assert (await door.post(b"3")).status == 202
 
 
+async def test_a_run_that_ends_when_its_budget_is_not_spent_any_more_pauses_nothing(
+    door: Door,
+) -> None:
+    """Ours: the day is over, or the owner raised the budget of the webhook or of all runs."""
+    await door.have(day_budget_micro_usd=100)
+    assert (await door.post(b"1")).status == 202
+    run = await door.next_run()
+    await spend(door, run, 100)
+    kept = await door.store.notices.newest(9)
+    for raised, now in ((200, door.now), (100, day_of(door.now, ZONE).ends_at)):
+        door.now = now
+        days = DayBudgets(door.store, lambda: door.now, zone=ZONE, all_micro_usd=raised)
+        await door.store.webhooks.update(replace(WEBHOOK, day_budget_micro_usd=raised))
+        for limit in (Limit.WEBHOOK_DAY, Limit.ALL_DAY):
+            await days.note_end(run, limit)
+        stored = await door.store.webhooks.get(WEBHOOK.id)
+        assert stored is not None
+        assert stored.paused_until is None
+    assert await door.store.notices.newest(9) == kept
+
+
 async def test_costs_are_added_up_by_webhook(door: Door) -> None:
     """Issue 7, 4: of webhooks alone, also of one that is deleted."""
     await door.have()
