@@ -98,7 +98,7 @@ def test_pages_say_it_with_and_without_a_session(loud: Loud) -> None:
         pages = [stranger, client.get("/"), client.get("/no-such-page")]
     assert [page.status_code for page in pages] == [401, 200, 404]
     for page in pages:
-        assert 'class="notice"' in page.text
+        assert 'class="notice bad"' in page.text
         assert f"SANDBOX={loud.place.level.value}" in page.text
 
 

@@ -29,7 +29,7 @@ async def test_a_silent_call_begins_its_stream_with_comments(relay: Relay) -> No
     headers = Headers({"headers": []})
     caller = Caller(CallerKind.LOCAL, "local", frozenset())
     request = Request("raw", caller, headers, receive, send, Patience())
-    params = {"name": "wait", "arguments": {"each_s": 0.5}}
+    params = {"name": "wait", "arguments": {"each_s": 2}}
     body = encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
     exchange = Exchange(request, read_message(body, headers), child, keep_alive_s=0.05)
     exchange.carry(child.call("tools/call", encode(params)))

@@ -16,7 +16,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("list_runs", {"limit": -5}, 'the argument "limit" should be greater than or equal to 1, not'),
     ("list_runs", {"limit": "5"}, 'the argument "limit" should be a valid integer, not "5"'),
     ("list_runs", {"limit": 10**9}, 'the argument "limit" should be less than or equal to 500'),
-    ("list_runs", {"limt": 5}, 'there is no argument "limt"; it takes job_id, limit'),
+    ("list_runs", {"limt": 5}, 'there is no argument "limt"; it takes job_id, webhook_id, status'),
     ("list_jobs", {"x": 1}, 'there is no argument "x"; it takes none'),
     ("get_job", {}, 'the argument "job_id" is required'),
     ("get_job", {"job_id": None}, 'the argument "job_id" should be a valid string, not null'),
