@@ -3,16 +3,23 @@
 A room registers what it can render under a kind; a page says which fragments it has, and its tab
 follows them through one stream. All tabs move by one beat, so that each fragment is rendered at
 most once a beat, and a tab gets at most one event then. The health of processes does not wait for
-the beat. A tab that is slow misses what lies between and gets the newest.
+the beat. A tab that is slow misses what lies between and gets the newest. A fragment that cannot be
+rendered stays as it was until it can, and holds up no other.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 
 from markupsafe import Markup
 
 from gateway.dashboard.fragment import Fragment, Rendered
 from gateway.dashboard.streams import Streams
+from gateway.store import StoreError
+from gateway.vault import VaultError
+from supervisor.errors import SupervisorError
+
+log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 """Between two events for a tab."""
@@ -25,6 +32,8 @@ IDLE_S = 15.0
 MAX_FOLLOWED = 8
 """Fragments of one page."""
 MAX_NAME_CHARACTERS = 200
+UNREADABLE = (StoreError, VaultError, SupervisorError)
+"""What a rendering may raise when it cannot read what it shows, or no longer."""
 
 Render = Callable[[str], Awaitable[Rendered]]
 """Takes what follows the colon in the fragment's name, and returns HTML without forms: whose
@@ -45,6 +54,8 @@ class Live:
         self._fragments: dict[str, Fragment] = {}
         self._stale: set[str] = set()
         self._urgent: set[str] = set()
+        self._failing: set[str] = set()
+        """Told in the log already."""
         self._at_once = False
         self._beat = 0
         self._beat_at = self._full_at = self._ticked_at = monotonic()
@@ -137,6 +148,7 @@ class Live:
             if not fragment.followers:
                 del self._fragments[fragment.name]
                 self._stale.discard(fragment.name)
+                self._failing.discard(fragment.name)
 
     async def _next_beat(self, beat: int) -> None:
         """Return when there was a beat after `beat`, or when the streams are to end."""
@@ -174,10 +186,24 @@ class Live:
     async def _refresh(self, names: Iterable[str]) -> None:
         for name in tuple(names):
             kind, _, argument = name.partition(":")
-            rendered = await self._renders[kind](argument)
+            try:
+                rendered = await self._renders[kind](argument)
+            except UNREADABLE as error:
+                self._keep(name, error)
+                continue
             self.renderings += 1
+            self._failing.discard(name)
             if (fragment := self._fragments.get(name)) is not None:
                 fragment.show(rendered)
+
+    def _keep(self, name: str, error: Exception) -> None:
+        """Leave a fragment as it is and have it tried again with the next full beat."""
+        if name not in self._fragments:
+            return
+        if name not in self._failing:
+            log.warning("Open pages show %r as it was: %s", name, error)
+        self._failing.add(name)
+        self._stale.add(name)
 
     def _ticking_names(self) -> set[str]:
         return {name for name in self._fragments if name.partition(":")[0] in self._ticking}

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.dashboard.fragment import Listing, Rendered
 from gateway.dashboard.live import BEAT_S, HEALTH_S, MAX_FOLLOWED, TICK_S, Live, UnknownFragment
+from gateway.store import StoreError
 from tests.dashboard.parts import Clock
 
 TABS = 50
@@ -20,12 +21,15 @@ class Source:
     def __init__(self, rendered: Rendered = "one", *, ticks: bool = False) -> None:
         self.rendered = rendered
         self.renderings = 0
+        self.error: StoreError | None = None
         self.clock = Clock()
         self.live = Live(self.clock)
         self.live.register("source", self.render, ticks=ticks)
 
     async def render(self, argument: str) -> Rendered:
         self.renderings += 1
+        if self.error is not None:
+            raise self.error
         return self.rendered
 
     def tab(self) -> AsyncIterator[str | None]:
@@ -150,6 +154,30 @@ async def test_a_change_without_a_difference_sends_nothing() -> None:
         source.live.look_round()
         assert await task is None
     assert source.renderings == 2
+
+
+async def test_what_cannot_be_read_ends_no_stream_and_stays_as_it_was(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Ours: a fragment that fails holds up no other, is said once, and is tried each beat."""
+    source, other = Source(), Source("other")
+    source.live.register("other", other.render)
+    tab = source.live.updates(["source", "other"])
+    source.error = StoreError("The database is locked.")
+    async with asyncio.timeout(10):
+        assert read(await anext(tab)) == [{"live": "other", "html": "other"}]
+        task = await following(tab)
+        other.rendered = "other two"
+        source.live.changed("other")
+        source.clock.now_s += BEAT_S
+        source.live.look_round()
+        assert read(await task) == [{"live": "other", "html": "other two"}]
+        task = await following(tab)
+        source.error = None
+        source.clock.now_s += BEAT_S
+        source.live.look_round()
+        assert read(await task) == [{"live": "source", "html": "one"}]
+    assert caplog.messages == ["Open pages show 'source' as it was: The database is locked."]
 
 
 async def test_nobody_looking_costs_nothing() -> None:
