@@ -1,4 +1,4 @@
-"""How large a request to the pages may be: a form is small, but for the editor of code."""
+"""How large a request to the pages may be: small from a stranger, a long text from the owner."""
 
 from typing import Any
 
@@ -7,11 +7,10 @@ from quart.wrappers import Request
 from gateway.dashboard.browser import Browser
 
 MAX_BODY_BYTES = 64 * 1024
-"""No form of ours is larger, but for an editor's."""
-MAX_EDIT_BYTES = 4 * 1024 * 1024
-"""A file as a browser encodes it; only who is logged in may send so much."""
-EDITOR = ("/server/", ("/code", "/code/try"))
-"""How the paths of an editor begin and end."""
+"""From who is not logged in."""
+MAX_OWNERS_BODY_BYTES = 6 * 1024 * 1024
+"""From who is: a file, or two prompts of 200,000 characters, at up to 12 bytes for one of them as
+a browser encodes it."""
 
 
 def request_class(browser: Browser) -> type[Request]:
@@ -20,11 +19,9 @@ def request_class(browser: Browser) -> type[Request]:
     class Sized(Request):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            begin, end = EDITOR
-            is_edit = self.path.startswith(begin) and self.path.endswith(end)
-            if is_edit and any(map(browser.is_open, self.cookies.values())):
+            if self.method == "POST" and any(map(browser.is_open, self.cookies.values())):
                 # Before the first byte of it is taken.
-                self.body = self.body_class(self.content_length, MAX_EDIT_BYTES)
-                self.max_content_length = MAX_EDIT_BYTES
+                self.body = self.body_class(self.content_length, MAX_OWNERS_BODY_BYTES)
+                self.max_content_length = MAX_OWNERS_BODY_BYTES
 
     return Sized

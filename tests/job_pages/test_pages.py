@@ -148,6 +148,16 @@ async def test_a_job_is_made_changed_and_deleted_by_forms(pages: Pages) -> None:
     assert (await pages.owner.get(f"/jobs/{job.id}")).status_code == 404
 
 
+async def test_the_longest_prompts_are_saved(pages: Pages) -> None:
+    """Ours: what `create_job` takes fits into the form, however a browser encodes it."""
+    longest = "\N{OWL}" * 200_000
+    job = await pages.make(prompt=longest, system_prompt=longest)
+    assert (job.prompt, job.system_prompt) == (longest, longest)
+    stranger = pages.shown.app.test_client()
+    refused = await stranger.post("/jobs/new", form={**FIELDS, "prompt": longest})
+    assert refused.status_code == 413
+
+
 async def test_what_is_wrong_with_a_job_is_said_at_its_field(pages: Pages) -> None:
     """Issue 8, 1: nothing is stored, and what was typed stays."""
     count = len(await pages.store.jobs.all())

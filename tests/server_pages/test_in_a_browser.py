@@ -6,7 +6,7 @@ import pytest
 from markupsafe import escape
 from playwright.async_api import Page, expect
 
-from gateway.dashboard.bodies import MAX_EDIT_BYTES
+from gateway.dashboard.bodies import MAX_OWNERS_BODY_BYTES
 from gateway.domain.audit import Actor, Outcome
 from gateway.servers import Draft
 from supervisor.events import ServerState
@@ -192,7 +192,7 @@ async def test_pages_read_and_act_without_scripts(stage: Stage) -> None:
     assert await stage.gateway.services.servers.code("x") == f"{code}# plain\n"
     long = {"file": "long.txt", "was": "", "text": "a" * 1_000_001}
     assert (await send(client, page, long, page=page)).status_code == 409
-    too_long = {**long, "text": "a" * MAX_EDIT_BYTES}
+    too_long = {**long, "text": "a" * MAX_OWNERS_BODY_BYTES}
     assert (await send(client, page, too_long, page=page)).status_code == 413
     stranger = stage.shown.app.test_client()
     assert (await stranger.post(page, form=long)).status_code == 413
