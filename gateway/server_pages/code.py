@@ -82,13 +82,18 @@ class CodePages:
         form = await read_form()
         text = form.get("text", "").replace("\r\n", "\n")
         edit = FileEdit(CODE_FILE, text, form.get("was", ""))
+        trusted = "with_credentials" in form
         try:
-            report = await self._trials.run(name, Draft(text), (), with_credentials=False)
+            if trusted:
+                await self._desk.servers.held.check_trial(name)
+            report = await self._trials.run(name, Draft(text), (), with_credentials=trusted)
         except REFUSALS as error:
-            return await self._again(name, edit, Outcome(ok=False, sentence=str(error)))
+            refusal = Outcome(ok=False, sentence=str(error))
+            return await self._again(name, edit, refusal, trusted=trusted)
         fault = report.fault
         line = fault.line if fault is not None and fault.file == CODE_FILE else None
-        return await self._again(name, edit, _tried(report), line=line, status=HTTPStatus.OK)
+        outcome, status = _tried(report, trusted=trusted), HTTPStatus.OK
+        return await self._again(name, edit, outcome, line=line, status=status, trusted=trusted)
 
     async def remove_file(self, name: str) -> WerkzeugResponse:
         """Remove one file and load the server without it."""
@@ -120,6 +125,7 @@ class CodePages:
         line: int | None = None,
         difference: str = "",
         status: HTTPStatus = HTTPStatus.CONFLICT,
+        trusted: bool = False,
     ) -> Response:
         """Return the editor with what was typed and was not taken over."""
         files = await self._desk.servers.files(name)
@@ -132,6 +138,7 @@ class CodePages:
             outcome=outcome,
             line=line,
             difference=difference,
+            trusted=trusted,
         )
         response = cast("Response", await make_response(page))
         response.status_code = status
@@ -181,20 +188,22 @@ def _loaded(report: ServerReport, before: tuple[Mapping[str, Any], ...]) -> Outc
     )
 
 
-def _tried(report: TrialReport) -> Outcome:
-    """Return what became of code that was tried, without the server's credentials."""
-    sentence = "It starts. Nothing was saved."
-    if report.failure is not None:
-        fault = fault_in_words(report.fault)
-        sentence = f"It does not run: {report.failure}.{fault} Nothing was saved."
+def _tried(report: TrialReport, *, trusted: bool) -> Outcome:
+    """Return what became of code that was tried; `trusted` with the server's credentials."""
+    if report.missing:
+        lacking = "which is not set" if trusted else "which a trial gets only if you tick that"
+        sentence = f"It was not tried: it needs {', '.join(report.missing)}, {lacking}."
+    elif report.failure is not None:
+        sentence = f"It does not run: {report.failure}.{fault_in_words(report.fault)}"
+    else:
+        sentence = "It starts."
     facts = {
         "Tools": tuple(_by_name(report.tools)),
-        "Credentials it was not given": report.missing,
         "Hosts it names and may not reach": report.undeclared_hosts,
     }
     return Outcome(
         ok=report.failure is None,
-        sentence=sentence,
+        sentence=f"{sentence} Nothing was saved.",
         lines=report.stderr_tail if report.failure is not None else (),
         facts=tuple((name, ", ".join(values)) for name, values in facts.items() if values),
     )

@@ -198,6 +198,31 @@ async def test_pages_read_and_act_without_scripts(stage: Stage) -> None:
     assert (await stranger.post(page, form=long)).status_code == 413
 
 
+async def test_a_trial_says_what_it_needs_and_gets_it_on_request(stage: Stage) -> None:
+    """Ours: what was not started is not said to fail; the owner may give it the credentials."""
+    client, page = await sign_in(stage.shown), "/server/x/code"
+    form = {"was": "", "text": f'import os\nKEY = os.environ["API_KEY"]\n{CODE}'}
+
+    async def outcome(ticked: dict[str, str]) -> str:
+        tried = await send(client, f"{page}/try", {**form, **ticked}, page=page)
+        return await tried.get_data(as_text=True)
+
+    without = await outcome({})
+    assert (
+        "It was not tried: it needs API_KEY, which a trial gets only if you tick that." in without
+    )
+    ticked = {"with_credentials": "on"}
+    assert "It was not tried: it needs API_KEY, which is not set." in await outcome(ticked)
+    credentials = stage.gateway.services.credentials
+    await credentials.set("x", "API_KEY", "hidden-value-0")
+    try:
+        text = await outcome(ticked)
+    finally:
+        await credentials.delete("x", "API_KEY")
+    assert "It starts. Nothing was saved." in text
+    assert 'name="with_credentials" value="on" checked' in text
+
+
 async def test_a_credential_is_written_and_never_read(stage: Stage) -> None:
     """Issue 8: write-only; a key that no server may have is refused at its field."""
     page = await stage.open("/server/x/credentials")
