@@ -50,7 +50,8 @@ def _plans(args: Namespace, settings: Settings) -> tuple[list[Plan], list[str]]:
     files = (args.file,) if args.file else client_files(args.client, Path.home(), Path.cwd())
     if not files:
         raise Failure(Exit.FAILED, "No file of an MCP client was found; name one.")
-    ground = Ground(shutil.which, (settings.home, settings.master_key_file), args.network or "none")
+    private = (settings.home.resolve(), settings.master_key_file.resolve())
+    ground = Ground(shutil.which, private, args.network or "none")
     plans: dict[str, Plan] = {}
     refused: list[str] = []
     for file in files:

@@ -28,7 +28,7 @@ def read_programs(path: Path) -> Found:
         return [registry_program(document)], []
     programs: list[Program] = []
     refused: list[str] = []
-    for name, entry in _entries(path, document).items():
+    for name, entry in _entries(path, document, refused).items():
         try:
             programs.append(_program(name, entry))
         except CannotImport as error:
@@ -50,7 +50,8 @@ def _document(path: Path) -> Document:
     return cast("Document", document)
 
 
-def _entries(path: Path, document: Document) -> Document:
+def _entries(path: Path, document: Document, refused: list[str]) -> Document:
+    """Return the entries by name; add a sentence for each other one of a name to `refused`."""
     found: dict[str, Any] = {}
     places = [document, document.get("mcp")]
     # Claude Code keeps the servers of each project in one file.
@@ -62,8 +63,14 @@ def _entries(path: Path, document: Document) -> Document:
             continue
         for member in ("mcpServers", "servers"):
             entries = cast("Document", place).get(member)
-            if isinstance(entries, dict):
-                found |= cast("dict[str, Any]", entries)
+            if not isinstance(entries, dict):
+                continue
+            for name, entry in cast("Document", entries).items():
+                if found.setdefault(name, entry) != entry:
+                    refused.append(
+                        f"Entry {name!r} is in {path} more than once, and not the same; the first "
+                        "is taken: rename the other."
+                    )
     if not found and not any(member in document for member in ("mcpServers", "servers")):
         raise CannotImport(
             f"{path} has neither mcpServers nor servers, and is no server.json of the registry."
@@ -84,12 +91,19 @@ def _program(name: str, entry: object) -> Program:
     command, arguments = form.get("command"), form.get("args", [])
     if not isinstance(command, str) or not command or not _is_texts(arguments):
         raise CannotImport(f"Entry {name!r} names no command, or its args are no list of texts.")
+    words = (command, *cast("list[str]", arguments))
+    if reference := next(filter(None, map(REFERENCE.search, words)), None):
+        raise CannotImport(
+            f"Entry {name!r} has {reference[0][:60]!r} in its command, which only its client fills "
+            "in; write what it stands for there, or, for a secret, have the server read it from "
+            "its environment."
+        )
     variables, wanted, notes = _variables(name, form.get("env"))
     others = sorted(form.keys() - SILENT)
     return Program(
         name,
         command,
-        tuple(cast("list[str]", arguments)),
+        words[1:],
         variables,
         wanted=wanted,
         description=str(form.get("description") or ""),

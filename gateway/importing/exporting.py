@@ -31,9 +31,10 @@ def entry_of(folder: Path) -> dict[str, Any]:
 def _started(folder: Path, words: list[str]) -> dict[str, Any]:
     if words[:2] == ["node", START]:
         needed = cast("dict[str, str]", _object(folder / "package.json").get("dependencies", {}))
-        (package, version), *_ = needed.items()
-        named = package if version == "latest" else f"{package}@{version}"
-        return {"command": "npx", "args": ["-y", named, *words[2:]]}
+        # A program of its owner's may have that name too, and needs no package.
+        for package, version in list(needed.items())[:1]:
+            named = package if version == "latest" else f"{package}@{version}"
+            return {"command": "npx", "args": ["-y", named, *words[2:]]}
     requirements = folder / "requirements.txt"
     if requirements.is_file():
         lines = requirements.read_text("utf-8").splitlines()

@@ -6,8 +6,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.importing.plans import CannotImport, Plan, Program, server_name
 from sandboxes.environment import check_name
@@ -44,7 +46,7 @@ class Ground:
     find: Callable[[str], str | None]
     """Where a program is, as shutil.which says."""
     private: tuple[Path, ...]
-    """What no server is ever given: our home and the master key."""
+    """What no server is ever given: our home and the master key, without links in their paths."""
     network: str | list[str] = "none"
 
 
@@ -64,12 +66,14 @@ def plan(program: Program, ground: Ground) -> Plan:
     _check_arguments(program)
     notes = list(program.notes)
     started = _start(program, ground)
-    reads = list(started.read_only)
-    for path in _paths(program.arguments):
-        if any(own.is_relative_to(path) for own in ground.private):
-            notes.append(f"{path} holds this gateway's own files and is not given to it")
-        else:
-            reads.append(str(path))
+    reads: list[str] = []
+    for path in (*map(Path, started.read_only), *_paths(program.arguments)):
+        if any(own.is_relative_to(path) or path.is_relative_to(own) for own in ground.private):
+            raise CannotImport(
+                f"Entry {program.name!r} would have to read {path}, where this gateway's home or "
+                "master key is; move what it needs into another folder."
+            )
+        reads.append(str(path))
     values, wanted = _accepted(program, notes)
     metadata = {
         "description": program.description,
@@ -123,7 +127,8 @@ def _start(program: Program, ground: Ground) -> _Started:
 
 
 def _npx(program: Program) -> _Started:
-    left = [each for each in program.arguments if each not in NPX_OPTIONS]
+    # Behind the package, they are the program's own.
+    left = list(dropwhile(NPX_OPTIONS.__contains__, program.arguments))
     if not left or left[0].startswith("-"):
         raise CannotImport(
             f"Entry {program.name!r} starts npx with options that are not understood; "
@@ -196,6 +201,24 @@ def _check_arguments(program: Program) -> None:
                 f"Entry {program.name!r} seems to have a secret among its arguments ({option}); "
                 "have the server read it from its environment, and put it into env."
             )
+        if _has_password(argument):
+            raise CannotImport(
+                f"Entry {program.name!r} has a password in an address among its arguments; "
+                "have the server read the address from its environment, and put it into env."
+            )
+
+
+def _has_password(argument: str) -> bool:
+    """Tell whether an address has one, wherever in the argument it begins."""
+    for rest in argument.split("//")[1:]:
+        try:
+            found = urlsplit(f"//{rest}").password
+        except ValueError:
+            # No address that can be taken apart, such as one with half a bracket.
+            found = re.search(r":[^/]+@", rest)
+        if found:
+            return True
+    return False
 
 
 def _accepted(program: Program, notes: list[str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -85,6 +85,10 @@ def test_forms_of_all_clients_are_understood(shell: Shell) -> None:
         ({"command": "npx", "args": ["--prefix", "/x", "y"]}, "options that are not understood"),
         ({"command": "npx", "args": ["-y", "../x"]}, "is no package of npm"),
         ({"command": "uvx", "args": ["git+https://x/y"]}, "is no package of PyPI"),
+        ({"command": "x", "args": ["postgresql://me:pw@host/db"]}, "a password in an address"),
+        ({"command": "x", "args": ["--db=postgresql://:pw@host"]}, "a password in an address"),
+        ({"command": "x", "args": ["-dredis://:pw@[host"]}, "a password in an address"),
+        ({"command": "x", "args": ["--dir", "${workspaceFolder}"]}, "only its client fills in"),
         ({"command": "no-such-program-here"}, "is not on this machine"),
         ({"args": []}, "names no command"),
     ],
@@ -94,6 +98,39 @@ def test_an_entry_that_cannot_be_a_server_is_one_sentence(
 ) -> None:
     """Issue 8, What 3: forms that are not stdio are refused; nothing is written."""
     assert sentence in refusal(shell, entry)
+
+
+def test_nothing_is_given_the_home_or_the_master_key_to_read(shell: Shell) -> None:
+    """Ours: neither as the folder of a program nor as an argument, from above and from within."""
+    program = shell.write("run.sh", "#!/bin/sh\n")
+    within = shell.write("home/inner/run.sh", "#!/bin/sh\n")
+    for path in (program, within):
+        path.chmod(0o755)
+    for entry in (
+        {"command": str(program)},
+        {"command": str(within)},
+        {"command": "uvx", "args": ["a", str(within)]},
+        {"command": "uvx", "args": ["a", str(shell.place.folder)]},
+    ):
+        assert "this gateway's home or master key is" in refusal(shell, entry)
+
+
+def test_entries_of_one_name_and_options_of_the_program_are_not_lost(shell: Shell) -> None:
+    """Ours: the second of two that differ is refused; -y behind the package is the program's."""
+    npx = {"command": "npx", "args": ["-y", "a@1.0.0", "-q", "-y"]}
+    other = {"command": "npx", "args": ["b"]}
+    projects = {"/x": {"mcpServers": {"one": npx}}, "/y": {"mcpServers": {"one": other}}}
+    made = planned(shell, {"mcpServers": {"one": npx}, "projects": projects})
+    assert [each["command"] for each in made["servers"]] == [["node", "./start.mjs", "-q", "-y"]]
+    (sentence,) = made["refused"]
+    assert "more than once" in sentence
+
+
+def test_a_program_of_ones_own_is_exported_as_it_is(shell: Shell) -> None:
+    """Ours: it may be called as ours are and need no package."""
+    metadata = shell.write("fixed/own/metadata.json", '{"command": ["node", "./start.mjs", "-v"]}')
+    exported = json.loads(shell.text("export"))["mcpServers"]["own"]
+    assert exported == {"command": "node", "args": [str(metadata.with_name("start.mjs")), "-v"]}
 
 
 def test_a_server_of_the_registry_is_imported(shell: Shell) -> None:
@@ -131,7 +168,7 @@ def test_secrets_are_sealed_without_a_gateway_and_names_that_steer_are_left_out(
     folder = shell.write("notes/a.txt", "x").parent
     entry = {
         "command": "uvx",
-        "args": ["mcp-server-notes==1.0", str(folder), str(shell.place.folder)],
+        "args": ["mcp-server-notes==1.0", str(folder)],
         "env": {"NOTES_KEY": "hush-hush", "PATH": "/evil", "LD_PRELOAD": "/evil"},
     }
     file = shell.write("given.json", json.dumps({"mcpServers": {"Notes!": entry}}))
@@ -139,7 +176,7 @@ def test_secrets_are_sealed_without_a_gateway_and_names_that_steer_are_left_out(
     (server,) = made["servers"]
     assert (server["name"], server["set"]) == ("notes", ["NOTES_KEY"])
     assert server["read_only"] == [str(folder)]
-    assert len(server["notes"]) == 3
+    assert len(server["notes"]) == 2
     fixed = shell.place.folder / "fixed" / "notes"
     assert sorted(path.name for path in fixed.iterdir()) == ["metadata.json", "requirements.txt"]
     assert not any(b"hush" in path.read_bytes() for path in fixed.iterdir())
