@@ -10,6 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.backup.emptying import (
+    RESTORED_SETTINGS,
+    UNPACKING,
+    check_made,
+    content,
+    empty_home,
+)
 from gateway.backup.errors import BackupError
 from gateway.backup.manifest import DATABASE, DYNAMIC, FIXED, HOME, SETTINGS, Manifest
 from gateway.backup.reading import unpack
@@ -22,10 +29,6 @@ from gateway.vault.opening import key_sources
 from gateway.vault.vault import choose_master_key
 from sandboxes.limits import tree
 
-UNPACKING = ".restoring"
-KEPT = frozenset({"gateway.lock", UNPACKING})
-"""What stays in a home that is emptied."""
-RESTORED_SETTINGS = "settings-of-the-backup.env"
 DATABASE_FILE = "jobs.db"
 
 
@@ -52,14 +55,14 @@ async def restore(
         VaultError: the master key of this machine is another one.
         StoreError, OSError: something cannot be read or written.
     """
-    if settings.database_url is not None:
-        raise BackupError("DATABASE_URL names PostgreSQL, and an archive holds a SQLite database.")
+    _check_sqlite(settings)
     there = has_content(settings)
     if there and not replace:
         raise BackupError(
-            f"There are servers or a database in {settings.home} or beside it already; add "
+            f"There is something in {settings.home}, or there are servers beside it, already; add "
             "--replace to keep a back-up of them and put the archive in their place."
         )
+    check_made(settings)
     staging = settings.home / UNPACKING
     tree.remove(staging)
     staging.mkdir(mode=0o700)
@@ -80,16 +83,25 @@ async def reset(settings: Settings, standings: Sequence[Standing]) -> Path | Non
 
     Installed servers, settings and the master key stay. Raises as `restore`.
     """
+    _check_sqlite(settings)
+    check_made(settings)
     before = await keep_before(settings, standings) if has_content(settings) else None
-    _empty_home(settings.home)
+    empty_home(settings)
     _empty_servers(settings.dynamic_servers_dir)
     return before
 
 
 def has_content(settings: Settings) -> bool:
     """Tell whether there is anything that would be lost."""
-    database = settings.home / DATABASE_FILE
-    return database.exists() or any(_servers(settings.dynamic_servers_dir))
+    return bool(content(settings) or _servers(settings.dynamic_servers_dir))
+
+
+def _check_sqlite(settings: Settings) -> None:
+    if settings.database_url is not None:
+        raise BackupError(
+            "DATABASE_URL names PostgreSQL, and an archive holds a SQLite database; use "
+            "PostgreSQL's own tools."
+        )
 
 
 async def keep_before(settings: Settings, standings: Sequence[Standing]) -> Path:
@@ -106,7 +118,7 @@ async def keep_before(settings: Settings, standings: Sequence[Standing]) -> Path
 
 
 def _put_in_place(settings: Settings, staging: Path) -> None:
-    _empty_home(settings.home)
+    empty_home(settings)
     _empty_servers(settings.dynamic_servers_dir)
     for name, folder in (
         (DYNAMIC, settings.dynamic_servers_dir),
@@ -134,12 +146,6 @@ def _servers(root: Path) -> list[Path]:
 def _empty_servers(root: Path) -> None:
     for server in _servers(root):
         tree.remove(server)
-
-
-def _empty_home(home: Path) -> None:
-    for part in list(home.iterdir()):
-        if part.name not in KEPT:
-            tree.remove(part)
 
 
 def _sync(folder: Path) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from gateway.audit.actions import RESTORE
 from gateway.audit.offline import note_offline
+from gateway.backup.emptying import RESTORED_SETTINGS
 from gateway.backup.errors import BackupError
-from gateway.backup.restoring import RESTORED_SETTINGS, Restored, restore
+from gateway.backup.restoring import Restored, restore
 from gateway.cli.answers import show
 from gateway.cli.backup import where_the_key_is
 from gateway.cli.exits import Exit, Failure

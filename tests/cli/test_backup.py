@@ -110,6 +110,25 @@ def test_a_missing_or_wrong_key_is_said_and_nothing_is_overwritten(
     assert new.text("restore", emptied["before"]).startswith("Restored ")
 
 
+def test_a_home_with_files_of_others_is_not_emptied(archive: Path, new: Shell) -> None:
+    """Ours: work folders need `--replace`; what no gateway made is named and stays."""
+    work = new.write("home/claude_playground/brief/notes.txt", "kept")
+    full = new("restore", archive)
+    assert (full.status, "add --replace" in full.err) == (1, True)
+    thesis = new.write("home/thesis.txt", "kept")
+    for command in (("restore", archive, "--replace"), ("reset", "--yes")):
+        refused = new(*command)
+        assert (refused.status, "no gateway made ('thesis.txt')" in refused.err) == (1, True)
+    thesis.unlink()
+    postgres = new("reset", "--yes", env={"DATABASE_URL": "postgresql://nobody@127.0.0.1/none"})
+    assert (postgres.status, "DATABASE_URL names PostgreSQL" in postgres.err) == (1, True)
+    assert work.read_text("utf-8") == "kept"
+    own = new.write("home/fixed/own/server.py", "kept")
+    emptied = new("reset", "--yes", env={"FIXED_SERVERS_DIR": str(own.parent.parent)})
+    assert (emptied.status, left_in(new.place)) == (0, ["fixed", "gateway.lock"])
+    assert own.exists()
+
+
 def changed(archive: Path, target: Path, change: Callable[[tarfile.TarInfo, bytes], bytes]) -> Path:
     """Write an archive whose members went through `change`."""
     with tarfile.open(archive) as old, tarfile.open(target, "w:gz") as fresh:
