@@ -1,7 +1,6 @@
 """``settings``: what holds, who says so, and changes of `.env` that are checked first."""
 
 import os
-import shutil
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -125,13 +124,11 @@ def _change(args: Namespace, variable: Variable[object], change: Callable[[Path]
     file = env_file_of(args)
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        if file.exists():
-            shutil.copyfile(file, beside)
-        else:
-            beside.touch()
-        beside.chmod(0o600)
+        _copy_closed(file, beside)
         change(beside)
         settings = check_settings(beside, file)
+        if file.exists():
+            _take_over(file.stat(), beside)
         beside.replace(file.resolve())
     except OSError as error:
         raise Failure(Exit.FAILED, f"{file} cannot be written ({error.strerror}).") from error
@@ -140,6 +137,20 @@ def _change(args: Namespace, variable: Variable[object], change: Callable[[Path]
     now = next(each for each in read_standings(args) if each.variable is variable)
     answer = {**_view(now), "file": str(file), "message": _after(now, file, settings)}
     return show(args, answer, lambda told: plain(told["message"]))
+
+
+def _copy_closed(file: Path, beside: Path) -> None:
+    """Make a copy that is its owner's alone from the start; an empty one of no file."""
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+        target.write(file.read_bytes() if file.exists() else b"")
+
+
+def _take_over(old: os.stat_result, beside: Path) -> None:
+    """Give a file owner and mode of the one it replaces, so that a service still reads it."""
+    own = beside.stat()
+    if (own.st_uid, own.st_gid) != (old.st_uid, old.st_gid):
+        os.chown(beside, old.st_uid, old.st_gid)
+    beside.chmod(old.st_mode & 0o640)
 
 
 def _after(now: Standing, file: Path, settings: Settings) -> str:

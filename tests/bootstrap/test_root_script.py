@@ -47,9 +47,7 @@ def test_the_first_start_tells_of_its_progress_on_standard_error_alone(
     assert done.stderr == "claude-runner: making .venv (once; about a minute)\n"
 
 
-def test_the_second_start_is_silent_and_installs_nothing(
-    checkout: Path, path: Path
-) -> None:
+def test_the_second_start_is_silent_and_installs_nothing(checkout: Path, path: Path) -> None:
     """Issue 2, point 2."""
     start(checkout / "claude-runner", path=path)
     program, bare = [checkout / "claude-runner"], [checkout / ".venv/bin/python", "-I", checkout]

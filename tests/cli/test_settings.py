@@ -1,5 +1,6 @@
 """`settings`: where values come from, and changes that would not start a gateway are refused."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,17 @@ def test_a_setting_is_checked_and_written(shell: Shell) -> None:
     assert sorted(path.name for path in file.parent.iterdir()) == ["dynamic", "fixed", "my.env"]
     wins = shell.text("settings", "set", "PORT", 5, "--env-file", file)
     assert "the environment sets PORT too, and wins" in wins
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to another user")
+@pytest.mark.parametrize(("before", "after"), [(0o640, 0o640), (0o600, 0o600), (0o644, 0o640)])
+def test_a_changed_file_stays_with_the_user_of_the_service(
+    shell: Shell, before: int, after: int
+) -> None:
+    """Ours: a service that runs as another user than who sets still reads its settings."""
+    file = shell.write("my.env", "RUNS_DAYS=7\n")
+    os.chown(file, 1234, 4321)
+    file.chmod(before)
+    shell.text("settings", "set", "RUNS_DAYS", 8, "--env-file", file)
+    status = file.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (1234, 4321, after)
