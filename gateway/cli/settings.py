@@ -141,7 +141,8 @@ def _change(args: Namespace, variable: Variable[object], change: Callable[[Path]
 
 def _copy_closed(file: Path, beside: Path) -> None:
     """Make a copy that is its owner's alone from the start; an empty one of no file."""
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "wb") as target:
         target.write(file.read_bytes() if file.exists() else b"")
 
 

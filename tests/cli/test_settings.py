@@ -30,14 +30,14 @@ def test_settings_are_listed_with_their_origin_and_without_secrets(shell: Shell)
 
 
 def test_a_setting_is_checked_and_written(shell: Shell) -> None:
-    """Ours: the file keeps its other lines, is closed to others, and needs a restart."""
+    """Ours: the file keeps its other lines, is closed to all but its group, needs a restart."""
     file = shell.write("my.env", "# mine\nRUNS_DAYS=7\n")
     said = shell.text("settings", "set", "RUNS_DAYS", 8, "--env-file", file)
     assert said == "RUNS_DAYS now comes from: .env. It holds from the gateway's next start.\n"
     key = shell.text("settings", "set", "OAUTH_SECRET_KEY", "--env-file", file, given="k" * 20)
     assert "k" * 20 not in key
     assert file.read_text("utf-8").startswith("# mine\nRUNS_DAYS=8\n")
-    assert file.stat().st_mode & 0o077 == 0
+    assert file.stat().st_mode & 0o037 == 0
     shell.text("settings", "unset", "OAUTH_SECRET_KEY", "--env-file", file)
     before = file.read_bytes()
     for wrong, sentence in (
