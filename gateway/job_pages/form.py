@@ -96,7 +96,12 @@ class ScheduleForm(BaseModel):
     jitter_s: JitterS
 
     def given(self) -> Given:
-        """Return it as the desk takes it."""
+        """Return it as the desk takes it. Raises WrongFields without a schedule.
+
+        The desk would take that as a change that leaves the schedule alone.
+        """
+        if self.cron is None and self.at is None:
+            raise WrongFields({"cron": "Please fill this in, or the time of one run."})
         return Given(**{name: getattr(self, name) for name in type(self).model_fields})
 
 

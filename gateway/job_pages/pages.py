@@ -16,6 +16,7 @@ from gateway.domain.budget import CostGroup
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import Job
 from gateway.job_pages.chart import DAYS, cost_chart
+from gateway.job_pages.form import REFUSALS
 from gateway.job_pages.rows import facts_of, job_row, times_of
 from gateway.job_pages.writing import WritingPages
 from gateway.jobs.desk import JobDesk
@@ -115,8 +116,16 @@ class JobPages:
             if given is None:
                 raise BadRequest("The form does not say what to do.")
             await self._desk.change(job_id, given)
-        except JobRefused as refused:
-            further = Further(until=until, problem=str(refused))
+        except NoSuchJob:
+            raise
+        except REFUSALS as refused:
+            said = str(refused)
+            paused = do == "pause"
+            further = Further(
+                until=until,
+                problem=said if paused else "",
+                problems={} if paused else {"switch": said},
+            )
             page = await self._page(await self._desk.get(job_id), further)
             return page, HTTPStatus.UNPROCESSABLE_ENTITY
         return self._to(job_id)

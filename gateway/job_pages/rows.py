@@ -7,6 +7,7 @@ from gateway.dashboard.views import Tone, money, tone_of
 from gateway.domain.job import Job
 from gateway.domain.run import Run
 from gateway.jobs.calendar import next_firings
+from gateway.jobs.errors import InvalidCron
 from gateway.jobs.times import local_times
 
 LISTED_TIMES = 2
@@ -51,8 +52,12 @@ def job_row(job: Job, last: Run | None, cost_micro_usd: int, now: int) -> JobRow
 
 
 def times_of(job: Job, now: int, count: int) -> tuple[str, ...]:
-    """Return when a job runs next, as its zone's clocks show it."""
-    return spoken(next_firings(job, now, count), job.timezone)
+    """Return when a job runs next, as its zone's clocks show it, or why its schedule is no good."""
+    try:
+        instants = next_firings(job, now, count)
+    except InvalidCron as error:
+        return (str(error),)
+    return spoken(instants, job.timezone)
 
 
 def spoken(instants: tuple[int, ...], zone: str) -> tuple[str, ...]:

@@ -107,8 +107,6 @@ class WritingPages:
         old = await self._desk.get(job_id) if job_id else self._desk.blank()
         try:
             given = read_schedule(values)
-            if given.cron is None and given.at is None:
-                return Preview(problems={"cron": "Please fill this in, or the time of one run."})
             job, times = self._desk.preview(old, given, SHOWN_TIMES)
         except WrongFields as wrong:
             return Preview(problems=wrong.problems)

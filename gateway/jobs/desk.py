@@ -14,7 +14,7 @@ from gateway.domain.job import Job
 from gateway.domain.run import Run, Trigger, run_of_job
 from gateway.jobs.calendar import next_firings
 from gateway.jobs.errors import JobRefused, NoSuchJob, RunFinished
-from gateway.jobs.given import Given, apply, check_chain, is_rescheduled, scheduled
+from gateway.jobs.given import Given, apply, check_chain, is_rescheduled, rescheduled, scheduled
 from gateway.jobs.network_words import doubts
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
@@ -96,13 +96,18 @@ class JobDesk:
         return _told(job, checked)
 
     async def change(self, job_id: str, given: Given) -> ToldJob:
-        """Change what is given. Raises NoSuchJob, and what `create` raises."""
+        """Change what is given. Raises NoSuchJob, and what `create` raises.
+
+        What the job has had until now is not refused, so that a job that could not be made any
+        more can be switched off.
+        """
         old = await self.get(job_id)
         tools = old.tools if given.tools is None else given.tools
         servers = old.servers if given.servers is None else tuple(given.servers)
         checked = self._check(tools, servers)
         job = replace(apply(old, given, utc_ms()), tools=checked.names, servers=servers)
-        self._check_budget(job)
+        if _spending(job) != _spending(old):
+            self._check_budget(job)
         check_chain(job, await self._store.jobs.all())
         if not await self._store_change(old, job):
             raise NoSuchJob(job_id)
@@ -138,12 +143,17 @@ class JobDesk:
         return check_tools(tools, servers, self._live())
 
     def _check_budget(self, job: Job) -> None:
-        check_budget(self._settings, job.model, job.budget_micro_usd, job.day_budget_micro_usd)
+        check_budget(self._settings, *_spending(job))
 
     async def _store_change(self, old: Job, new: Job) -> bool:
         if is_rescheduled(old, new):
-            return await self._store.jobs.reschedule(scheduled(new))
+            return await self._store.jobs.reschedule(rescheduled(old, new))
         return await self._store.jobs.update(new)
+
+
+def _spending(job: Job) -> tuple[str | None, int | None, int | None]:
+    """Return the model, and the budgets of a run and of a day."""
+    return job.model, job.budget_micro_usd, job.day_budget_micro_usd
 
 
 def _told(job: Job, checked: Normalised) -> ToldJob:

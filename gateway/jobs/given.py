@@ -88,15 +88,28 @@ def apply(old: Job, given: Given, now: int) -> Job:
     return _timed(job, given)
 
 
+SCHEDULE = ("cron", "at", "timezone", "jitter_s")
+
+
 def is_rescheduled(old: Job, new: Job) -> bool:
     """Tell whether the next instant is to be found anew.
 
     An unchanged schedule keeps its instant: it may be due and not yet handled.
     """
     return any(
-        getattr(old, name) != getattr(new, name)
-        for name in ("cron", "at", "timezone", "enabled", "paused_until", "jitter_s")
+        getattr(old, name) != getattr(new, name) for name in (*SCHEDULE, "enabled", "paused_until")
     )
+
+
+def rescheduled(old: Job, new: Job) -> Job:
+    """Return the changed job with its next instant. Raises JobError.
+
+    A schedule that stays as it was is not looked at while the job is off: it may have become
+    invalid.
+    """
+    if not new.enabled and all(getattr(old, name) == getattr(new, name) for name in SCHEDULE):
+        return replace(new, next_fire_at=None)
+    return scheduled(new)
 
 
 def check_chain(job: Job, others: Iterable[Job]) -> None:
@@ -134,7 +147,8 @@ def _timed(job: Job, given: Given) -> Job:
     """Return the job with the schedule that is given, of which the last kind counts."""
     if given.cron is not None and given.at is not None:
         raise JobRefused("at", "A job has either cron or at; leave one of them out.")
-    check_zone(job.timezone)
+    if given.timezone or given.at is not None or given.paused_until:
+        check_zone(job.timezone)
     if given.at is not None:
         job = replace(job, cron=None, at=read_instant("at", given.at, job.timezone))
     elif given.cron is not None:

@@ -181,6 +181,35 @@ async def test_what_is_wrong_with_a_job_is_said_at_its_field(pages: Pages) -> No
     assert len(await pages.store.jobs.all()) == count
 
 
+async def test_a_change_keeps_a_schedule_only_if_it_is_typed(pages: Pages) -> None:
+    """Ours: a form without one would claim to have changed it."""
+    job = await pages.make(name="kept")
+    answer = await pages.act(f"/jobs/{job.id}/edit", {**FIELDS, "cron": "", "at": ""})
+    assert answer.status_code == 422
+    assert 'id="error-cron"' in await answer.get_data(as_text=True)
+    assert await pages.store.jobs.get(job.id) == job
+
+
+async def test_a_job_that_could_not_be_made_any_more_is_still_switched_off(pages: Pages) -> None:
+    """Ours: its model has lost its price, its cron expression its meaning; else it runs on."""
+    job = await pages.make(name="stale")
+    switch = f"/jobs/{job.id}/switch"
+    await pages.store.jobs.update(replace(job, model="unheard-of"))
+    await pages.act(switch, {"do": "pause", "until": "2099-12-24T18:00"})
+    paused = await pages.store.jobs.get(job.id)
+    assert paused is not None
+    assert paused.paused_until == 4_101_814_800_000
+    await pages.store.jobs.update(replace(paused, cron="<b>nonsense", timezone="Europe/Berlin"))
+    refused = await pages.act(switch, {"do": "resume"})
+    assert refused.status_code == 422
+    assert "Cron expression &#39;&lt;b&gt;nonsense" in await refused.get_data(as_text=True)
+    await pages.act(switch, {"do": "off"})
+    off = await pages.store.jobs.get(job.id)
+    assert off is not None
+    assert (off.enabled, off.next_fire_at) == (False, None)
+    await pages.act(f"/jobs/{job.id}/delete", {})
+
+
 async def test_the_next_times_are_shown_before_a_job_is_stored(pages: Pages) -> None:
     """Issue 8, 1: in the job's zone, by a button of the form and for its script alike."""
     count = len(await pages.store.jobs.all())
