@@ -59,7 +59,7 @@ class Dashboard:
     def hear(self, event: Event) -> None:
         """Have open pages show what the supervisor tells of a server."""
         server = getattr(event, "server", "")
-        self.overview.forget_metrics(server)
+        self.overview.changed(server)
         self.live.health_changed(*HEALTH, full_name("server", server))
 
 

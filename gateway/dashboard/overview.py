@@ -9,7 +9,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from gateway.dashboard.fragment import Listing
-from gateway.dashboard.live import Live
+from gateway.dashboard.live import HEALTH_S, TICK_S, Live
 from gateway.dashboard.views import ServerRow, run_rows, server_row
 from gateway.dashboard.work import Runs, Work
 from supervisor.events import ServerState
@@ -58,9 +58,14 @@ class Overview:
         self._monotonic = monotonic
         # Rows are many and small: rendering one by one costs less without coroutines.
         self._row = templates.overlay(enable_async=False).get_template("overview_row.html")
-        self._rows: dict[ServerRow, str] = {}
+        self._rows: dict[str, tuple[ServerRow, str]] = {}
+        """By server, as they were written last."""
+        self._changed: set[str] = set()
+        """Servers of rows that are no longer so, as events told."""
+        self._whole_at = monotonic()
         self._seen_metrics: dict[str, tuple[float, ServerMetrics]] = {}
         self._runs: tuple[float, Runs] | None = None
+        self.rows_read = 0
         self.rows_written = 0
 
     def register(self, live: Live) -> None:
@@ -70,9 +75,11 @@ class Overview:
         live.register("servers", self._servers, ticks=True)
         live.register("runs", self._recent, ticks=True)
 
-    def forget_metrics(self, server: str) -> None:
-        """Read a server's figures anew the next time: it has another process."""
+    def changed(self, server: str) -> None:
+        """Read a server and its figures anew the next time: it may have another process."""
         self._seen_metrics.pop(server, None)
+        if server in self._rows:
+            self._changed.add(server)
 
     async def _attention(self, _: str) -> str:
         waiting = await self._work.waiting()
@@ -102,15 +109,17 @@ class Overview:
     async def _servers(self, _: str) -> Listing:
         # Markup, so that templates put it where it belongs without escaping it once more.
         before, after = (await self._render("overview_servers.html")).split("<!-- rows -->")
-        rows: dict[str, str] = {}
-        known, self._rows = self._rows, {}
-        for number, snapshot in enumerate(sorted(self._snapshots(), key=lambda each: each.name)):
-            row = server_row(snapshot, self._metrics_of(snapshot.name))
-            html = known.get(row) or self._write(row)
-            self._rows[row] = html
-            rows[row.id] = html
+        snapshots = sorted(self._snapshots(), key=lambda each: each.name)
+        changed, rows = self._take_changed(), dict[str, str]()
+        for number, snapshot in enumerate(snapshots):
+            known = self._rows.get(snapshot.name)
+            if known is None or changed is None or snapshot.name in changed:
+                known = self._rows[snapshot.name] = self._read(snapshot, known)
+            row, rows[row.id] = known
             if number % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
                 await asyncio.sleep(0)
+        for gone in self._rows.keys() - {each.name for each in snapshots}:
+            del self._rows[gone]
         if not rows:
             return Listing(await self._render("overview_none.html"), {}, "")
         return Listing(before, rows, after)
@@ -124,6 +133,23 @@ class Overview:
             recent=run_rows(each for each in runs.recent if each.status.final),
             jobs=runs.next_jobs,
         )
+
+    def _take_changed(self) -> set[str] | None:
+        """Return whose rows are to be read anew; None for all: for a page, and with each tick."""
+        changed, self._changed = self._changed, set()
+        now = self._monotonic()
+        # A tick is never quite TICK_S after the one before.
+        if changed and now - self._whole_at < TICK_S - HEALTH_S:
+            return changed
+        self._whole_at = now
+        return None
+
+    def _read(
+        self, snapshot: ServerSnapshot, known: tuple[ServerRow, str] | None
+    ) -> tuple[ServerRow, str]:
+        self.rows_read += 1
+        row = server_row(snapshot, self._metrics_of(snapshot.name))
+        return known if known is not None and known[0] == row else (row, self._write(row))
 
     def _write(self, row: ServerRow) -> str:
         self.rows_written += 1
