@@ -21,15 +21,18 @@ from gateway.backup.errors import BackupError
 from gateway.backup.manifest import DATABASE, DYNAMIC, FIXED, HOME, SETTINGS, Manifest
 from gateway.backup.reading import unpack
 from gateway.backup.writing import write_archive
+from gateway.domain.clock import utc_ms
 from gateway.setting_origins import Standing
 from gateway.settings import Settings
 from gateway.store import Store
+from gateway.store.copying import interrupt_runs
 from gateway.vault.master_key import find_master_key
 from gateway.vault.opening import key_sources
 from gateway.vault.vault import choose_master_key
 from sandboxes.limits import tree
 
 DATABASE_FILE = "jobs.db"
+RESTORED = "The run was restored from a backup, in which it had not ended yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ async def restore(
         keys = await Store.peek_data_keys(None, path=staging / DATABASE)
         sources = key_sources(settings)
         found = find_master_key(sources) and choose_master_key(sources, keys)
+        # Since then they may have ended elsewhere: none of them begins a second time.
+        interrupt_runs(staging / DATABASE, RESTORED, utc_ms())
         before = await keep_before(settings, standings) if there else None
         _put_in_place(settings, staging)
     finally:

@@ -1,10 +1,12 @@
-"""A consistent copy of a SQLite database, also of one that a gateway writes to. Blocking."""
+"""Copies of a SQLite database: made consistent, checked, made fit for another home. Blocking."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from gateway.domain.run import RunStatus
+from gateway.store.affordable import CLAIMED
 from gateway.store.engines import BUSY_TIMEOUT_MS, create_private_file
 from gateway.store.errors import StoreUnavailable
 
@@ -41,4 +43,21 @@ def check_sqlite(path: Path) -> str:
             (revision,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
             return str(revision)
     except (sqlite3.Error, TypeError) as error:
+        raise StoreUnavailable(str(path), str(error)) from error
+
+
+def interrupt_runs(path: Path, reason: str, now: int) -> None:
+    """Mark the runs of a copy that have not ended. Raises StoreUnavailable.
+
+    Plain SQL on columns that every schema has had: the copy may be older than this program.
+    """
+    statement = (
+        "UPDATE runs SET status = ?, error = ?, finished_at = ?, process_group = NULL,"
+        " process_started_at = NULL WHERE status IN (?, ?, ?)"
+    )
+    unfinished = (RunStatus.QUEUED, *CLAIMED)
+    try:
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(statement, (RunStatus.INTERRUPTED, reason, now, *unfinished))
+    except sqlite3.Error as error:
         raise StoreUnavailable(str(path), str(error)) from error

@@ -1,5 +1,7 @@
 """`backup`, `restore` and `reset`: a home moves to another machine without a secret in clear."""
 
+import asyncio
+import hashlib
 import io
 import json
 import shutil
@@ -9,8 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.backup.restoring import RESTORED
+from gateway.domain.clock import utc_ms
+from gateway.domain.run import RunStatus
+from gateway.domain.run_file import LeftFiles, RunFile, RunFileSet
 from tests.cli.gateways import Place, make_place
 from tests.cli.shell import Shell
+from tests.databases import open_store
+from tests.store import examples
 from tests.tools.servers import server_code
 
 pytestmark = pytest.mark.timeout(180)
@@ -21,6 +29,28 @@ KEEPER = server_code(
 )
 SECRET = "correct-horse-battery-9"
 API_KEY = "sk-ant-nothing-of-this-may-leave"
+UNFINISHED = {
+    "run_waits": RunStatus.QUEUED,
+    "run_starts": RunStatus.STARTING,
+    "run_goes_on": RunStatus.RUNNING,
+}
+ENDED = "run_ended"
+NEVER = 10**13
+
+
+async def add_runs(home: Path) -> None:
+    """Store runs that go on, and one that ended and left a file."""
+    async with open_store(home / "jobs.db") as store:
+        for run_id, status in {**UNFINISHED, ENDED: RunStatus.SUCCEEDED}.items():
+            # The gateway that looks on must not start what waits.
+            run = examples.run(id=run_id, status=status, created_at=utc_ms(), not_before=NEVER)
+            await store.runs.add(run)
+        digest = hashlib.sha256(b"done").hexdigest()
+        left = RunFile(ENDED, 1, 0, "report", 4, "text/plain", digest)
+        await store.run_files.add(LeftFiles(RunFileSet(ENDED, 1, 20, kept=1, bytes=4), (left,)))
+    kept = home / "run_files" / ENDED / "1"
+    kept.mkdir(parents=True)
+    (kept / "0").write_text("done", "utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +68,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (data / "notes.txt").write_text("kept", "utf-8")
         (data / "inner").symlink_to("notes.txt")
         (data / "passwords").symlink_to("/etc/passwd")
+        asyncio.run(add_runs(place.home))
         said = shell("backup", target, env=env)
     assert said.status == 0, said.err
     assert f"the master key ({place.folder}/home.key)" in said.out
@@ -84,6 +115,11 @@ def test_a_home_is_restored_on_another_machine_with_its_key(archive: Path, new: 
         assert [job["name"] for job in new.json("jobs", "list")["jobs"]] == ["brief"]
         assert len(new.json("servers", "versions", "keeper")["versions"]) == 1
         assert "restore a back-up" in new.text("audit")
+        for run_id in UNFINISHED:
+            shown = new.json("runs", "show", run_id)["run"]
+            assert (shown["status"], shown["error"]) == (RunStatus.INTERRUPTED, RESTORED)
+        new.text("runs", "download", ENDED, "report", "--to", new.place.folder)
+        assert (new.place.folder / "report").read_text("utf-8") == "done"
         held = new("restore", archive)
         assert (held.status, "is in use" in held.err) == (2, True)
 
