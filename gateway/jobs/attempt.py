@@ -145,8 +145,9 @@ class Attempt:
         failed = result.status is RunStatus.FAILED and self._stop is None
         unreached = failed and self._account.unreached and not self._transcript.called_tools
         run = self._run
+        # Stored before the private folder goes, which tells when the attempt began.
         files = await self._shelf.take(run.id, run.attempt, self._folders.work, beginning)
-        return Ended(result, unreached, files)
+        return Ended(result, unreached, files and await self._shelf.try_put(files))
 
     async def _converse(self) -> str | None:
         """Return the sentence of what went wrong, or None when the CLI's result says it."""

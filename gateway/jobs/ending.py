@@ -13,11 +13,10 @@ import anyio.to_thread
 
 from gateway.domain.job import Job
 from gateway.domain.run import Run, RunResult, RunStatus
-from gateway.domain.run_file import LeftFiles
 from gateway.jobs.chain import chained_run, follower_id
 from gateway.jobs.clock import Clock
 from gateway.jobs.day_budgets import DayBudgets
-from gateway.jobs.folders import folders_of, keep_conversation, remove_folders
+from gateway.jobs.folders import RunFolders, folders_of, keep_conversation, remove_folders
 from gateway.jobs.outcome import Ended
 from gateway.jobs.process import ProcessGroup, end_leftover
 from gateway.jobs.repeating import is_resumed, pause_s, with_earlier
@@ -74,8 +73,8 @@ class Endings:
         for run in await self._store.runs.claimed():
             log.warning("Run %s was interrupted by the end of the last gateway", run.id)
             result = RunResult(RunStatus.INTERRUPTED, error=INTERRUPTED, session_id=run.session_id)
-            files = await self._clear_away(run, result)
-            await self._write(run, Ended(result, files=files))
+            await self._clear_away(run, result)
+            await self._write(run, Ended(result))
 
     async def _write(self, run: Run, ended: Ended) -> None:
         if ended.files is not None:
@@ -122,18 +121,26 @@ class Endings:
             structured = json.dumps(shown, ensure_ascii=False)
         return replace(result, output=output, structured=structured, error=error)
 
-    async def _clear_away(self, run: Run, result: RunResult) -> LeftFiles | None:
+    async def _clear_away(self, run: Run, result: RunResult) -> None:
         """End the processes of a killed gateway's run and remove its private folder.
 
-        Returns what it left in its work folder.
+        What it left in its work folder is kept.
         """
         if run.process_group is not None and run.process_started_at is not None:
             group = ProcessGroup(run.process_group, run.process_started_at)
             if await end_leftover(group):
                 log.warning("Ended the processes that run %s had left", run.id)
-        leave = keep_conversation if is_resumed(run, result) else remove_folders
         folders = folders_of(self._home, run)
+        await self._keep_files(run, folders)
+        leave = keep_conversation if is_resumed(run, result) else remove_folders
+        await anyio.to_thread.run_sync(leave, folders)
+
+    async def _keep_files(self, run: Run, folders: RunFolders) -> None:
+        # Copied again they might differ from their rows: later runs share the work folder.
+        if await self._shelf.has(run.id, run.attempt):
+            return
         beginning = Beginning(folders.began_file, None)
         files = await self._shelf.take(run.id, run.attempt, folders.work, beginning)
-        await anyio.to_thread.run_sync(leave, folders)
-        return files
+        if files is not None:
+            # Before the folder goes that tells when the attempt began.
+            await self._shelf.put(files)

@@ -36,7 +36,7 @@ class Ended:
     unreached: bool = False
     """The model could not be reached or was overloaded, and no tool had been called."""
     files: LeftFiles | None = None
-    """What the attempt left in its work folder, copied but not stored."""
+    """What the attempt left in its work folder, copied and not stored yet; None: nothing is."""
 
 
 def conclude(

@@ -18,7 +18,7 @@ from anyio import to_thread
 from gateway.domain.clock import utc_ms
 from gateway.domain.run_file import LeftFiles, RunFile, RunFileSet
 from gateway.run_files.copying import ATTEMPT_BYTES, Room, keep_changed
-from gateway.store import Store
+from gateway.store import Store, StoreError
 from sandboxes.limits import tree
 from sandboxes.policy import MIB
 
@@ -73,9 +73,22 @@ class Shelf:
         return await to_thread.run_sync(self._take, counts, into, work, beginning)
 
     async def put(self, left: LeftFiles) -> None:
-        """Store what an attempt left, then let the oldest go until all fits. Raises StoreError."""
-        if await self._store.run_files.add(left) and left.counts.bytes:
-            await self._make_room()
+        """Store what an attempt left; a second time changes nothing. Raises StoreError."""
+        # Room is made by `sweep`: the end of a run does not wait until a thousand old ones went.
+        await self._store.run_files.add(left)
+
+    async def try_put(self, left: LeftFiles) -> LeftFiles | None:
+        """Store what an attempt left; return it when it has to be put again."""
+        try:
+            await self.put(left)
+        except StoreError as error:
+            log.warning("The files of run %s are not stored yet: %s", left.counts.run_id, error)
+            return left
+        return None
+
+    async def has(self, run_id: str, attempt: int) -> bool:
+        """Tell whether what an attempt left is stored. Raises StoreError."""
+        return any(each.attempt == attempt for each in await self._store.run_files.sets(run_id))
 
     def open(self, file: RunFile) -> int:
         """Return a descriptor for the bytes of a file. Blocking. Raises FileGone."""
@@ -92,7 +105,10 @@ class Shelf:
         return descriptor
 
     async def sweep(self, busy: Collection[str]) -> None:
-        """Remove folders that no row leads to; `busy` are runs that go on. Raises StoreError."""
+        """Remove folders that no row leads to, then let the oldest files go until all fit.
+
+        `busy` are runs that go on. Raises StoreError.
+        """
         # Listed before the rows are read: what is stored meanwhile is not taken for a leftover.
         found = await to_thread.run_sync(self._attempts)
         kept = {
@@ -100,6 +116,7 @@ class Shelf:
         }
         left = [each for each in found if each not in kept and each[0] not in busy]
         await to_thread.run_sync(self._remove, left)
+        await self._make_room()
 
     async def _make_room(self) -> None:
         """Let the oldest sets go while there is more than may be."""

@@ -14,11 +14,13 @@ from fastmcp import FastMCP
 from gateway.auth.run_tokens import RunTokens, token_hash
 from gateway.domain.ids import new_id
 from gateway.domain.run import Run, RunStatus, Trigger
+from gateway.domain.run_file import LeftFiles
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.gate import Offer
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.relay.http import send_body
+from gateway.run_files.shelf import Shelf
 from gateway.secret import Secret
 from gateway.server_entries import McpHttpEntry
 from gateway.standin import StandIn
@@ -97,6 +99,19 @@ class Gate:
         }
 
 
+class WatchedShelf(Shelf):
+    """Notes whether files are stored while their attempt's beginning is still marked."""
+
+    def __init__(self, parts: "Parts") -> None:
+        super().__init__(parts.home, parts.store, str)
+        self._runs = parts.home / "runs"
+        self.marked: list[bool] = []
+
+    async def put(self, left: LeftFiles) -> None:
+        self.marked.append((self._runs / left.counts.run_id / "began").exists())
+        await super().put(left)
+
+
 @dataclass
 class Parts:
     """Everything a run needs, real but for the model."""
@@ -122,10 +137,10 @@ class Parts:
         }
         return Runner(**{**parts, **changes})
 
-    async def execute(self, run: Run) -> Run:
+    async def execute(self, run: Run, **changes: Any) -> Run:
         """Carry out one run from submit to its end."""
         with anyio.fail_after(CLI_GUARD_S):
-            async with self.runner() as runner:
+            async with self.runner(**changes) as runner:
                 await runner.submit(run)
                 return await runner.wait(run.id)
 

@@ -11,7 +11,15 @@ from gateway.jobs.errors import RunFinished, RunNotFound
 from gateway.jobs.limits import RunLimits
 from gateway.server_entries import McpHttpEntry
 from gateway.standin import Call, Hang, ModelRequest, Reply, Say
-from tests.jobs.parts import CLI_GUARD_S, Parts, Seen, a_run, processes_of, until_processes
+from tests.jobs.parts import (
+    CLI_GUARD_S,
+    Parts,
+    Seen,
+    WatchedShelf,
+    a_run,
+    processes_of,
+    until_processes,
+)
 
 pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)
 
@@ -58,10 +66,12 @@ async def test_kill_ends_what_the_shell_started_and_hid(parts: Parts):
 
 
 async def test_background_program_ends_with_a_run_that_succeeds(parts: Parts):
-    """Ours: a run is over when it is over."""
+    """Ours: a run is over when it is over, and its files are safe before its folder goes."""
     parts.api.script = _start_a_daemon
-    run = await parts.execute(a_run(tools=("Bash",)))
+    shelf = WatchedShelf(parts)
+    run = await parts.execute(a_run(tools=("Bash",)), shelf=shelf)
     assert run.status is RunStatus.SUCCEEDED
+    assert shelf.marked == [True]
     assert processes_of(parts.home) == []
 
 
@@ -173,4 +183,4 @@ async def test_queued_run_can_be_killed(parts: Parts):
 def _start_a_daemon(request: ModelRequest) -> Reply:
     if request.tool_results:
         return Say("started")
-    return Call("Bash", {"command": "setsid sleep 313 >/dev/null 2>&1 & echo started"})
+    return Call("Bash", {"command": "setsid sleep 313 >/dev/null 2>&1 & echo started >report"})

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -15,8 +16,10 @@ from gateway.domain.job import OnInterrupt
 from gateway.domain.run import Run, RunStatus
 from gateway.jobs.attempt import RESUMED
 from gateway.jobs.ending import INTERRUPTED
+from gateway.jobs.folders import make_folders
+from gateway.run_files.shelf import mark_beginning
 from gateway.standin import Call, Hang, ModelRequest, Reply, Say
-from tests.jobs.parts import CLI_GUARD_S, Parts, Seen, a_run, until_processes
+from tests.jobs.parts import CLI_GUARD_S, Parts, Seen, WatchedShelf, a_run, until_processes
 
 CHECKOUT = Path(__file__).parents[2]
 GATEWAY = Path(__file__).with_name("doomed_gateway.py")
@@ -38,15 +41,29 @@ async def doomed_gateway(parts: Parts) -> AsyncIterator[Process]:
         await until_processes(parts.home, operator.not_)
 
 
-async def after(parts: Parts, runs: Iterable[Run]) -> list[Run]:
+async def after(parts: Parts, runs: Iterable[Run], **changes: Any) -> list[Run]:
     """Return the runs once the next gateway has let all of them end."""
-    async with parts.runner() as runner:
+    async with parts.runner(**changes) as runner:
         return [await runner.wait(run.id) for run in runs]
 
 
 def two_sleep(found: list[Seen]) -> bool:
     """Tell whether both programs of STUBBORN are there."""
     return [process.name for process in found].count("sleep") == 2
+
+
+async def killed_when_stored(parts: Parts, shelf: WatchedShelf) -> Run:
+    """Return a run whose gateway died between the storing of its files and that of its end."""
+    run = a_run(status=RunStatus.RUNNING, attempt=1)
+    await parts.store.runs.add(run)
+    folders = make_folders(parts.home, run)
+    beginning = mark_beginning(folders.began_file)
+    (folders.work / "report").write_text("done", "utf-8")
+    left = await shelf.take(run.id, 1, folders.work, beginning)
+    assert left is not None
+    await shelf.put(left)
+    (folders.work / "report").write_text("another run's", "utf-8")
+    return run
 
 
 @pytest.mark.timeout(2 * CLI_GUARD_S)
@@ -58,11 +75,17 @@ async def test_killed_gateway_takes_its_runs_along_and_the_next_one_marks_them(p
     with anyio.fail_after(CLI_GUARD_S):
         async with doomed_gateway(parts):
             await until_processes(parts.home, two_sleep)
-        (found,) = await after(parts, [run])
+        shelf = WatchedShelf(parts)
+        stored = await killed_when_stored(parts, shelf)
+        found, _ = await after(parts, [run, stored], shelf=shelf)
     assert (found.status, found.error, found.attempt) == (RunStatus.INTERRUPTED, INTERRUPTED, 1)
     assert list((parts.home / "runs").iterdir()) == []
     (left,) = await parts.store.run_files.of_run(run.id)
     assert (left.path, left.size, left.kept) == ("report", 5, True)
+    assert shelf.marked == [True, True]
+    (kept,) = await parts.store.run_files.of_run(stored.id)
+    with open(shelf.open(kept), "rb") as file:  # noqa: PTH123 - a descriptor
+        assert file.read() == b"done"
 
 
 @pytest.mark.timeout(2 * CLI_GUARD_S)

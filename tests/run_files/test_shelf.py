@@ -121,6 +121,8 @@ async def test_the_oldest_go_when_there_is_too_much(store: Store, tmp_path: Path
     second = await house.taken(b"123456")
     await house.shelf.put(first)
     await house.shelf.put(second)
+    assert house.read(first) == b"12345"  # no run's end waits for room
+    await house.shelf.sweep(())
     (file,) = await store.run_files.of_run(first.counts.run_id)
     assert (file.reason, file.sha256) == (REMOVED, first.files[0].sha256)
     with pytest.raises(FileGone, match="make room"):
@@ -131,6 +133,8 @@ async def test_the_oldest_go_when_there_is_too_much(store: Store, tmp_path: Path
     none = House(tmp_path, store, most=0)
     (refused,) = (await none.taken(b"1")).files
     assert refused.reason == "0 bytes are kept of an attempt."
+    await none.shelf.sweep(())
+    assert (await store.run_files.kept_bytes(), house.folders()) == (0, set())
 
 
 async def test_files_of_a_run_that_was_deleted_meanwhile_are_not_stored(
