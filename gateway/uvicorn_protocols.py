@@ -125,11 +125,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._silent_since = self.loop.time()
 
     def _is_simple(self) -> bool:
-        """True for a POST that keeps its connection, when nothing before it is unanswered."""
+        """True for a POST that keeps its connection, when nothing before it is unanswered.
+
+        Not while answers are not read: the application's wait until there is room for them.
+        """
         # Both are None at times, which their types know of one only.
         cycle, parser = cast(RequestResponseCycle | None, self.cycle), cast(Any, self.parser)
         return (
             (cycle is None or cycle.response_complete)
+            and not self.flow.write_paused
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()

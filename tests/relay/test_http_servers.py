@@ -259,3 +259,34 @@ async def test_only_a_connection_without_a_request_is_silent_for_too_long() -> N
             await anyio.lowlevel.checkpoint()
     assert look(KEEP_ALIVE_S - 5) == (True, False)
     assert look(KEEP_ALIVE_S) == (True, True)
+
+
+async def test_a_caller_that_reads_nothing_gets_no_further_answer() -> None:
+    """Ours: what nobody reads is not piled up, also where a call is begun before its task."""
+    begun: list[bytes] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await read_body(receive)
+        await send_body(send, 200)
+
+    def begin(scope: Scope, body: bytes) -> None:
+        """Note what was asked, and leave it to the application."""
+        begun.append(body)
+
+    config = uvicorn.Config(app, lifespan="off", log_config=None)
+    protocol = HttpProtocol(config=config, server_state=ServerState(), app_state={}, begin=begin)
+    protocol.connection_made(Wire())
+    for number, paused in enumerate((True, False)):
+        if paused:
+            protocol.pause_writing()
+        protocol.data_received(
+            b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n%d" % number
+        )
+        await anyio.wait_all_tasks_blocked()
+        assert protocol.cycle.response_complete is not paused
+        protocol.resume_writing()
+        with anyio.fail_after(GUARD_S):
+            while not protocol.cycle.response_complete:
+                await anyio.lowlevel.checkpoint()
+    assert begun == [b"1"]
