@@ -1,7 +1,7 @@
 """Reads kept files: all of one to send it, a page of a text, an image. Blocking."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from gateway.calls.kept_results import cut
@@ -56,8 +56,8 @@ def read_for_model(descriptor: int, offset: int, length: int) -> TextPage | Imag
     return TextPage(found[:end].decode("utf-8", "replace"), offset, offset + end)
 
 
-def chunks(descriptor: int) -> Generator[bytes]:
-    """Yield the bytes of a file and close it."""
-    with os.fdopen(descriptor, "rb") as file:
+def chunks(opened: Callable[[], int]) -> Generator[bytes]:
+    """Yield the bytes of a file that is opened only when the first are wanted."""
+    with os.fdopen(opened(), "rb") as file:
         while chunk := file.read(CHUNK):
             yield chunk

@@ -1,6 +1,7 @@
 """Files of runs as downloads: bytes that a model wrote, which no browser may take for a page."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import cast
 from urllib.parse import quote
 
@@ -25,10 +26,11 @@ async def download_file(
     if file is None:
         raise NotFound(f"Run {run_id[:50]!r} left no such file.")
     try:
-        descriptor = await to_thread.run_sync(shelf.open, file)
+        await to_thread.run_sync(shelf.check, file)
     except FileGone as error:
         raise Gone(str(error)) from error
-    parts = chunks(descriptor)
+    # Opened by its reader alone: one that leaves before the first bytes has nothing to close.
+    parts = chunks(partial(shelf.open, file))
 
     async def body() -> AsyncIterator[bytes]:
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from quart import typing as quart_typing
+from werkzeug.exceptions import Gone, NotFound
 
 from gateway.budgets.days import day_of
 from gateway.dashboard.live import Live
@@ -17,7 +18,8 @@ from gateway.domain.clock import utc_ms
 from gateway.domain.job import Job
 from gateway.domain.run import Run, RunStatus
 from gateway.run_export.routes import RunExport
-from gateway.run_files.shelf import Shelf
+from gateway.run_files.shelf import Shelf, mark_beginning
+from gateway.run_pages.downloads import download_file
 from gateway.run_pages.history import PAGE_RUNS, RunHistory
 from gateway.run_pages.pages import RunPages
 from gateway.store import Store
@@ -149,3 +151,27 @@ async def test_the_newest_page_follows_what_happens(stage: Stage) -> None:
     older = await stage.page(f"?status=skipped&after={NOW}.run_zz")
     assert ROW.findall(older) == ["run_new"]
     assert "data-live" not in older
+
+
+async def test_a_download_that_nobody_begins_to_read_holds_nothing(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Ours: a client may leave before the first bytes; what is not there is said at once."""
+    shelf = Shelf(tmp_path, stage.store, str)
+    work = tmp_path / "work"
+    work.mkdir()
+    beginning = mark_beginning(tmp_path / "began")
+    (work / "report").write_text("done", "utf-8")
+    left = await shelf.take("run_30", 1, work, beginning)
+    assert left is not None
+    await shelf.put(left)
+    kept = tmp_path / "run_files" / "run_30" / "1" / "0"
+    async with stage.owner.app.test_request_context("/"):
+        response = await download_file(stage.store, shelf, "run_30", 1, 0)
+        assert kept not in {path.resolve() for path in Path("/proc/self/fd").iterdir()}
+        assert await response.get_data() == b"done"
+        kept.unlink()
+        with pytest.raises(Gone):
+            await download_file(stage.store, shelf, "run_30", 1, 0)
+        with pytest.raises(NotFound):
+            await download_file(stage.store, shelf, "run_30", 1, 1)
