@@ -1,5 +1,7 @@
 """Stored webhooks. The secret in the address is kept hashed, to find it, and sealed, to show it."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -54,9 +56,9 @@ class WebhookTable:
         statement = select(*WEBHOOK.columns).order_by(webhooks.c.created_at, webhooks.c.id)
         return WEBHOOK.all(await self._db.all(statement))
 
-    async def update(self, webhook: Webhook) -> bool:
-        """Replace what a person may change; False when there is no such webhook."""
-        left = ("id", "created_at", "last_delivery_at", "deliveries")
+    async def update(self, webhook: Webhook, kept: Iterable[str] = ()) -> bool:
+        """Replace what a person may change but not `kept`; False when there is no such webhook."""
+        left = ("id", "created_at", "last_delivery_at", "deliveries", *kept)
         values = WEBHOOK.values(webhook, without=left)
         statement = update(webhooks).where(webhooks.c.id == webhook.id).values(values)
         return await self._db.change(statement) == 1

@@ -99,9 +99,9 @@ class Desk:
         webhook = replace(apply(old, given, utc_ms()), tools=checked.names)
         if _spending(webhook) != _spending(old):
             self._check_budget(webhook)
-        if not await self._hooks.update(webhook):
+        if not await self._hooks.update(old, webhook):
             raise NoSuchWebhook(webhook_id)
-        return _told(webhook, checked)
+        return _told(await self.get(webhook_id), checked)
 
     async def sign_with(
         self, webhook_id: str, scheme: Scheme, secret: str | None = None, *, overlap_s: float

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 ADDRESS_BYTES = 32
 TABLE = "webhook_secrets"
 LABEL = "secret of a webhook"
+PAUSES = ("paused_at", "paused_until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,14 @@ class Hooks:
             )
             await self.load()
 
-    async def update(self, webhook: Webhook) -> bool:
-        """Replace what a person may change; False when there is no such webhook."""
+    async def update(self, old: Webhook, new: Webhook) -> bool:
+        """Replace what a person may change; False when there is no such webhook.
+
+        A pause that `new` leaves as it is in `old` is not written: one may have begun meanwhile.
+        """
+        kept = [name for name in PAUSES if getattr(old, name) == getattr(new, name)]
         async with self._changing:
-            met = await self._store.webhooks.update(webhook)
+            met = await self._store.webhooks.update(new, kept)
             await self.load()
         return met
 

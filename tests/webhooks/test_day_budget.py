@@ -91,6 +91,23 @@ async def test_a_run_that_ends_when_its_budget_is_not_spent_any_more_pauses_noth
     assert await door.store.notices.newest(9) == kept
 
 
+async def test_a_change_does_not_undo_a_pause_that_began_meanwhile(door: Door) -> None:
+    """Ours: a form that was read before is saved after; switching on ends a pause all the same."""
+    old = await door.have()
+    await door.hooks.pause(old, 3)
+    await door.hooks.pause_until(old.id, door.now + 9)
+    assert await door.hooks.update(old, replace(old, name="renamed"))
+    paused = await door.store.webhooks.get(old.id)
+    assert paused is not None
+    assert (paused.name, paused.paused_at, paused.paused_until) == (
+        "renamed", door.now, door.now + 9,
+    )  # fmt: skip
+    assert await door.hooks.update(paused, replace(paused, paused_at=None, paused_until=None))
+    freed = await door.store.webhooks.get(old.id)
+    assert freed is not None
+    assert (freed.paused_at, freed.paused_until) == (None, None)
+
+
 async def test_costs_are_added_up_by_webhook(door: Door) -> None:
     """Issue 7, 4: of webhooks alone, also of one that is deleted."""
     await door.have()
