@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -52,7 +53,9 @@ class WarmCommand:
         try:
             return self.wait(0)
         except subprocess.TimeoutExpired:
-            os.kill(self.pid, signal.SIGTERM)
+            # Its parent may have waited for it already and be about to tell its status.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
         return self.wait(seconds)
 
 
