@@ -104,6 +104,7 @@ class RunRow:
     tone: Tone
     trigger: str
     job_id: str
+    """Empty: it is no job's."""
     created: str
     took: str
     cost: str
@@ -239,7 +240,7 @@ def _run_row(run: Run) -> RunRow:
         status=run.status.value,
         tone=tone_of(run.status),
         trigger=run.trigger.value,
-        job_id=run.job_id or NONE,
+        job_id=run.job_id or "",
         created=instant(run.created_at),
         took=duration(_took_s(run)),
         cost=money(run.cost_micro_usd),

@@ -116,7 +116,9 @@ async def test_filters_narrow_the_list_and_the_cost(stage: Stage) -> None:
     assert await stage.ids("?webhook=webhook_none") == []
     assert await stage.ids("?since=3m&until=1m") == ["run_58", "run_57"]
     assert "<dd>$2.5000</dd>" in await stage.page()
-    assert "<dd>$2.0000</dd>" in await stage.page(f"?job={stage.job.id}")
+    of_job = await stage.page(f"?job={stage.job.id}")
+    assert "<dd>$2.0000</dd>" in of_job
+    assert f'<a href="/jobs/{stage.job.id}">' in of_job
     for wrong in ("status=lost", "since=soon", "after=x"):
         assert "must be" in await stage.page(f"?{wrong}", status=400)
 
