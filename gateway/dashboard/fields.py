@@ -1,13 +1,15 @@
 """Forms read by the same types as the arguments of tools; what is wrong is said at its field."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from quart import request
 from werkzeug.datastructures import MultiDict
+
+from gateway.domain.units import dollars
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -41,6 +43,20 @@ def check_fields(model: type[M], values: Mapping[str, object]) -> M:
         raise WrongFields(problems) from None
 
 
+def check_fields_and_tools(model: type[M], values: Mapping[str, object], tools: Sequence[str]) -> M:
+    """Return the values as `model` has them, with the tools that were chosen.
+
+    Raises WrongFields, which has what is wrong with a tool at the field of further tools.
+    """
+    try:
+        return check_fields(model, {**values, "tools": list(tools)})
+    except WrongFields as wrong:
+        problems = dict(wrong.problems)
+        if "tools" in problems:
+            problems["others"] = problems.pop("tools")
+        raise WrongFields(problems) from None
+
+
 def split_words(text: object) -> object:
     """Return the words of a line; what is no text is left as it is."""
     return text.split() if isinstance(text, str) else text
@@ -49,6 +65,21 @@ def split_words(text: object) -> object:
 def number(value: float) -> str:
     """Return a number as a field shows it, so that saving the field changes nothing."""
     return f"{value:.12g}"
+
+
+def money(micro_usd: int | None) -> str:
+    """Return an amount as a field shows it, in dollars; none is 0."""
+    return number(dollars(micro_usd) or 0)
+
+
+def network_text(words: str | Sequence[str]) -> str:
+    """Return the network of a run as a field of `NetworkWords` shows it."""
+    return words if isinstance(words, str) else " ".join(words)
+
+
+def json_text(text: str | None) -> str:
+    """Return stored JSON as a field of `JsonObject` shows it; none is empty."""
+    return "" if text is None else json.dumps(json.loads(text), indent=2)
 
 
 def _problem(detail: ErrorDetails) -> str:

@@ -1,6 +1,5 @@
 """The form of a job: from its fields to what is given, and from a job to its fields."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -12,11 +11,14 @@ from gateway.dashboard.fields import (
     NetworkWords,
     WrongFields,
     check_fields,
+    check_fields_and_tools,
+    json_text,
+    money,
+    network_text,
     number,
     split_words,
 )
 from gateway.domain.job import CatchUp, Job, OnInterrupt, Overlap
-from gateway.domain.units import dollars
 from gateway.jobs.errors import InvalidCron, JobRefused, NoSuchJob
 from gateway.jobs.given import Given
 from gateway.jobs.network_words import InvalidNetwork, show_network
@@ -135,13 +137,7 @@ class JobForm(ScheduleForm):
 
 def read_job(values: Mapping[str, str], tools: Sequence[str]) -> Given:
     """Return what the form says. Raises WrongFields."""
-    try:
-        return check_fields(JobForm, {**values, "tools": list(tools)}).given()
-    except WrongFields as wrong:
-        problems = dict(wrong.problems)
-        if "tools" in problems:
-            problems["others"] = problems.pop("tools")
-        raise WrongFields(problems) from None
+    return check_fields_and_tools(JobForm, values, tools).given()
 
 
 def read_schedule(values: Mapping[str, str]) -> Given:
@@ -157,7 +153,6 @@ def wrong_field(error: Exception) -> WrongFields:
 
 def values_of(job: Job) -> dict[str, Any]:
     """Return the fields of the form for a job as it is."""
-    network, schema = show_network(job.network), job.output_schema
     return {
         "name": job.name,
         "prompt": job.prompt,
@@ -181,12 +176,8 @@ def values_of(job: Job) -> dict[str, Any]:
         "system_prompt": job.system_prompt or "",
         "max_turns": job.max_turns or 0,
         "timeout_s": number(job.timeout_s),
-        "budget_usd": _money(job.budget_micro_usd),
-        "budget_per_day_usd": _money(job.day_budget_micro_usd),
-        "network": network if isinstance(network, str) else " ".join(network),
-        "output_schema": "" if schema is None else json.dumps(json.loads(schema), indent=2),
+        "budget_usd": money(job.budget_micro_usd),
+        "budget_per_day_usd": money(job.day_budget_micro_usd),
+        "network": network_text(show_network(job.network)),
+        "output_schema": json_text(job.output_schema),
     }
-
-
-def _money(micro_usd: int | None) -> str:
-    return number(dollars(micro_usd) or 0)

@@ -1,6 +1,5 @@
 """The form of a quick run: from its fields to what is asked, and from an earlier run to fields."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -11,12 +10,14 @@ from gateway.dashboard.fields import (
     JsonObject,
     NetworkWords,
     WrongFields,
-    check_fields,
+    check_fields_and_tools,
+    json_text,
+    money,
+    network_text,
     number,
     split_words,
 )
 from gateway.domain.run import Run
-from gateway.domain.units import dollars
 from gateway.jobs.network_words import InvalidNetwork, show_network
 from gateway.jobs.output_schema import InvalidOutputSchema
 from gateway.jobs.quick_runs import Asked
@@ -67,7 +68,7 @@ def read_asked(values: Mapping[str, str], tools: Sequence[str]) -> Asked:
             raise WrongFields({"others": sentence})
     elif not tools:
         raise WrongFields({"others": "Choose a tool, or all of them."})
-    form = check_fields(QuickRunForm, {**values, "tools": list(tools)})
+    form = check_fields_and_tools(QuickRunForm, values, tools)
     return Asked(**{name: getattr(form, name) for name in QuickRunForm.model_fields})
 
 
@@ -82,14 +83,12 @@ def values_of_new(defaults: RunDefaults) -> dict[str, Any]:
         "which": ALL,
         "timeout_s": number(defaults.timeout_s),
         "max_turns": defaults.max_turns or 0,
-        "budget_usd": number(dollars(defaults.budget_micro_usd) or 0),
+        "budget_usd": money(defaults.budget_micro_usd),
     }
 
 
 def values_of(run: Run) -> dict[str, Any]:
     """Return the fields that ask for the same as an earlier run."""
-    network = show_network(run.network)
-    schema = run.output_schema
     return {
         "prompt": run.prompt,
         "which": SOME if run.tools else ALL,
@@ -98,7 +97,7 @@ def values_of(run: Run) -> dict[str, Any]:
         "system_prompt": run.system_prompt or "",
         "max_turns": run.max_turns or 0,
         "timeout_s": number(run.timeout_s),
-        "budget_usd": number(dollars(run.budget_micro_usd) or 0),
-        "network": network if isinstance(network, str) else " ".join(network),
-        "output_schema": "" if schema is None else json.dumps(json.loads(schema), indent=2),
+        "budget_usd": money(run.budget_micro_usd),
+        "network": network_text(show_network(run.network)),
+        "output_schema": json_text(run.output_schema),
     }

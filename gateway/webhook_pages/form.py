@@ -1,14 +1,22 @@
 """The form of a webhook: from its fields to what is given, and from a webhook to its fields."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator
 
 from gateway.budgets.defaults import RunDefaults, UnknownPrice
-from gateway.dashboard.fields import JsonObject, NetworkWords, WrongFields, check_fields, number
-from gateway.domain.units import dollars
+from gateway.dashboard.fields import (
+    JsonObject,
+    NetworkWords,
+    WrongFields,
+    check_fields,
+    check_fields_and_tools,
+    json_text,
+    money,
+    network_text,
+    number,
+)
 from gateway.domain.webhook import DAY_S, MissingPath, Scheme, Webhook
 from gateway.jobs.network_words import InvalidNetwork, show_network
 from gateway.jobs.output_schema import InvalidOutputSchema
@@ -94,13 +102,7 @@ class SecretForm(BaseModel):
 
 def read_webhook(values: Mapping[str, str], tools: Sequence[str]) -> Given:
     """Return what the form says. Raises WrongFields."""
-    try:
-        return check_fields(WebhookForm, {**values, "tools": list(tools)}).given()
-    except WrongFields as wrong:
-        problems = dict(wrong.problems)
-        if "tools" in problems:
-            problems["others"] = problems.pop("tools")
-        raise WrongFields(problems) from None
+    return check_fields_and_tools(WebhookForm, values, tools).given()
 
 
 def read_secret(values: Mapping[str, str]) -> SecretForm:
@@ -118,7 +120,7 @@ def values_of_new(defaults: RunDefaults) -> dict[str, Any]:
     return {
         "timeout_s": number(defaults.timeout_s),
         "max_turns": defaults.max_turns or 0,
-        "budget_usd": _money(defaults.budget_micro_usd),
+        "budget_usd": money(defaults.budget_micro_usd),
         "budget_per_day_usd": "0",
         "tolerance_s": 300,
         "missing": MissingPath.EMPTY.value,
@@ -130,25 +132,19 @@ def values_of_new(defaults: RunDefaults) -> dict[str, Any]:
 
 def values_of(webhook: Webhook) -> dict[str, Any]:
     """Return the fields of the form for a webhook as it is."""
-    network = show_network(webhook.network)
-    schema = webhook.output_schema
     return {
         "name": webhook.name,
         "prompt_template": webhook.prompt_template,
         "model": webhook.model or "",
         "max_turns": webhook.max_turns or 0,
         "timeout_s": number(webhook.timeout_s),
-        "budget_usd": _money(webhook.budget_micro_usd),
-        "budget_per_day_usd": _money(webhook.day_budget_micro_usd),
-        "network": network if isinstance(network, str) else " ".join(network),
-        "output_schema": "" if schema is None else json.dumps(json.loads(schema), indent=2),
+        "budget_usd": money(webhook.budget_micro_usd),
+        "budget_per_day_usd": money(webhook.day_budget_micro_usd),
+        "network": network_text(show_network(webhook.network)),
+        "output_schema": json_text(webhook.output_schema),
         "tolerance_s": webhook.tolerance_s,
         "missing": webhook.missing.value,
         "rate_per_minute": webhook.rate_per_minute,
         "same_body_s": webhook.same_body_s,
         "may_wait": "on" if webhook.may_wait else "",
     }
-
-
-def _money(micro_usd: int | None) -> str:
-    return number(dollars(micro_usd) or 0)
