@@ -99,6 +99,7 @@ def install() -> int:
     """Install what is missing and return an exit code; a second call finds everything in place."""
     wanted: dict[str, Callable[[], Path | None]] = {
         "chromium": _chromium,
+        "curl": lambda: _program("curl"),
         "git": lambda: _program("git"),
         "postgresql": _postgresql,
     }
