@@ -61,7 +61,9 @@ async def test_a_start_prints_a_link_only_where_there_is_no_password(
     assert "log in by the password of your settings" in told
     assert "/login?key=" not in told
     other = make_place(tmp_path)
-    with other.gateway(SANDBOX="off"):
+    with other.gateway(SANDBOX="off") as unlocked:
+        async with person(unlocked, "127.0.0.1") as somebody:
+            await somebody.open(f"{unlocked.url}/healthz")
         told = (other.folder / "gateway.log").read_text("utf-8")
     assert "Dashboard (this link works once, for ten minutes): " in told
     assert told.count("/login?key=") == 1
