@@ -4,6 +4,7 @@ Above: `endpoint`. Everything here is bytes in the form of the handshake era.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from gateway.combined.searching import (
     instructions,
 )
 from gateway.combined.table import Table
+from gateway.combined.tasks import EXTENSION
 from gateway.domain.view import View
 from gateway.relay.refusal import INVALID_PARAMS, Refusal
 from gateway.relay.request import Posted
@@ -62,6 +64,14 @@ class Answers:
         )
         info = {"name": "claude-runner", "title": "All servers", "version": read_version()}
         return Handshake(Era.HANDSHAKE, HANDSHAKE_VERSIONS[-1], CAPABILITIES, info, text)
+
+    def discovered(self, caller: Caller) -> bytes:
+        """Return what the endpoint answers to `server/discover`."""
+        said = self.handshake(caller)
+        # Whether a call becomes a task is for its server to say, which may not even run now.
+        return replace(
+            said, capabilities={**CAPABILITIES, "extensions": {EXTENSION: {}}}
+        ).discover_result()
 
     async def result(self, posted: Posted, view: View | None) -> bytes | None:
         """Return the result of what is asked of the endpoint itself; None: it is for a server.

@@ -14,6 +14,7 @@ from gateway.combined.catalogue import Catalogue
 from gateway.combined.changes import Changes
 from gateway.combined.routing import Router
 from gateway.combined.searching import ANSWERED_HERE, SAYS_UNFIT
+from gateway.combined.tasks import Tasks
 from gateway.combined.updates import Updates
 from gateway.domain.audit import Outcome
 from gateway.relay.answering import ALL_SERVERS, McpEndpoint, Request
@@ -56,7 +57,8 @@ class CombinedEndpoint(McpEndpoint):
         super().__init__(report)
         catalogue = Catalogue(supervisor)
         self._answers = Answers(catalogue, search_first=search_first)
-        self._router = Router(catalogue)
+        self._tasks = Tasks()
+        self._router = Router(catalogue, self._tasks)
         self._changes = Changes(catalogue, self._tell)
         self._sessions = Sessions(
             on_end=lambda session: supervisor.end_tenant(session.tenant.key, "its session ended")
@@ -76,6 +78,7 @@ class CombinedEndpoint(McpEndpoint):
             self._sessions.end(session)
         self._listeners.forget(owner)
         self._modern.forget(owner)
+        self._tasks.forget(owner)
 
     def close_streams(self) -> None:
         """End the open streams; sessions and calls go on."""
@@ -114,7 +117,6 @@ class CombinedEndpoint(McpEndpoint):
         session = self._session(request)
         if is_of_other_era(Era.HANDSHAKE, posted.method):
             raise Refusal(METHOD_NOT_FOUND, f"This revision has no method {posted.method}.", 200)
-        view = request.caller.view
         if posted.method in WISHES:
             await self._updates.wish(request, posted, session)
             await send_body(request.send, 200, result_message(posted.id, b"{}"))
@@ -123,16 +125,16 @@ class CombinedEndpoint(McpEndpoint):
         if result is not None:
             await send_body(request.send, 200, result_message(posted.id, result))
             return
-        route = await self._router.route(posted, view)
+        route = await self._router.route(posted, request.caller)
         visit = Visit(route.slot, request)
         visit.check_tool(route.posted)
         self._updates.calls(session, route.slot)
         await relay(visit, route.posted, session)
 
     async def _ask_alone(self, request: Request, posted: Posted) -> None:
-        view = request.caller.view
+        caller = request.caller
         if posted.method == "server/discover":
-            result = self._answers.handshake(request.caller).discover_result()
+            result = self._answers.discovered(caller)
             await send_body(request.send, 200, result_message(posted.id, result))
             return
         if posted.method == LISTEN:
@@ -143,8 +145,9 @@ class CombinedEndpoint(McpEndpoint):
             body = to_modern_result(posted.method, msgspec.Raw(result))
             await send_body(request.send, 200, result_message(posted.id, body))
             return
-        route = await self._router.route(posted, view)
-        await self._modern.ask(Visit(route.slot, request), route.posted)
+        route = await self._router.route(posted, caller)
+        looks = self._tasks.watch(caller.id, route.slot.spec.name, posted)
+        await self._modern.ask(Visit(route.slot, request, looks), route.posted)
 
     async def _answer(self, request: Request, posted: Posted) -> bytes | None:
         """Return the endpoint's own result, and report a call; None: it is for a server."""

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
+from gateway.auth.caller import Caller
 from gateway.combined.catalogue import Catalogue
 from gateway.combined.lists import Kind
 from gateway.combined.table import Table
+from gateway.combined.tasks import METHODS, Tasks, task_id
 from gateway.combined.templates import matches
 from gateway.domain.view import View
 from gateway.relay.refusal import INVALID_PARAMS, METHOD_NOT_FOUND, Refusal
@@ -39,15 +41,17 @@ class Route:
 class Router:
     """Finds the server of each message."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, tasks: Tasks) -> None:
         self._catalogue = catalogue
+        self._tasks = tasks
 
-    async def route(self, posted: Posted, view: View | None) -> Route:
+    async def route(self, posted: Posted, caller: Caller) -> Route:
         """Return where a request leads.
 
         Raises:
             Refusal: nowhere, or to more than one server.
         """
+        view = caller.view
         match posted.method:
             case "tools/call":
                 return self._tool(unwrapped(posted), view)
@@ -58,6 +62,8 @@ class Router:
                 return Route(await self.owner(posted.fields.uri or "", posted.era, view), posted)
             case "completion/complete":
                 return await self._completion(posted, view)
+            case method if method in METHODS and posted.era is Era.MODERN:
+                return self._task(posted, caller)
             case method:
                 raise Refusal(METHOD_NOT_FOUND, f"{method} is not part of /mcp/all.", 200)
 
@@ -94,6 +100,14 @@ class Router:
         if match is None or slot is None or slot.tools or _is_hidden(name, match, view):
             raise _nowhere("tool", name, table)
         return Route(slot, _renamed(posted, match["name"]))
+
+    def _task(self, posted: Posted, caller: Caller) -> Route:
+        task = task_id(posted)
+        server = self._tasks.server_of(caller.id, task)
+        slot = None if server is None else self._catalogue.slot(server, caller.view)
+        if slot is None:
+            raise Refusal(INVALID_PARAMS, f"Unknown task: {task[:SHOWN_CHARACTERS]}", 200)
+        return Route(slot, posted)
 
     def _prompt(self, name: str, view: View | None) -> tuple[Slot, str]:
         match = _FULL_NAME.fullmatch(name)

@@ -1,6 +1,6 @@
 """One HTTP request to a server's endpoint, and what both eras do with it."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -9,7 +9,7 @@ from gateway.relay.answering import Request
 from gateway.relay.exchange import Exchange
 from gateway.relay.refusal import SERVER_ERROR, Refusal
 from gateway.relay.request import Posted
-from supervisor.children.call import Owner
+from supervisor.children.call import Answer, Owner
 from supervisor.children.child import Child
 from supervisor.children.era import to_handshake_params, to_modern_params
 from supervisor.slots.instances import Instance
@@ -25,6 +25,8 @@ class Visit(msgspec.Struct, frozen=True):
 
     slot: Slot
     request: Request
+    on_answer: Callable[[Answer], Answer | None] | None = None
+    """Looks at what a child of the caller's own era answers, before the caller does."""
 
     @property
     def server(self) -> str:
@@ -83,7 +85,9 @@ class Visit(msgspec.Struct, frozen=True):
         """Send a request to this child, as `send` does. Raises ToolWithheld and ChildDied."""
         exchange = Exchange(self.request, posted, child)
         params = _in_era(child.handshake.era, posted, envelope)
-        exchange.carry(child.call(posted.method, params, owner=owner))
+        call = child.call(posted.method, params, owner=owner)
+        call.on_answer = self.on_answer
+        exchange.carry(call)
         return exchange
 
 

@@ -3,6 +3,7 @@
 Usage: listing_server.py [modern] [tools=A,B] [many=N] [prompts=A] [resources=URI,URI]
 [templates=URI]. Every tool answers with the server's process id and its arguments; `grow` adds a
 tool, a prompt and a resource of the given name and tells so; `wait` waits and tells progress;
+`later` becomes the task that its argument names;
 `say` sends the notification of its arguments after its answer. With `tells` resources can be
 followed, and it logs.
 """
@@ -64,6 +65,8 @@ def call(request, params):
         grow(params["arguments"]["text"])
     if params["name"] == "wait":
         return wait(request, params.get("_meta", {}))
+    if params["name"] == "later":
+        return {"resultType": "task", "taskId": params["arguments"]["text"], "status": "working"}
     told = {"pid": os.getpid(), "tool": params["name"], "arguments": params.get("arguments")}
     told["asked"] = ASKED
     return {"content": [{"type": "text", "text": json.dumps(told)}]}
@@ -103,6 +106,10 @@ ANSWERS = {
     "resources/subscribe": lambda _: {},
     "resources/unsubscribe": lambda _: {},
     "logging/setLevel": lambda _: {},
+    **{
+        f"tasks/{verb}": lambda p: {"taskId": p["taskId"], "status": str(os.getpid())}
+        for verb in ("get", "update", "cancel")
+    },
     "completion/complete": lambda p: {
         "completion": {"values": [json.dumps(p["ref"]), str(os.getpid())]}
     },

@@ -158,3 +158,31 @@ async def test_a_call_of_a_server_that_is_starting_waits_for_it(combined: Combin
     """Ours: it has listed nothing yet, which is no reason to say that its tool does not exist."""
     await combined.stage.supervisor.apply(listing("alpha", "tools=one"), enabled=True)
     assert (await combined.call("mcp__alpha__one"))["tool"] == "one"
+
+
+async def test_a_task_is_asked_of_the_server_that_made_it(combined: Combined) -> None:
+    """SEP-2663, of what names no server: by the caller whose call became it, and nobody else."""
+    for name in ("alpha", "beta"):
+        await combined.stage.start(listing(name, "modern", "tools=later"))
+    seen = combined.stage.supervisor.snapshot
+
+    async def make(server: str, task: str) -> None:
+        named = {"name": f"mcp__{server}__later", "arguments": {"text": task}}
+        assert (await combined.ask("tools/call", **named))["result"]["taskId"] == task
+
+    async def ask(method: str, task: str, token: str = "owner") -> dict[str, Any]:
+        message, headers = modern(method, {"taskId": task})
+        return (await combined.post(message, {**headers, "Mcp-Name": task}, token)).json()
+
+    found = (await combined.ask("server/discover"))["result"]["capabilities"]
+    assert found["extensions"] == {"io.modelcontextprotocol/tasks": {}}
+    await make("alpha", "a1")
+    await make("beta", "b1")
+    for method in ("tasks/get", "tasks/update", "tasks/cancel"):
+        assert (await ask(method, "a1"))["result"]["status"] == str(seen("alpha").pid)
+        assert (await ask(method, "b1"))["result"]["status"] == str(seen("beta").pid)
+        assert (await ask(method, "a1", "other"))["error"]["code"] == -32602
+    await make("beta", "a1")
+    assert (await ask("tasks/get", "a1"))["error"]["code"] == -32602, "two servers claim it"
+    combined.endpoint.forget("owner")
+    assert (await ask("tasks/get", "b1"))["error"]["code"] == -32602
