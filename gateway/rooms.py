@@ -19,6 +19,7 @@ from gateway.auth.guard import Guard
 from gateway.code_changes import ChangePages, build_change_routes
 from gateway.combined.endpoint import CombinedEndpoint
 from gateway.connector.opening import Connector, open_connector
+from gateway.cost_pages import open_cost_pages
 from gateway.credential_requests import CredentialPages
 from gateway.dashboard import Dashboard, Sources, build_dashboard
 from gateway.dashboard.live import Live
@@ -97,6 +98,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             open_webhook_pages(browser, services),
             open_job_pages(browser, services),
             open_quick_run(browser, services),
+            open_cost_pages(browser, services),
         ),
     )
     parts.audit.watch_pages(dashboard.app, browser)

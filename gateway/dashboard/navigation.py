@@ -28,7 +28,14 @@ class Group:
 
 
 NAVIGATION = (
-    Group("", (Entry("/", "Overview"), Entry("/servers", "Servers", also=("/server",)))),
+    Group(
+        "",
+        (
+            Entry("/", "Overview"),
+            Entry("/servers", "Servers", also=("/server",)),
+            Entry("/tools", "Tools"),
+        ),
+    ),
     Group(
         "To decide",
         (
@@ -43,6 +50,7 @@ NAVIGATION = (
             Entry("/runs", "Runs"),
             Entry("/quick-run", "Quick run"),
             Entry("/webhooks", "Webhooks"),
+            Entry("/costs", "Costs"),
         ),
     ),
     Group(

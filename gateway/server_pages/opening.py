@@ -13,11 +13,13 @@ from gateway.server_pages.creating import CreatingPages
 from gateway.server_pages.credentials import SecretPages
 from gateway.server_pages.desk import Desk
 from gateway.server_pages.logs import LogPages
+from gateway.server_pages.searching import SearchPages
 from gateway.server_pages.state import StatePages
 from gateway.server_pages.tool_pages import ToolPages
 from gateway.server_pages.trying import Trying
 from gateway.server_pages.versions import VersionPages
 from gateway.tools.services import Services
+from gateway.tools.tool_search import ToolSearch
 
 
 def open_server_pages(services: Services, browser: Browser, live: Live) -> Blueprint:
@@ -43,6 +45,7 @@ def open_server_pages(services: Services, browser: Browser, live: Live) -> Bluep
         VersionPages(desk),
         CodePages(desk, services.trials),
         CreatingPages(desk),
+        SearchPages(ToolSearch(services.supervisor.snapshots)),
     )
     for room in rooms:
         room.add_to(pages)

@@ -1,59 +1,22 @@
 """The tool that shows what runs cost."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastmcp.tools import tool
 from pydantic import Field
 
-from gateway.budgets.days import day_of, days_before
-from gateway.budgets.prices import AS_OF
-from gateway.domain.budget import CostGroup, CostLine, ServerCost
+from gateway.budgets.report import MAX_DAYS, CostReport, Costs
+from gateway.domain.budget import CostGroup
 from gateway.domain.clock import utc_ms
-from gateway.domain.units import dollars
 from gateway.tools.hints import READ
 from gateway.tools.services import Services
-
-DAY_MS = 24 * 3600 * 1000
-MAX_DAYS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class CostRow:
-    """What one day, job, webhook, model or server cost."""
-
-    name: str
-    """A day, the id of a job or webhook ('' for runs of neither), a model, or a server."""
-    cost_usd: float | None
-    unpriced: int
-    """Requests, by server runs, whose price is not known; cost_usd is without them."""
-    requests: int | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cache_read_tokens: int | None
-    cache_write_tokens: int | None
-    runs: int | None
-    """By server alone: runs that called its tools. A run counts whole for each of its servers."""
-    calls: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What runs cost, and what all of them may cost in a day."""
-
-    since: str
-    rows: list[CostRow]
-    today_usd: float | None
-    daily_budget_usd: float | None
-    prices_as_of: str
 
 
 class CostTools:
     """get_costs."""
 
     def __init__(self, services: Services) -> None:
-        self._store = services.store
-        self._settings = services.settings
+        self._report = CostReport(services.store, services.settings)
 
     @tool(title="Show what runs cost", annotations=READ)
     async def get_costs(
@@ -70,50 +33,4 @@ class CostTools:
         ] = None,
     ) -> Costs:
         """Show what runs cost in the last days, in US dollars and tokens, by list prices."""
-        now = utc_ms()
-        today = day_of(now, self._settings.default_timezone).name
-        since = days_before(today, days - 1)
-        history = self._store.cost_history
-        if by is CostGroup.SERVER:
-            found = await history.servers(now - days * DAY_MS, job_id)
-            rows = [_server_row(each) for each in found]
-        else:
-            rows = [_row(line) for line in await history.lines(by, since, job_id)]
-        return Costs(
-            since=since,
-            rows=rows,
-            today_usd=dollars(await self._store.costs.spent(today)),
-            daily_budget_usd=dollars(self._settings.daily_budget_usd or None),
-            prices_as_of=AS_OF.isoformat(),
-        )
-
-
-def _row(line: CostLine) -> CostRow:
-    tokens = line.tokens
-    return CostRow(
-        name=line.name,
-        cost_usd=dollars(tokens.cost_micro_usd),
-        unpriced=tokens.unpriced,
-        requests=tokens.requests,
-        input_tokens=tokens.input_tokens,
-        output_tokens=tokens.output_tokens,
-        cache_read_tokens=tokens.cache_read_tokens,
-        cache_write_tokens=tokens.cache_write_tokens,
-        runs=None,
-        calls=None,
-    )
-
-
-def _server_row(cost: ServerCost) -> CostRow:
-    return CostRow(
-        name=cost.server,
-        cost_usd=dollars(cost.cost_micro_usd),
-        unpriced=cost.unpriced,
-        requests=None,
-        input_tokens=None,
-        output_tokens=None,
-        cache_read_tokens=None,
-        cache_write_tokens=None,
-        runs=cost.runs,
-        calls=cost.calls,
-    )
+        return await self._report.read(by, days, job_id, now=utc_ms())

@@ -11,14 +11,13 @@ from fastmcp.tools import tool
 from pydantic import Field
 
 from gateway.domain.units import shown
-from gateway.tool_names import ToolName, did_you_mean
+from gateway.tool_names import did_you_mean
 from gateway.tools.descriptions import ToolHit, example_of, hit_of, object_of, title_of
 from gateway.tools.finding import Finder, ToolText
 from gateway.tools.hints import READ
 from gateway.tools.sentences import Refused
 from gateway.tools.services import Services
-from gateway.tools.tool_index import Listed, ToolIndex, words_of
-from supervisor.events import ServerState
+from gateway.tools.tool_search import NoWords, ToolSearch
 
 NO_MATCH = "No tool has any of these words. create_mcp_server makes a new one."
 
@@ -59,7 +58,7 @@ class DiscoveryTools:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._finder = Finder(services)
-        self._index = ToolIndex()
+        self._search = ToolSearch(services.supervisor.snapshots)
 
     @tool(title="Search the tools of servers", annotations=READ)
     async def search_tools(
@@ -75,25 +74,22 @@ class DiscoveryTools:
         Also tools of servers that were made a moment ago, which your own tool list may not show.
         Call what you find with invoke_internal_mcp_tool.
         """
-        if not words_of(query):
-            raise Refused(f"{shown(query)} holds no word to search for.")
-        seen = [
-            server
-            for server in self._services.supervisor.snapshots()
-            if server.state is not ServerState.DISABLED
-        ]
-        names = await self._index.find(query, [Listed(one.name, one.tools) for one in seen])
-        tools = {(one.name, str(tool.get("name"))): tool for one in seen for tool in one.tools}
+        try:
+            found = await self._search.find(query)
+        except NoWords:
+            raise Refused(f"{shown(query)} holds no word to search for.") from None
         hits = [
-            hit_of(self._finder.shown_name(name), tools[name.server, name.tool])
-            for name in names[:limit]
+            hit_of(self._finder.shown_name(name), found.definitions[name])
+            for name in found.names[:limit]
         ]
-        near = "" if hits else did_you_mean(query, [ToolName(*key).canonical for key in tools])
+        every = [name.canonical for name in found.definitions]
+        near = "" if hits else did_you_mean(query, every)
+        count = len(found.names)
         return SearchAnswer(
             tools=hits,
-            found=len(names),
-            message=f"{len(hits)} of {len(names)} tools." if hits else f"{NO_MATCH}{near}",
-            silent_servers=[one.name for one in seen if not one.tools],
+            found=count,
+            message=f"{len(hits)} of {count} tools." if hits else f"{NO_MATCH}{near}",
+            silent_servers=list(found.silent),
         )
 
     @tool(title="Describe a tool of a server", annotations=READ)

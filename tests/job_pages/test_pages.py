@@ -12,6 +12,8 @@ from quart import typing as quart_typing
 from gateway.audit.actions import ACTIONS
 from gateway.auth.run_tokens import RunTokens, token_hash
 from gateway.budgets.days import day_of
+from gateway.budgets.report import CostReport
+from gateway.cost_pages.pages import CostPages
 from gateway.domain.budget import Charge, Tokens
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import Job
@@ -30,6 +32,7 @@ from gateway.webhooks.fire_tokens import FireTokens
 from tests.dashboard.parts import Shown, send, sign_in
 from tests.jobs.parts import Gate
 
+DEAR = Tokens(3, 1_200, 40, 5, 6, 2_500_000, 1)
 LIVE = {"notes": ["add", "list"]}
 FIELDS = {
     "job": "",
@@ -115,6 +118,7 @@ async def pages(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pages
         shown = Shown(
             further=lambda browser: (
                 JobPages(browser, settings, store, desk, tokens, lambda: LIVE).blueprint(),
+                CostPages(browser, store, CostReport(store, settings), utc_ms).blueprint(),
             )
         )
         yield Pages(shown, await sign_in(shown), store)
@@ -252,6 +256,22 @@ async def test_the_list_tells_how_each_job_goes(pages: Pages) -> None:
     assert run.id in one
     assert "skipped" in one
     assert f"<title>{today}: $1.2000</title>" in one
+
+
+async def test_costs_are_added_up_as_the_owner_asks(pages: Pages) -> None:
+    """Issue 8: as `get_costs` does, with the job by its name; what cannot be asked is said."""
+    job = await pages.make(name="<b>dear</b>")
+    charge = Charge("run_dear", 1, day_of(utc_ms(), "UTC").name, job.id, "m-dear", DEAR)
+    await pages.store.costs.charge(charge)
+    page = await pages.text(f"/costs?by=job&days=7&of={job.id}")
+    (row,) = [each for each in page.split("<tr>") if "data-label" in each]
+    assert "&lt;b&gt;dear&lt;/b&gt;" in row
+    assert re.findall(r'number">([^<]*)<', row) == ["$2.5000", "3", "1,200", "40", "5", "6", "1"]
+    assert "m-dear" in await pages.text(f"/costs?by=model&of={job.id}")
+    assert "Nothing was spent since" in await pages.text(f"/costs?by=server&of={job.id}")
+    for wrong in ("by=hour", "days=0", "days=401", "days=x"):
+        assert (await pages.owner.get(f"/costs?{wrong}")).status_code == 400
+    assert (await pages.shown.app.test_client().get("/costs")).status_code == 401
 
 
 async def test_a_job_is_run_paused_and_switched_off(pages: Pages) -> None:
