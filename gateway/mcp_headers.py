@@ -6,7 +6,15 @@ from typing import Any, cast
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 
-_NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED_BY = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
+"""Which member of params `Mcp-Name` repeats; tasks are an extension, SEP-2663."""
 
 Json = Mapping[str, Any]
 
@@ -23,7 +31,7 @@ def stateless_headers(message: Json, version: str) -> dict[str, str]:
     """Return what must be repeated beside the body of a request."""
     method = str(message.get("method", ""))
     headers = {"MCP-Protocol-Version": version, "Mcp-Method": _header_text(method)}
-    named_by = _NAMED_BY.get(method)
+    named_by = NAMED_BY.get(method)
     name = cast("Json", message["params"]).get(named_by) if named_by else None
     return {**headers, "Mcp-Name": _header_text(name)} if isinstance(name, str) else headers
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.domain.view import InvalidView, check_own_name
 from supervisor.folders.catalog import check_name
 from supervisor.snapshot import ServerSnapshot
 
@@ -118,9 +119,13 @@ def normalise(names: Iterable[str], live: Live) -> Normalised:
     """
     kept: dict[str, None] = {}
     warnings: list[str] = []
+    taken: set[str] = set()
     for text in names:
-        canonical, doubts = _normalise_one(text, live)
-        kept[canonical] = None
+        name, own = _split(text)
+        canonical, doubts = _normalise_one(name, live)
+        if own is not None:
+            _check_own_name(canonical, own, taken)
+        kept[canonical if own is None else f"{canonical}={own}"] = None
         warnings.extend(doubts)
     return Normalised(tuple(kept), tuple(dict.fromkeys(warnings)))
 
@@ -144,6 +149,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x' or 'y'?`` for the nearest of `known`, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    """Return the tool and the name of the run's own that it is given, if any."""
+    name, mark, own = text.strip().partition("=")
+    return (name, own) if mark and not _RULE.fullmatch(text.strip()) else (text, None)
+
+
+def _check_own_name(canonical: str, own: str, taken: set[str]) -> None:
+    if not canonical.startswith("mcp__") or canonical.endswith("*") or canonical in taken:
+        raise InvalidToolName(
+            f"{canonical!r} cannot be named {own[:80]!r}: one tool of a server can be given one"
+            " name."
+        )
+    try:
+        check_own_name(own, taken)
+    except InvalidView as error:
+        raise InvalidToolName(str(error)) from error
+    taken |= {canonical, own}
 
 
 def _normalise_one(text: str, live: Live) -> tuple[str, list[str]]:

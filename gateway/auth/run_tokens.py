@@ -31,15 +31,24 @@ class RunTokens:
         """Told the id of each run that has lost its token."""
         self._grants: dict[str, RunGrant] = {}
 
-    def issue(self, run_id: str, *, tools: Iterable[str], ttl_s: float) -> str:
+    def issue(
+        self,
+        run_id: str,
+        *,
+        tools: Iterable[str],
+        ttl_s: float,
+        names: Iterable[tuple[str, str]] = (),
+    ) -> str:
         """Return a fresh token for `run_id`, which loses any earlier one.
 
-        `tools` are full names; ``mcp__server__*`` stands for every tool of a server.
+        `tools` are full names; ``mcp__server__*`` stands for every tool of a server. `names` are
+        full and own names of those that `/mcp/all` shows under another one.
         """
         self.revoke(run_id)
         token = PREFIX + secrets.token_urlsafe(32)
         expires_at = self._now_ms() + int(ttl_s * 1000)
-        self._grants[token_hash(token)] = RunGrant(run_id, View(frozenset(tools)), expires_at)
+        view = View(frozenset(tools), tuple(sorted(names)))
+        self._grants[token_hash(token)] = RunGrant(run_id, view, expires_at)
         return token
 
     def grant(self, hashed: str) -> RunGrant | None:

@@ -92,7 +92,13 @@ class Answers:
     def _tools(self, posted: Posted, view: View | None) -> bytes:
         table = self._catalogue.tools(view)
         if self._searches_first(table):
-            return _page("tools", INSTEAD_OF_TOOLS, None, table)
+            named = (
+                [table.entries[own] for _, own in view.names if own in table.entries]
+                if view
+                else []
+            )
+            listed = (*INSTEAD_OF_TOOLS, *(entry.definition for entry in named))
+            return _page("tools", listed, None, table)
         return _list("tools", table, posted, before=BESIDE_TOOLS)
 
     def _searches_first(self, table: Table) -> bool:

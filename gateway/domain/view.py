@@ -1,7 +1,7 @@
 """What a token shows of the servers' tools: which ones, and under which names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 ALL = "*"
@@ -14,6 +14,15 @@ OWN_TOOLS = frozenset({"search_tools", "describe_tool", "call_tool"})
 """Names that the combined endpoint gives to tools of its own."""
 
 _OWN_NAME = re.compile(rf"(?!mcp__)[A-Za-z0-9_.-]{{1,{MAX_NAME_CHARACTERS}}}")
+
+
+def split_name(text: str) -> tuple[str, str | None]:
+    """Return a tool of a list, and the own name that ``mcp__server__tool=name`` gives it, if any.
+
+    Rules for the CLI's own tools, in which anything may stand, are no tools of servers.
+    """
+    full, mark, own = text.partition("=")
+    return (full, own) if mark and full.startswith("mcp__") else (text, None)
 
 
 class InvalidView(Exception):
@@ -79,11 +88,16 @@ def _check_names(view: View) -> None:
         assert match is not None
         if match["tool"] == ALL or not view.may_call(match["server"], match["tool"]):
             raise InvalidView(f"{full!r} is renamed, but the token does not show it.")
-        if not _OWN_NAME.fullmatch(own):
-            raise InvalidView(
-                f"{own[:80]!r} cannot be a tool's name: at most {MAX_NAME_CHARACTERS} letters,"
-                " digits, '_', '-' and '.', not beginning with 'mcp__'."
-            )
-        if own in taken or own in OWN_TOOLS:
-            raise InvalidView(f"{own!r} is the name of another tool already.")
+        check_own_name(own, taken)
         taken.add(own)
+
+
+def check_own_name(own: str, taken: Collection[str]) -> None:
+    """Accept a name for a tool. Raises InvalidView for what is none, or another's."""
+    if not _OWN_NAME.fullmatch(own):
+        raise InvalidView(
+            f"{own[:80]!r} cannot be a tool's name: at most {MAX_NAME_CHARACTERS} letters,"
+            " digits, '_', '-' and '.', not beginning with 'mcp__'."
+        )
+    if own in taken or own in OWN_TOOLS:
+        raise InvalidView(f"{own!r} is the name of another tool already.")

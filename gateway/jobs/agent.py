@@ -11,6 +11,7 @@ from gateway.auth.run_tokens import RunTokens
 from gateway.budgets.book import Book
 from gateway.budgets.prices import unknown_price
 from gateway.domain.run import Run
+from gateway.domain.view import OWN_TOOLS
 from gateway.forwarder import Accounts
 from gateway.jobs.access import Access, plan_access
 from gateway.jobs.attempt import Attempt
@@ -35,6 +36,7 @@ from gateway.jobs.queue import defaults_of
 from gateway.jobs.recorder import Recorder
 from gateway.jobs.run_egress import egress_of, proxy_of
 from gateway.run_files.shelf import Shelf
+from gateway.server_entries import COMBINED_NAME, combined_entry
 from gateway.store import Store
 from sandboxes.launch import Launch
 from sandboxes.network.outside import Outside
@@ -139,6 +141,7 @@ class Agent:
                         now_ms=self._clock.now_ms,
                         generation_of=self._generation_of,
                         hide=self._redactor.hide_tree,
+                        own_names=access.own_names,
                     ),
                     shelf=self._shelf,
                     feed=feed,
@@ -195,10 +198,20 @@ class Agent:
         """Let the run reach its servers; return what each has now."""
         if not access.servers:
             return {}
+        if access.own_names and COMBINED_NAME in access.servers:
+            raise RunRefused(
+                f"Server {COMBINED_NAME!r} has the name under which tools with names of the run's"
+                " own are connected; rename the server, or leave those names out."
+            )
         token = self._run_tokens.issue(
-            run.id, tools=access.tools, ttl_s=run.timeout_s + TOKEN_MARGIN_S
+            run.id,
+            tools=access.tools,
+            names=access.renamed,
+            ttl_s=run.timeout_s + TOKEN_MARGIN_S,
         )
-        write_servers(folders, await self._gate.entries(access.servers, token, door.url))
+        entries = await self._gate.entries(access.servers, token, door.url)
+        entries |= combined_entry(base_url=door.url, token=token)
+        write_servers(folders, {name: entries[name] for name in access.entries})
         self._gate.check_tools(access.granted)
         offers = {server: self._gate.offer(server) for server in access.servers}
         offered = {server: offer.tools for server, offer in offers.items()}
@@ -220,13 +233,15 @@ class Agent:
 
 
 def _withheld(access: Access, offers: Mapping[str, Offer]) -> tuple[tuple[str, str], ...]:
-    """Return tools of the run's servers that it may not call, so that it does not see them."""
-    return tuple(
-        (server, tool)
-        for server, offer in offers.items()
-        for tool in offer.tools
-        if not access.allows(server, tool)
-    )
+    """Return tools of the CLI's entries that the run may not call there, so that it sees none."""
+    renamed = {pair for pair, _ in access.own_names}
+    pairs = [(server, tool) for server, offer in offers.items() for tool in offer.tools]
+    called = {pair for pair in pairs if access.allows(*pair) and pair not in renamed}
+    withheld = [pair for pair in pairs if pair not in called]
+    if renamed:
+        full_names = (f"mcp__{server}__{tool}" for server, tool in called)
+        withheld += [(COMBINED_NAME, tool) for tool in (*sorted(OWN_TOOLS), *full_names)]
+    return tuple(withheld)
 
 
 def _left(run: Run) -> int | None:

@@ -110,7 +110,7 @@ def rooms(forwarder: Asgi, servers: Asgi) -> Asgi:
             await _lifespan(receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
-        elif scope["path"].startswith("/servers/"):
+        elif scope["path"] == "/mcp/all" or scope["path"].startswith("/servers/"):
             await servers(scope, receive, send)
         else:
             await forwarder(scope, receive, send)

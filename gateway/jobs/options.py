@@ -109,7 +109,7 @@ def cli_options(
         setting_sources=[],
         permission_mode="dontAsk",
         tools=list(dict.fromkeys(rule.partition("(")[0] for rule in access.built_in)),
-        allowed_tools=[*access.built_in, *(_rule(*pair) for pair in access.granted)],
+        allowed_tools=[*access.built_in, *(_rule(*pair) for pair in access.shown)],
         disallowed_tools=[cli_name(server, tool) for server, tool in withheld],
         model=run.model or config.model,
         system_prompt=_system_prompt(run, folders),

@@ -61,7 +61,13 @@ def cli_name(server: str, tool: str) -> str:
 
 def problem_with_offer(access: Access, offered: Mapping[str, Collection[str]]) -> str | None:
     """Return one sentence naming the first granted tool that its server does not list, or None."""
-    for server, tool in access.granted:
+    return _not_offered(access.granted, offered)
+
+
+def _not_offered(
+    granted: Iterable[tuple[str, str]], offered: Mapping[str, Collection[str]]
+) -> str | None:
+    for server, tool in granted:
         if tool != ALL and _safe(tool) not in map(_safe, offered[server]):
             has = sorted(offered[server])
             more = f" and {len(has) - SHOWN_TOOLS} more" if len(has) > SHOWN_TOOLS else ""
@@ -75,12 +81,12 @@ def problem_with_offer(access: Access, offered: Mapping[str, Collection[str]]) -
 def problem_with_servers(access: Access, reports: Iterable[ServerReport]) -> str | None:
     """Return one sentence naming the first server or tool that the CLI lacks, or None."""
     seen = {report.name: report for report in reports}
-    lacking = [name for name in access.servers if _status(seen.get(name)) != "connected"]
+    lacking = [name for name in access.entries if _status(seen.get(name)) != "connected"]
     if lacking:
         # What has failed is worth more words than what was not waited for.
         lacking.sort(key=lambda name: _status(seen.get(name)) == "pending")
         return _not_connected(lacking[0], seen.get(lacking[0]))
-    return problem_with_offer(access, {name: report.tools for name, report in seen.items()})
+    return _not_offered(access.shown, {name: report.tools for name, report in seen.items()})
 
 
 def problem_with_tools(
@@ -90,7 +96,7 @@ def problem_with_tools(
 
     `reports`: what the CLI had connected; of a whole server every tool in it was promised.
     """
-    for server in access.servers:
+    for server in access.entries:
         status = first.servers.get(server, "unknown")
         if status != "connected":
             return _not_connected(server, ServerReport(server, status, ()))
@@ -103,9 +109,16 @@ def problem_with_tools(
 
 
 def _promised(access: Access, reports: Iterable[ServerReport]) -> list[tuple[str, str]]:
-    named = [pair for pair in access.granted if pair[1] != ALL]
-    whole = {server for server, tool in access.granted if tool == ALL}
-    shown = [(each.name, tool) for each in reports if each.name in whole for tool in each.tools]
+    named = [pair for pair in access.shown if pair[1] != ALL]
+    whole = {server for server, tool in access.shown if tool == ALL}
+    renamed = {pair for pair, _ in access.own_names}
+    shown = [
+        (each.name, tool)
+        for each in reports
+        if each.name in whole
+        for tool in each.tools
+        if (each.name, tool) not in renamed
+    ]
     return [*named, *shown]
 
 

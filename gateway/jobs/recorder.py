@@ -18,6 +18,7 @@ from gateway.domain.run import Run
 from gateway.domain.run_record import CallOutcome, RunRecord, ServerUsed, ToolCall
 from gateway.jobs.gate import Offer
 from gateway.jobs.proof import FirstMessage, cli_name
+from gateway.server_entries import COMBINED_NAME
 from gateway.version import read_version
 
 MAX_CALLS = 1000
@@ -47,8 +48,11 @@ class Recorder:
         now_ms: Callable[[], int],
         generation_of: Callable[[str], int | None],
         hide: Callable[[Any], Any],
+        own_names: Iterable[tuple[tuple[str, str], str]] = (),
     ) -> None:
-        """`generation_of` returns the present generation of a server, None for one that is gone.
+        """`own_names`: pairs of server and tool that the CLI has by another name.
+
+        `generation_of` returns the present generation of a server, None for one that is gone.
 
         `hide` takes secrets out of names, which the model may invent.
         """
@@ -61,7 +65,7 @@ class Recorder:
             cli_name(offer.server, tool): (offer.server, tool)
             for offer in self._offers
             for tool in offer.tools
-        }
+        } | {cli_name(COMBINED_NAME, own): pair for pair, own in own_names}
         self._asked: dict[str, _Asked] = {}
         self._ended: list[ToolCall] = []
         self._count = 0

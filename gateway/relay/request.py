@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from gateway.mcp_headers import NAMED_BY
 from gateway.relay.http import Headers
 from gateway.relay.refusal import (
     HEADER_MISMATCH,
@@ -36,15 +37,6 @@ _ID = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+', re.DOTALL)
 VERSION_HEADER = b"mcp-protocol-version"
 METHOD_HEADER = b"mcp-method"
 NAME_HEADER = b"mcp-name"
-_NAMED = {
-    "tools/call": "name",
-    "prompts/get": "name",
-    "resources/read": "uri",
-    "tasks/get": "taskId",
-    "tasks/update": "taskId",
-    "tasks/cancel": "taskId",
-}
-"""What `Mcp-Name` repeats; tasks are an extension, SEP-2663."""
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -137,7 +129,7 @@ def _check_request(
         raise Refusal(INVALID_PARAMS, f"The member params._meta lacks {' and '.join(missing)}.")
     _match(headers, VERSION_HEADER, version)
     _match(headers, METHOD_HEADER, envelope.method)
-    member = _NAMED.get(envelope.method or "")
+    member = NAMED_BY.get(envelope.method or "")
     if member is not None:
         named = _member(envelope, fields, member)
         if named is not None or headers.get(NAME_HEADER) is not None:

@@ -161,7 +161,8 @@ Timezone = Annotated[
 ]
 _TOOL_NAMES = (
     "built-in ones such as 'Read' or 'WebSearch', and tools of servers as 'mcp__server__tool' "
-    "('server:tool' and 'server.tool' mean the same; 'mcp__server__*' means all of a server)"
+    "('server:tool' and 'server.tool' mean the same; 'mcp__server__*' means all of a server; "
+    "'mcp__server__tool=name' gives a tool a name of the run's own)"
 )
 ToolNames = Annotated[
     list[str],

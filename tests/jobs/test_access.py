@@ -31,6 +31,14 @@ DEFAULTS = Defaults(tools=("Read", "Bash"), servers=(), enabled=("email", "notes
             {"tools": ("mcp__email__send",), "servers": ("email",)},
             Access((), (("email", "send"),)),
         ),
+        (
+            {"tools": ("Bash(x --a=b)", "mcp__email__send=letter", "mcp__email__*")},
+            Access(
+                ("Bash(x --a=b)",),
+                (("email", "send"), ("email", "*")),
+                ((("email", "send"), "letter"),),
+            ),
+        ),
     ],
 )
 def test_run_gets_what_it_names_and_else_the_defaults(named: dict[str, Any], access: Access):
@@ -51,6 +59,16 @@ def test_webhook_run_gets_only_the_tools_it_names(servers: tuple[str, ...]):
     assert plan_access(run, DEFAULTS) == Access()
     named = a_run(trigger=Trigger.WEBHOOK, servers=servers, tools=("mcp__notes__add",))
     assert plan_access(named, DEFAULTS) == Access((), (("notes", "add"),))
+
+
+def test_tools_with_names_of_the_runs_own_come_by_the_entry_for_all_servers():
+    """Issue 5, What 4: renames per job; the rest comes by the servers' own entries."""
+    access = Access((), (("email", "send"), ("notes", "*")), ((("email", "send"), "letter"),))
+    assert access.servers == ("email", "notes")
+    assert access.tools == ("mcp__email__send", "mcp__notes__*")
+    assert access.renamed == (("mcp__email__send", "letter"),)
+    assert access.shown == (("claude-runner", "letter"), ("notes", "*"))
+    assert access.entries == ("claude-runner", "notes")
 
 
 def test_access_allows_the_granted_tools_alone():

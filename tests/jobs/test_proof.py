@@ -89,6 +89,18 @@ def test_first_message_of_the_cli_is_checked(
     assert (problem_with_tools(access, MAIL, said) is None) is fine
 
 
+def test_a_tool_with_a_name_of_the_runs_own_is_promised_by_that_name_alone():
+    """Issue 5, What 4: of its server the rest is promised."""
+    access = Access((), (("email", "*"), ("email", "list")), ((("email", "list"), "mails"),))
+    reports = [*MAIL, ServerReport("claude-runner", "connected", ("search_tools", "mails"))]
+    connected = {**CONNECTED, "claude-runner": "connected"}
+    assert problem_with_servers(access, reports) is None
+    assert problem_with_servers(access, MAIL)
+    said = first("mcp__email__send_mail", "mcp__claude-runner__mails", servers=connected)
+    assert problem_with_tools(access, reports, said) is None
+    assert problem_with_tools(access, reports, first("mcp__email__send_mail", servers=connected))
+
+
 def test_tools_of_the_cli_itself_are_promised_too():
     """Issue 7: under their old names also; a rule stands for its tool."""
     access = Access(("Bash(git *)", "Agent", "KillShell"))

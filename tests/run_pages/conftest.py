@@ -44,14 +44,14 @@ class Stage:
         assert not result.get("isError"), result
         return result["structuredContent"]
 
-    async def start_run(self, prompt: str = "Please.") -> str:
-        """Start a run of a job of its own, with the tool."""
+    async def start_run(self, prompt: str = "Please.", tool: str = SEND) -> str:
+        """Start a run of a job of its own, with one tool."""
         job = await self.call(
             "create_job",
             name=new_id("job"),
             cron="0 0 1 1 *",
             prompt=prompt,
-            tools=[SEND],
+            tools=[tool],
             enabled=False,
         )
         return (await self.call("trigger_job", job_id=job["job"]["id"]))["run_id"]

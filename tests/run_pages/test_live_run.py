@@ -115,6 +115,22 @@ async def test_the_command_line_follows_a_run(stage: Stage) -> None:
     assert run_id in (await stage.command("runs", "list"))[1]
 
 
+async def test_a_job_gives_a_tool_a_name_of_its_own(stage: Stage) -> None:
+    """Issue 5, What 4: the model sees that name alone, and the record says whose tool it was."""
+    own, seen = "mcp__claude-runner__letter", set[str]()
+
+    def script(request: ModelRequest) -> Reply:
+        seen.update(tool.name for tool in request.tools)
+        return Say("Sent.") if request.tool_results else Call(own, {"to": "Ann"})
+
+    stage.api.script = script
+    run_id = await stage.start_run(tool="x:send=letter")
+    await stage.command("runs", "follow", run_id)
+    told = await stage.call("get_run", run_id=run_id)
+    assert (told["run"]["error"], told["tools"], seen) == (None, [f"{SEND}=letter"], {own})
+    assert [(call["tool"], call["outcome"]) for call in told["calls"]] == [(SEND, "ok")]
+
+
 async def test_the_status_says_how_the_run_ended(stage: Stage) -> None:
     """Ours: a killed run is another status than one that worked."""
     stage.api.script = lambda _: Hang()

@@ -76,6 +76,23 @@ def test_the_same_tool_twice_is_once() -> None:
     assert written.names == ("mcp__email__send",)
 
 
+def test_a_tool_can_be_given_a_name_of_the_runs_own() -> None:
+    """Issue 5, What 4: one name for one tool of a server."""
+    names = ["email:send=letter", "Bash(git log --format=%h)", "mcp__email__list"]
+    assert normalise(names, LIVE).names == ("mcp__email__send=letter", *names[1:])
+    for wrong in (
+        ["mcp__email__*=letter"],
+        ["Read=letter"],
+        ["email:send="],
+        ["email:send=mcp__x__y"],
+        ["email:send=call_tool"],
+        ["email:send=one", "email:list=one"],
+        ["email:send=one", "email:send=two"],
+    ):
+        with pytest.raises(InvalidToolName):
+            normalise(wrong, LIVE)
+
+
 @pytest.mark.parametrize("text", ["", "  ", "../x", "a b", "x;y", "mcp__", "é", "a" * 201, "a\x00"])
 def test_what_cannot_name_a_tool_is_refused(text: str) -> None:
     """Ours: nothing that no server could ever have is stored."""
