@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.mcp_headers import stateless_headers
 from supervisor.children.era import MODERN_VERSION, PREFIX
 from tests.relay.conftest import Relay, modern, request
 
@@ -173,3 +174,9 @@ async def test_arguments_that_are_repeated_in_headers_must_be_the_same_there(
         assert answer.status_code == 200, answer.text
     else:
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32020)
+
+
+def test_the_bridge_of_standard_input_names_a_task_in_its_header() -> None:
+    """SEP-2663, Routing Headers: the endpoint refuses what lacks them."""
+    headers = stateless_headers({"method": "tasks/get", "params": {"taskId": "t1"}}, "2026-07-28")
+    assert headers["Mcp-Name"] == "t1"
