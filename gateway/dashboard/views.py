@@ -242,16 +242,10 @@ def _run_row(run: Run) -> RunRow:
         trigger=run.trigger.value,
         job_id=run.job_id or "",
         created=instant(run.created_at),
-        took=duration(_took_s(run)),
+        took=duration(run.took_s),
         cost=money(run.cost_micro_usd),
         error=_shortened(run.error or ""),
     )
-
-
-def _took_s(run: Run) -> float | None:
-    if run.started_at is None or run.finished_at is None:
-        return None
-    return (run.finished_at - run.started_at) / 1000
 
 
 def _shortened(text: str) -> str:

@@ -107,6 +107,8 @@ class Run:
     input_tokens: int | None = None
     output_tokens: int | None = None
     turns: int | None = None
+    worked_ms: int = 0
+    """How long its attempts that ended were at work together; `timeout_s` bounds it."""
     limit_reached: Limit | None = None
     """What ended it, or kept it from starting, if a limit did."""
     session_id: str | None = None
@@ -116,6 +118,13 @@ class Run:
     """Group of the CLI while it runs, so that a later start can end what was left."""
     process_started_at: float | None = None
     """psutil create_time of the group's leader; guards against a re-used number."""
+
+    @property
+    def took_s(self) -> float | None:
+        """How long it took: all attempts, not the pauses between them. None until it ends."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(self.finished_at - self.started_at, self.worked_ms) / 1000
 
 
 def run_of_job(job: Job, *, trigger: Trigger, now: int, scheduled_for: int | None = None) -> Run:
@@ -182,6 +191,7 @@ class RunResult:
     input_tokens: int | None = None
     output_tokens: int | None = None
     turns: int | None = None
+    worked_ms: int = 0
     limit_reached: Limit | None = None
     session_id: str | None = None
     refused_hosts: tuple[str, ...] = ()

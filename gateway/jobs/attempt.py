@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -36,7 +37,7 @@ from gateway.jobs.proof import (
     problem_with_tools,
 )
 from gateway.jobs.recorder import Recorder
-from gateway.jobs.repeating import is_resumed
+from gateway.jobs.repeating import is_resumed, time_left_s
 from gateway.jobs.transcript import Transcript
 from gateway.run_files.shelf import Shelf, mark_beginning
 from gateway.store import RunRecordTable, RunTable
@@ -115,6 +116,7 @@ class Attempt:
     async def execute(self) -> Ended:
         """Run to the end and return how it went; no process is left then."""
         failure: str | None = None
+        began_s = anyio.current_time()
         beginning = mark_beginning(self._folders.began_file)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._save_messages)
@@ -141,6 +143,8 @@ class Attempt:
                 refused_hosts=self._traffic.refused_hosts,
             )
         )
+        worked_s = anyio.current_time() - began_s
+        result = replace(result, worked_ms=round(worked_s * 1000))
         self.is_resumed = is_resumed(self._run, result)
         failed = result.status is RunStatus.FAILED and self._stop is None
         unreached = failed and self._account.unreached and not self._transcript.called_tools
@@ -249,7 +253,7 @@ class Attempt:
         self._conversation.cancel()
 
     async def _watch_time(self) -> None:
-        await anyio.sleep(self._run.timeout_s)
+        await anyio.sleep(time_left_s(self._run))
         limit = f"{self._run.timeout_s:g}"
         sentence = f"Stopped after its time limit of {limit} s."
         self.stop(Stop(RunStatus.TIMED_OUT, sentence, Limit.RUN_TIME))

@@ -72,9 +72,19 @@ class Endings:
         """End what runs of a killed gateway left, then mark, or have repeated, each of them."""
         for run in await self._store.runs.claimed():
             log.warning("Run %s was interrupted by the end of the last gateway", run.id)
-            result = RunResult(RunStatus.INTERRUPTED, error=INTERRUPTED, session_id=run.session_id)
+            result = RunResult(
+                RunStatus.INTERRUPTED,
+                error=INTERRUPTED,
+                session_id=run.session_id,
+                worked_ms=await self._known_work_ms(run),
+            )
             await self._clear_away(run, result)
             await self._write(run, Ended(result))
+
+    async def _known_work_ms(self, run: Run) -> int:
+        """Return how long an attempt of a killed gateway was at work, up to its last message."""
+        last = await self._store.runs.last_message_at(run.id)
+        return max(0, (last or 0) - (run.started_at or 0))
 
     async def _write(self, run: Run, ended: Ended) -> None:
         if ended.files is not None:
@@ -85,7 +95,7 @@ class Endings:
         if pause is None:
             await self._finish(run, result, now)
             return
-        session_id = result.session_id if is_resumed(run, result) else None
+        session_id = result.session_id if is_resumed(run, ended.result) else None
         waiting = replace(result, session_id=session_id)
         not_before = now + int(pause * 1000)
         await self._store.runs.requeue(run.id, run.attempt, waiting, not_before=not_before)

@@ -1,4 +1,4 @@
-"""Whether a run begins again after an attempt, and when. Pure.
+"""Whether a run begins again after an attempt, when, and for how long. Pure.
 
 A run costs money and has side effects, so it is repeated only where its job says so: after the
 model could not be reached, as long as no tool had been called, and after the gateway had ended.
@@ -16,13 +16,19 @@ MAX_INTERRUPTED = 5
 """Attempts of a run that gateways interrupted one after the other; it may be what ends them."""
 
 
+def time_left_s(run: Run) -> float:
+    """Return how long a run may still work after its earlier attempts."""
+    return max(0.0, run.timeout_s - run.worked_ms / 1000)
+
+
 def pause_s(run: Run, ended: Ended) -> float | None:
     """Return after how many seconds a run begins again; None when this was its end."""
-    if ended.result.status is RunStatus.INTERRUPTED:
-        wanted = run.on_interrupt is not OnInterrupt.MARK and run.attempt < MAX_INTERRUPTED
+    result = ended.result
+    if result.status is RunStatus.INTERRUPTED:
         # At once after the first: usually somebody restarted the gateway.
-        return (0.0 if run.attempt == 1 else _growing(run.attempt - 1)) if wanted else None
-    if ended.unreached and run.attempt <= run.retries:
+        pause = 0.0 if run.attempt == 1 else _growing(run.attempt - 1)
+        return pause if _goes_on(run, result) else None
+    if ended.unreached and run.attempt <= run.retries and _has_time(run, result):
         return _growing(run.attempt)
     return None
 
@@ -33,6 +39,7 @@ def is_resumed(run: Run, result: RunResult) -> bool:
         run.on_interrupt is OnInterrupt.RESUME
         and result.status is RunStatus.INTERRUPTED
         and result.session_id is not None
+        and _goes_on(run, result)
     )
 
 
@@ -44,7 +51,17 @@ def with_earlier(run: Run, result: RunResult) -> RunResult:
         input_tokens=_sum(run.input_tokens, result.input_tokens),
         output_tokens=_sum(run.output_tokens, result.output_tokens),
         turns=_sum(run.turns, result.turns),
+        worked_ms=run.worked_ms + result.worked_ms,
     )
+
+
+def _goes_on(run: Run, result: RunResult) -> bool:
+    wanted = run.on_interrupt is not OnInterrupt.MARK and run.attempt < MAX_INTERRUPTED
+    return wanted and _has_time(run, result)
+
+
+def _has_time(run: Run, result: RunResult) -> bool:
+    return time_left_s(run) * 1000 > result.worked_ms
 
 
 def _growing(number: int) -> float:

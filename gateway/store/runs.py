@@ -272,6 +272,12 @@ class RunTable:
         row = await self._db.one(statement)
         return row["count"] if row else 0
 
+    async def last_message_at(self, run_id: str) -> int | None:
+        """Return when the newest message of the transcript came, or None."""
+        statement = select(func.max(run_messages.c.at).label("at"))
+        row = await self._db.one(statement.where(run_messages.c.run_id == run_id))
+        return row["at"] if row else None
+
     async def append_messages(self, messages: Sequence[RunMessage]) -> None:
         """Add to a transcript; a message that is already there stays as it is."""
         if messages:

@@ -35,6 +35,7 @@ class RunView:
     started_at: str | None
     finished_at: str | None
     duration_s: float | None
+    """Of all its attempts together, without the pauses between them."""
     error: str | None
     limit_reached: str | None
     """Which limit ended it or kept it from starting: run_money, run_turns, run_time, job_day,
@@ -72,7 +73,6 @@ def iso_or_none(at: int | None) -> str | None:
 
 def view_run(run: Run) -> RunView:
     """Return a run as tools list it."""
-    timed = run.started_at is not None and run.finished_at is not None
     return RunView(
         id=run.id,
         status=run.status,
@@ -87,7 +87,7 @@ def view_run(run: Run) -> RunView:
         attempt=run.attempt,
         started_at=iso_or_none(run.started_at),
         finished_at=iso_or_none(run.finished_at),
-        duration_s=((run.finished_at or 0) - (run.started_at or 0)) / 1000 if timed else None,
+        duration_s=run.took_s,
         error=run.error,
         limit_reached=run.limit_reached,
         budget_usd=dollars(run.budget_micro_usd),

@@ -125,13 +125,14 @@ async def test_kill_does_not_wait_for_a_server_that_is_still_starting(parts: Par
 
 
 async def test_late_run_is_timed_out(parts: Parts):
-    """Ours: the time limit ends the work and says so."""
+    """Ours: the time limit ends the work and says so; what earlier attempts took counts."""
     parts.api.script = lambda _: Hang()
-    run = await parts.execute(a_run(timeout_s=6.0))
+    run = await parts.execute(a_run(timeout_s=60.0, worked_ms=54_000))
     assert (run.status, run.error) == (
         RunStatus.TIMED_OUT,
-        "Stopped after its time limit of 6 s.",
+        "Stopped after its time limit of 60 s.",
     )
+    assert run.worked_ms >= 60_000
     assert processes_of(parts.home) == []
 
 

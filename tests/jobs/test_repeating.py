@@ -8,7 +8,7 @@ from gateway.domain.job import OnInterrupt
 from gateway.domain.run import RunResult, RunStatus
 from gateway.jobs.limits import ServerLimits
 from gateway.jobs.outcome import Ended
-from gateway.jobs.repeating import MAX_INTERRUPTED, is_resumed, pause_s, with_earlier
+from gateway.jobs.repeating import MAX_INTERRUPTED, is_resumed, pause_s, time_left_s, with_earlier
 from tests.jobs.parts import a_run
 
 
@@ -53,6 +53,8 @@ def test_a_conversation_goes_on_only_if_there_is_one():
     """Issue 7, 2 (resume): a run that had not begun to talk begins anew."""
     run = a_run(on_interrupt=OnInterrupt.RESUME)
     assert is_resumed(run, RunResult(RunStatus.INTERRUPTED, session_id="s"))
+    last = a_run(on_interrupt=OnInterrupt.RESUME, attempt=MAX_INTERRUPTED)
+    assert not is_resumed(last, RunResult(RunStatus.INTERRUPTED, session_id="s"))
     assert not is_resumed(run, RunResult(RunStatus.INTERRUPTED))
     assert not is_resumed(run, RunResult(RunStatus.SUCCEEDED, session_id="s"))
     assert not is_resumed(a_run(), RunResult(RunStatus.INTERRUPTED, session_id="s"))
@@ -60,11 +62,31 @@ def test_a_conversation_goes_on_only_if_there_is_one():
 
 def test_what_earlier_attempts_used_is_added():
     """Ours: a run's cost is that of all its attempts."""
-    earlier = a_run(cost_micro_usd=5, input_tokens=1, turns=2)
-    result = RunResult(RunStatus.SUCCEEDED, cost_micro_usd=10, output_tokens=3)
+    earlier = a_run(cost_micro_usd=5, input_tokens=1, turns=2, worked_ms=4)
+    result = RunResult(RunStatus.SUCCEEDED, cost_micro_usd=10, output_tokens=3, worked_ms=6)
     assert with_earlier(earlier, result) == RunResult(
-        RunStatus.SUCCEEDED, cost_micro_usd=15, input_tokens=1, output_tokens=3, turns=2
+        RunStatus.SUCCEEDED,
+        cost_micro_usd=15,
+        input_tokens=1,
+        output_tokens=3,
+        turns=2,
+        worked_ms=10,
     )
+
+
+def test_a_run_without_time_left_does_not_begin_again():
+    """Ours: the time limit is that of all attempts together, as money and turns are."""
+    policy = {"retries": 3, "on_interrupt": OnInterrupt.RESUME, "timeout_s": 10.0}
+    run = a_run(attempt=1, worked_ms=4_000, **policy)
+    assert time_left_s(run) == 6.0
+    interrupted = ended(RunStatus.INTERRUPTED, worked_ms=5_999, session_id="s")
+    assert pause_s(run, interrupted) == 0.0
+    assert is_resumed(run, interrupted.result)
+    over = ended(RunStatus.INTERRUPTED, worked_ms=6_000, session_id="s")
+    assert pause_s(run, over) is None
+    assert not is_resumed(run, over.result)
+    assert pause_s(run, ended(RunStatus.FAILED, unreached=True, worked_ms=6_000)) is None
+    assert time_left_s(a_run(worked_ms=4_000, timeout_s=3.0)) == 0.0
 
 
 def test_a_server_takes_as_many_runs_as_its_limit_says():

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.auth.run_tokens import RunTokens
 from gateway.domain.job import OnInterrupt
-from gateway.domain.run import Run, RunStatus, Trigger
+from gateway.domain.run import Run, RunMessage, RunStatus, Trigger
 from gateway.jobs.limits import RunLimits, ServerLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.queue import EXPIRED
@@ -214,6 +214,19 @@ async def test_interrupted_run_is_treated_as_its_job_says(
             async with a_runner(store, tmp_path) as runner:
                 found = await runner.wait(run.id)
     assert (found.status, found.attempt) == (status, 1 if policy is OnInterrupt.MARK else 2)
+
+
+async def test_what_a_killed_gateway_spent_of_a_runs_time_counts(tmp_path: Path):
+    """Ours: up to its last message; a run without time left is marked, whatever its job says."""
+    run = a_run(on_interrupt=OnInterrupt.RETRY, timeout_s=60.0)
+    async with open_store(tmp_path / "jobs.db") as store:
+        await store.runs.add(run)
+        assert await store.runs.claim(run.id, 1_000)
+        await store.runs.append_messages([RunMessage(run.id, 0, "assistant", "{}", 61_000)])
+        with anyio.fail_after(5):
+            async with a_runner(store, tmp_path) as runner:
+                found = await runner.wait(run.id)
+    assert (found.status, found.attempt, found.worked_ms) == (RunStatus.INTERRUPTED, 1, 60_000)
 
 
 def _started(runs: list[Run], run_id: str) -> int:

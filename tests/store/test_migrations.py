@@ -112,7 +112,7 @@ async def fill_first(store: Store) -> tuple[Job, Run, Webhook]:
         "on_interrupt", "expires_at", "not_before", "on_success", "on_failure", "chained_from",
         "chain_depth", "scheme", "tolerance_s", "missing", "rate_per_minute", "same_body_s",
         "may_wait", "paused_at", "notify_after", "failures", "output_schema", "structured",
-        "day_budget_micro_usd", "limit_reached",
+        "day_budget_micro_usd", "limit_reached", "worked_ms",
     }  # fmt: skip
     key = DataKey("key_1", b"wrapped", 1)
     await store.data_keys.add(key)

@@ -23,6 +23,7 @@ RESULT = RunResult(
     input_tokens=10,
     output_tokens=20,
     turns=3,
+    worked_ms=7,
     session_id="s-1",
 )
 
@@ -69,6 +70,7 @@ async def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
         input_tokens=4,
         output_tokens=5,
         turns=6,
+        worked_ms=8,
         session_id="s",
         process_group=4321,
         process_started_at=1700000000.25,
@@ -257,6 +259,7 @@ async def test_finish_stores_the_result_and_forgets_the_process(store: Store) ->
         input_tokens=10,
         output_tokens=20,
         turns=3,
+        worked_ms=7,
         session_id="s-1",
     )
 
@@ -359,6 +362,7 @@ async def test_a_run_that_begins_again_waits_and_is_another_attempt(store: Store
         input_tokens=10,
         output_tokens=20,
         turns=3,
+        worked_ms=7,
         session_id="s-1",
     )
     assert await store.runs.next_change_at(400) == 500

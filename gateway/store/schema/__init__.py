@@ -67,5 +67,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0021"
+HEAD = "0022"
 """Newest revision; a database that has it opens without Alembic."""

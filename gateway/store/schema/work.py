@@ -104,6 +104,7 @@ runs = Table(
     Column("output_schema", Words),
     Column("structured", Words),
     Column("limit_reached", Member(Limit)),
+    Column("worked_ms", INTEGER, nullable=False, server_default=text("0")),
     UniqueConstraint("job_id", "scheduled_for"),
     Index(None, "status", "created_at"),
     # All that choosing the next run asks of thousands that wait, so that no row is read for it.
