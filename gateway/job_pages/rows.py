@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from gateway.dashboard.views import Tone, money, tone_of
 from gateway.domain.job import Job
 from gateway.domain.run import Run
-from gateway.jobs.calendar import next_firings
-from gateway.jobs.errors import InvalidCron
+from gateway.jobs.calendar import next_firings, problem_of
 from gateway.jobs.times import local_times
 
 LISTED_TIMES = 2
@@ -52,11 +51,8 @@ def job_row(job: Job, last: Run | None, cost_micro_usd: int, now: int) -> JobRow
 
 
 def times_of(job: Job, now: int, count: int) -> tuple[str, ...]:
-    """Return when a job runs next, as its zone's clocks show it, or why its schedule is no good."""
-    try:
-        instants = next_firings(job, now, count)
-    except InvalidCron as error:
-        return (str(error),)
+    """Return when a job runs next, as its zone's clocks show it."""
+    instants = () if problem_of(job) else next_firings(job, now, count)
     return spoken(instants, job.timezone)
 
 
@@ -99,6 +95,8 @@ def _amount(micro_usd: int | None) -> str:
 def _state(job: Job, now: int) -> tuple[str, Tone, str]:
     if not job.enabled:
         return "off", Tone.QUIET, "switched off by its owner"
+    if problem := problem_of(job):
+        return "broken", Tone.BAD, problem
     if job.paused_until is not None and job.paused_until > now:
         until = spoken((job.paused_until,), job.timezone)[0]
         return "paused", Tone.BUSY, f"until {until}"

@@ -10,6 +10,7 @@ from itertools import islice
 
 from gateway.domain.job import Job
 from gateway.jobs.cron import parse
+from gateway.jobs.errors import InvalidCron
 from gateway.jobs.ticks import Instants, Making, Once
 
 
@@ -41,6 +42,19 @@ def firings(job: Job, now: int) -> Iterator[int]:
 def next_firings(job: Job, now: int, count: int) -> tuple[int, ...]:
     """Return the next times at which a job fires. Raises InvalidCron."""
     return tuple(islice(firings(job, now), count))
+
+
+def problem_of(job: Job) -> str | None:
+    """Return why a job that is switched on is never due, if its schedule cannot be read any more.
+
+    What was accepted once can become invalid by another version of a library, or of the zones.
+    """
+    try:
+        if job.enabled:
+            instants_of(job)
+    except InvalidCron as error:
+        return str(error)
+    return None
 
 
 def making_of(job: Job) -> Making:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -18,6 +18,8 @@ from croniter import CroniterBadDateError, CroniterError, croniter
 from gateway.jobs.errors import InvalidCron
 
 MAX_LENGTH = 200
+REMEMBERED = 1000
+"""Schedules; lists and pages look at the same ones again and again."""
 _ALIASES = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -51,6 +53,7 @@ class Schedule:
                 yield int(tick.timestamp()) * 1000
 
 
+@lru_cache(REMEMBERED)
 def parse(expression: str, timezone: str) -> Schedule:
     """Return the schedule of `expression` in `timezone`. Raises InvalidCron."""
     fields = _five_fields(expression)

@@ -18,6 +18,7 @@ from gateway.domain.job import Job
 from gateway.domain.run import Run
 from gateway.domain.webhook import Webhook
 from gateway.jobs.calendar import next_firings
+from gateway.jobs.errors import InvalidCron
 from gateway.notify.wording import day_budget_reached
 from gateway.settings import Settings
 from gateway.store import Store
@@ -134,5 +135,9 @@ class DayBudgets:
         if job.at is not None or (job.paused_until or 0) >= until:
             # A pause over its only time would take that away.
             return
-        times = next_firings(replace(job, paused_until=until), self._now_ms(), 1)
+        try:
+            times = next_firings(replace(job, paused_until=until), self._now_ms(), 1)
+        except InvalidCron:
+            # It became invalid; the scheduler tells of it, and the pause holds all the same.
+            times = ()
         await self._store.jobs.pause(job, until, next_fire_at=times[0] if times else None)

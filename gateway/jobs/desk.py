@@ -99,9 +99,15 @@ class JobDesk:
         """Change what is given. Raises NoSuchJob, and what `create` raises.
 
         What the job has had until now is not refused, so that a job that could not be made any
-        more can be switched off.
+        more can be paused and switched off.
         """
-        old = await self.get(job_id)
+        while (checked := await self._change(await self.get(job_id), given)) is None:
+            pass  # Changed or paused by somebody else meanwhile: that, with what is given, it is.
+        self._scheduler.wake()
+        return _told(await self.get(job_id), checked)
+
+    async def _change(self, old: Job, given: Given) -> Normalised | None:
+        """Store what is given; None when the job is not `old` any more."""
         tools = old.tools if given.tools is None else given.tools
         servers = old.servers if given.servers is None else tuple(given.servers)
         checked = self._check(tools, servers)
@@ -109,10 +115,7 @@ class JobDesk:
         if _spending(job) != _spending(old):
             self._check_budget(job)
         check_chain(job, await self._store.jobs.all())
-        if not await self._store_change(old, job):
-            raise NoSuchJob(job_id)
-        self._scheduler.wake()
-        return _told(await self.get(job_id), checked)
+        return checked if await self._store_change(old, job) else None
 
     def preview(self, old: Job, given: Given, count: int) -> tuple[Job, tuple[int, ...]]:
         """Return the job that `given` makes of `old`, and when it would run. Raises JobError."""
@@ -147,8 +150,8 @@ class JobDesk:
 
     async def _store_change(self, old: Job, new: Job) -> bool:
         if is_rescheduled(old, new):
-            return await self._store.jobs.reschedule(rescheduled(old, new))
-        return await self._store.jobs.update(new)
+            return await self._store.jobs.reschedule(old, rescheduled(old, new))
+        return await self._store.jobs.update(old, new)
 
 
 def _spending(job: Job) -> tuple[str | None, int | None, int | None]:

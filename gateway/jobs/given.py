@@ -8,7 +8,7 @@ from gateway.domain.job import CatchUp, Job, OnInterrupt, Overlap
 from gateway.domain.units import changed, iso, micro_dollars
 from gateway.jobs.calendar import next_firings
 from gateway.jobs.cron import check_zone
-from gateway.jobs.errors import JobRefused, NoSuchJob
+from gateway.jobs.errors import InvalidCron, JobRefused, NoSuchJob
 from gateway.jobs.network_words import read_network
 from gateway.jobs.output_schema import changed_schema
 from gateway.jobs.times import read_instant
@@ -85,6 +85,8 @@ def apply(old: Job, given: Given, now: int) -> Job:
         output_schema=changed_schema(old.output_schema, given.output_schema),
         updated_at=now,
     )
+    if job.timezone != old.timezone:
+        check_zone(job.timezone)
     return _timed(job, given)
 
 
@@ -104,12 +106,18 @@ def is_rescheduled(old: Job, new: Job) -> bool:
 def rescheduled(old: Job, new: Job) -> Job:
     """Return the changed job with its next instant. Raises JobError.
 
-    A schedule that stays as it was is not looked at while the job is off: it may have become
-    invalid.
+    A schedule that stays as it was may have become invalid: the job can be switched off and paused
+    all the same.
     """
-    if not new.enabled and all(getattr(old, name) == getattr(new, name) for name in SCHEDULE):
+    unchanged = all(getattr(old, name) == getattr(new, name) for name in SCHEDULE)
+    if unchanged and not new.enabled:
         return replace(new, next_fire_at=None)
-    return scheduled(new)
+    try:
+        return scheduled(new)
+    except InvalidCron:
+        if unchanged and old.enabled and new.paused_until is not None:
+            return replace(new, next_fire_at=None)
+        raise
 
 
 def check_chain(job: Job, others: Iterable[Job]) -> None:
@@ -147,7 +155,7 @@ def _timed(job: Job, given: Given) -> Job:
     """Return the job with the schedule that is given, of which the last kind counts."""
     if given.cron is not None and given.at is not None:
         raise JobRefused("at", "A job has either cron or at; leave one of them out.")
-    if given.timezone or given.at is not None or given.paused_until:
+    if given.at is not None or given.paused_until:
         check_zone(job.timezone)
     if given.at is not None:
         job = replace(job, cron=None, at=read_instant("at", given.at, job.timezone))

@@ -13,7 +13,7 @@ import anyio
 from gateway.domain.job import Job
 from gateway.domain.notice import Notice
 from gateway.domain.run import Run, RunStatus, Trigger, run_of_job
-from gateway.jobs.calendar import firings, instants_of, making_of, offset_ms
+from gateway.jobs.calendar import firings, instants_of, making_of, offset_ms, problem_of
 from gateway.jobs.clock import Clock, wait_until
 from gateway.jobs.errors import InvalidCron, RunFinished, RunNotFound
 from gateway.jobs.overlap import Verdict, judge
@@ -25,6 +25,8 @@ from gateway.store import Store, StoreError
 log = logging.getLogger(__name__)
 
 STORE_PAUSE_MS = 5_000
+MAX_TAKEN_UP = 1000
+"""Jobs without a readable schedule that a start looks at."""
 SET_BACK_MS = 24 * 60 * 60_000
 """A clock that is set back by more was wrong before; jobs do not wait until it is there again."""
 
@@ -60,6 +62,8 @@ class Scheduler:
     async def handle_due(self) -> None:
         """Account for every instant that has come, of every job."""
         now = self._clock.now_ms()
+        if not self._latest:
+            await self._take_up(now)
         if now < self._latest - SET_BACK_MS:
             await self._start_anew(now)
         self._latest = now
@@ -67,16 +71,30 @@ class Scheduler:
             try:
                 await self._handle(job, now)
             except InvalidCron as error:
-                log.error("Job %s is not scheduled any more: %s", job.id, error)
-                notice = wording.job_unscheduled(job, str(error), now)
-                await self._advance(job, None, notices=[notice])
+                await self._give_up(job, error, now)
+
+    async def _take_up(self, now: int) -> None:
+        """Schedule jobs again whose schedule could not be read before, by an earlier gateway."""
+        for job in await self._store.jobs.unscheduled(MAX_TAKEN_UP):
+            if problem_of(job) is None:
+                await self._advance(job, next(firings(job, now), None))
+                log.info("Job %s is scheduled again", job.id)
+
+    async def _give_up(self, job: Job, error: InvalidCron, now: int) -> None:
+        log.error("Job %s is not scheduled any more: %s", job.id, error)
+        notice = wording.job_unscheduled(job, str(error), now)
+        await self._advance(job, None, notices=[notice])
 
     async def _start_anew(self, now: int) -> None:
         """Give jobs their next instant after `now`; what has run by then does not run again."""
         log.warning("The clock was set back by more than a day; jobs are scheduled anew")
         for job in await self._store.jobs.all():
-            if job.next_fire_at is not None:
+            if job.next_fire_at is None:
+                continue
+            try:
                 await self._advance(job, next(firings(job, now), None))
+            except InvalidCron as error:
+                await self._give_up(job, error, now)
 
     async def _handle(self, job: Job, now: int) -> None:
         assert job.next_fire_at is not None
@@ -104,7 +122,6 @@ class Scheduler:
         notices: Sequence[Notice] = (),
     ) -> bool:
         """Move a job's next instant; False when the job was changed or deleted meanwhile."""
-        assert job.next_fire_at is not None
         return await self._store.jobs.advance(
             job.id, seen=job.next_fire_at, next_fire_at=following, rows=rows, notices=notices
         )

@@ -1,8 +1,8 @@
 """Times as callers write and read them: ISO 8601, in a job's zone. Pure."""
 
 from collections.abc import Iterable
-from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.domain.units import shown
 from gateway.jobs.errors import JobRefused
@@ -44,16 +44,29 @@ def _in_zone(name: str, text: str, moment: datetime, timezone: str) -> datetime:
 
 
 def local_times(instants: Iterable[int], timezone: str) -> list[str]:
-    """Return times as ISO 8601 text with the offset that `timezone` has then."""
-    zone = ZoneInfo(timezone)
+    """Return times as ISO 8601 text with the offset that `timezone` has then.
+
+    In UTC if the zone of a stored job is not known on this machine.
+    """
+    zone = _known_zone(timezone)
     return [
         datetime.fromtimestamp(at / 1000, zone).isoformat(timespec="seconds") for at in instants
     ]
 
 
+def _known_zone(timezone: str) -> tzinfo:
+    try:
+        return ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
 def zone_note(timezone: str, now: int) -> str:
     """Return which zone times are in, and what happens when its clocks change."""
-    first = datetime.fromtimestamp(now / 1000, ZoneInfo(timezone))
+    zone = _known_zone(timezone)
+    if zone is UTC:
+        return "Times are in UTC."
+    first = datetime.fromtimestamp(now / 1000, zone)
     offsets = {(first + timedelta(days=days)).utcoffset() for days in range(0, DAYS_AHEAD, 7)}
     if len(offsets) == 1:
         return f"Times are in {timezone}, whose clocks do not change."

@@ -36,16 +36,17 @@ class JobTable:
         statement = select(*JOB.columns).order_by(jobs.c.created_at, jobs.c.id)
         return JOB.all(await self._db.all(statement))
 
-    async def update(self, job: Job) -> bool:
-        """Replace what a person may change but not the next instant; False: there is no such job.
+    async def update(self, old: Job, new: Job) -> bool:
+        """Replace what a person may change but not the next instant, if the job is still `old`.
 
-        That belongs to the scheduler, which may be moving it now.
+        That belongs to the scheduler, which may be moving it now. False: the job was changed,
+        paused or deleted meanwhile.
         """
-        return await self._replace(job, "next_fire_at")
+        return await self._replace(old, new, "next_fire_at")
 
-    async def reschedule(self, job: Job) -> bool:
-        """Replace what a person may change, and the next instant; False: there is no such job."""
-        return await self._replace(job)
+    async def reschedule(self, old: Job, new: Job) -> bool:
+        """The same with the next instant."""
+        return await self._replace(old, new)
 
     async def pause(self, job: Job, until: int, *, next_fire_at: int | None) -> bool:
         """Have a job not be due before `until`; False when it was changed or deleted meanwhile."""
@@ -92,11 +93,17 @@ class JobTable:
         )
         return JOB.all(await self._db.all(statement.limit(limit)))
 
+    async def unscheduled(self, limit: int) -> tuple[Job, ...]:
+        """Return enabled jobs whose schedule could not be read when their next instant was due."""
+        broken = (jobs.c.enabled, jobs.c.cron.is_not(None), jobs.c.next_fire_at.is_(None))
+        statement = select(*JOB.columns).where(*broken).order_by(jobs.c.created_at, jobs.c.id)
+        return JOB.all(await self._db.all(statement.limit(limit)))
+
     async def advance(
         self,
         job_id: str,
         *,
-        seen: int,
+        seen: int | None,
         next_fire_at: int | None,
         rows: Iterable[Run] = (),
         notices: Sequence[Notice] = (),
@@ -117,6 +124,12 @@ class JobTable:
             self._notices.ring()
         return moved
 
-    async def _replace(self, job: Job, *kept: str) -> bool:
-        values = JOB.values(job, without=("id", "created_at", "failures", *kept))
-        return await self._db.change(update(jobs).where(jobs.c.id == job.id).values(values)) == 1
+    async def _replace(self, old: Job, new: Job, *kept: str) -> bool:
+        values = JOB.values(new, without=("id", "created_at", "failures", *kept))
+        # A pause by a spent budget leaves `updated_at` as it is.
+        unchanged = update(jobs).where(
+            jobs.c.id == old.id,
+            jobs.c.updated_at == old.updated_at,
+            jobs.c.paused_until.is_not_distinct_from(old.paused_until),
+        )
+        return await self._db.change(unchanged.values(values)) == 1

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.domain.job import Job
 from gateway.domain.units import dollars, iso
+from gateway.jobs.calendar import problem_of
 from gateway.jobs.network_words import show_network
 from gateway.jobs.output_schema import shown_json
 from gateway.tools.views import iso_or_none
@@ -47,6 +48,8 @@ class JobView:
     failures: int
     """Of its last runs, one after the other."""
     next_run_at: str | None
+    schedule_problem: str | None
+    """Why it is never due although it is enabled: its schedule cannot be read any more."""
     created_at: str
     updated_at: str
 
@@ -104,6 +107,7 @@ def view_job(job: Job) -> JobView:
         notify_after=job.notify_after,
         failures=job.failures,
         next_run_at=iso_or_none(job.next_fire_at),
+        schedule_problem=problem_of(job),
         created_at=iso(job.created_at),
         updated_at=iso(job.updated_at),
     )

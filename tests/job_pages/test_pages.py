@@ -1,5 +1,6 @@
 """The owner's pages for jobs, without a browser; nothing runs."""
 
+import asyncio
 import html
 import re
 from collections.abc import AsyncIterator
@@ -198,20 +199,44 @@ async def test_a_job_that_could_not_be_made_any_more_is_still_switched_off(pages
     """Ours: its model has lost its price, its cron expression its meaning; else it runs on."""
     job = await pages.make(name="stale")
     switch = f"/jobs/{job.id}/switch"
-    await pages.store.jobs.update(replace(job, model="unheard-of"))
+    await pages.store.jobs.update(job, replace(job, model="unheard-of"))
     await pages.act(switch, {"do": "pause", "until": "2099-12-24T18:00"})
     paused = await pages.store.jobs.get(job.id)
     assert paused is not None
     assert paused.paused_until == 4_101_814_800_000
-    await pages.store.jobs.update(replace(paused, cron="<b>nonsense", timezone="Europe/Berlin"))
+    broken = replace(paused, timezone="Mars/Olympus", next_fire_at=None)
+    await pages.store.jobs.reschedule(paused, broken)
+    for path in ("/jobs", f"/jobs/{job.id}"):
+        assert "There is no time zone &#39;Mars/Olympus" in await pages.text(path)
+    stale = replace(broken, cron="<b>nonsense", timezone="Europe/Berlin")
+    await pages.store.jobs.update(broken, stale)
+    await pages.act(switch, {"do": "pause", "until": "2098-12-24T18:00"})
+    again = await pages.store.jobs.get(job.id)
+    assert again is not None
+    assert (again.paused_until, again.next_fire_at) == (4_070_278_800_000, None)
+    fields = {**FIELDS, "cron": "<b>nonsense", "name": "seen"}
+    assert (await pages.act(f"/jobs/{job.id}/edit", fields)).status_code == 303
     refused = await pages.act(switch, {"do": "resume"})
     assert refused.status_code == 422
     assert "Cron expression &#39;&lt;b&gt;nonsense" in await refused.get_data(as_text=True)
     await pages.act(switch, {"do": "off"})
     off = await pages.store.jobs.get(job.id)
     assert off is not None
-    assert (off.enabled, off.next_fire_at) == (False, None)
+    assert (off.name, off.enabled, off.next_fire_at) == ("seen", False, None)
     await pages.act(f"/jobs/{job.id}/delete", {})
+
+
+async def test_two_changes_at_once_are_both_kept(pages: Pages) -> None:
+    """Ours: each is applied to the job as the other left it."""
+    job = await pages.make()
+    switch = f"/jobs/{job.id}/switch"
+    await asyncio.gather(
+        pages.act(switch, {"do": "pause", "until": "2099-12-24T18:00"}),
+        pages.act(switch, {"do": "off"}),
+    )
+    both = await pages.store.jobs.get(job.id)
+    assert both is not None
+    assert (both.enabled, both.paused_until) == (False, 4_101_814_800_000)
 
 
 async def test_the_next_times_are_shown_before_a_job_is_stored(pages: Pages) -> None:

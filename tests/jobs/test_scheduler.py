@@ -259,7 +259,7 @@ async def test_a_job_with_jitter_fires_later_by_the_same_time(world: World):
     (first, second) = next_firings(job, NOON - 1, 2)
     assert NOON < first <= NOON + 1800_000
     assert second - first == HOUR
-    await world.store.jobs.reschedule(replace(job, next_fire_at=first))
+    await world.store.jobs.reschedule(job, replace(job, next_fire_at=first))
     world.clock.now = first - 1
     await world.scheduler.handle_due()
     assert await world.rows(job) == []
@@ -287,7 +287,7 @@ async def test_a_job_that_is_changed_while_it_is_due_is_left_to_its_change(world
     """Ours: whoever saw an older instant stores nothing."""
     job = await world.add_job()
     row = replace(run_of_job(job, trigger=Trigger.CRON, now=NOON, scheduled_for=NOON))
-    await world.store.jobs.reschedule(replace(job, next_fire_at=NOON + MINUTE))
+    await world.store.jobs.reschedule(job, replace(job, next_fire_at=NOON + MINUTE))
     assert not await world.store.jobs.advance(
         job.id, seen=NOON, next_fire_at=NOON + HOUR, rows=[row]
     )
@@ -343,6 +343,18 @@ async def test_unusable_schedule_stops_only_its_own_job(
     assert "Mars/Olympus" in caplog.text
 
 
+async def test_a_schedule_that_can_be_read_again_is_taken_up_by_the_next_start(world: World):
+    """Ours: a zone that another machine lacked; nothing of the time between is made up for."""
+    broken = await world.add_job(cron="<nonsense>", next_fire_at=None)
+    mended = await world.add_job(next_fire_at=None)
+    off = await world.add_job(next_fire_at=None, enabled=False)
+    await world.scheduler.handle_due()
+    assert await world.next_fire_at(broken) is None
+    assert await world.next_fire_at(mended) == NOON + HOUR
+    assert await world.next_fire_at(off) is None
+    assert await world.store.runs.list() == ()
+
+
 async def test_loop_sleeps_to_the_next_instant(world: World, caplog: pytest.LogCaptureFixture):
     """Issue 7: it logs its start, sleeps until something is due, and accounts for each instant."""
     caplog.set_level(logging.INFO)
@@ -388,8 +400,11 @@ async def test_clock_that_was_wrong_by_years_keeps_no_job_waiting(
     """Ours: set back by more than a day, jobs get their next instant from the new time."""
     world.clock.now = NOON + 365 * 24 * HOUR
     job = await world.add_job(next_fire_at=NOON)
+    later = world.clock.now + HOUR
+    broken = await world.add_job(cron="<nonsense>", next_fire_at=later)
     await world.scheduler.handle_due()
     world.clock.now = NOON + 1000
     await world.scheduler.handle_due()
     assert await world.next_fire_at(job) == NOON + HOUR
+    assert await world.next_fire_at(broken) is None
     assert "The clock was set back" in caplog.text

@@ -48,17 +48,33 @@ async def test_an_update_replaces_everything_but_id_and_creation(store: Store) -
     old = examples.job()
     await store.jobs.add(old)
     new = replace(old, name="new", cron="* * * * *", tools=(), enabled=False, updated_at=99)
-    assert await store.jobs.reschedule(replace(new, created_at=77, next_fire_at=500))
+    assert await store.jobs.reschedule(old, replace(new, created_at=77, next_fire_at=500))
     assert await store.jobs.get(old.id) == replace(new, next_fire_at=500)
-    assert await store.jobs.update(replace(new, next_fire_at=600))
+    assert await store.jobs.update(new, replace(new, next_fire_at=600))
     assert await store.jobs.get(old.id) == replace(new, next_fire_at=500)
 
 
 async def test_an_update_of_an_unknown_job_says_so(store: Store) -> None:
     """Ours: nothing is made by updating it."""
-    assert not await store.jobs.update(examples.job())
-    assert not await store.jobs.reschedule(examples.job())
+    job = examples.job()
+    assert not await store.jobs.update(job, job)
+    assert not await store.jobs.reschedule(job, job)
     assert await store.jobs.all() == ()
+
+
+async def test_what_changed_or_paused_a_job_meanwhile_is_not_overwritten(store: Store) -> None:
+    """Ours: whoever saves must have seen the job as it is."""
+    old = examples.job()
+    await store.jobs.add(old)
+    assert await store.jobs.pause(old, 5000, next_fire_at=6000)
+    paused = replace(old, paused_until=5000, next_fire_at=6000)
+    for save in (store.jobs.update, store.jobs.reschedule):
+        assert not await save(old, replace(old, name="new"))
+        assert await store.jobs.get(old.id) == paused
+    renamed = replace(paused, name="new", updated_at=99)
+    assert await store.jobs.update(paused, renamed)
+    assert not await store.jobs.reschedule(paused, replace(paused, paused_until=None))
+    assert await store.jobs.get(old.id) == renamed
 
 
 async def test_deleting_a_job_deletes_its_runs_and_their_messages(store: Store) -> None:

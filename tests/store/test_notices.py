@@ -61,7 +61,7 @@ async def test_failures_in_a_row_are_told_once_and_their_end(
     assert told == expected
     (job,) = await store.jobs.all()
     assert job.failures == failures
-    await store.jobs.update(replace(job, failures=17, name="renamed"))
+    await store.jobs.update(job, replace(job, failures=17, name="renamed"))
     (job,) = await store.jobs.all()
     assert (job.failures, job.name) == (failures, "renamed")
 

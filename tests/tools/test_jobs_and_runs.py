@@ -198,13 +198,19 @@ async def test_a_due_instant_is_not_lost_by_an_update_of_something_else(gateway:
     jobs = gateway.services.store.jobs
     job = await jobs.get(job_id)
     assert job is not None
-    assert await jobs.reschedule(replace(job, next_fire_at=1_000))
+    assert await jobs.reschedule(job, replace(job, next_fire_at=1_000))
     same = await gateway.call("update_job", job_id=job_id, name="Other", cron=DAILY["cron"])
     assert same["job"]["next_run_at"] == "1970-01-01T00:00:01Z"
     moved = await gateway.call("update_job", job_id=job_id, cron="1 8 * * *")
     assert datetime.fromisoformat(moved["job"]["next_run_at"]) == datetime.fromisoformat(
         moved["next_runs"][0]
     )
+    job = await jobs.get(job_id)
+    assert job is not None
+    assert await jobs.update(job, replace(job, cron="61 8 * * *"))
+    broken = await gateway.call("update_job", job_id=job_id, name="Seen")
+    assert (broken["job"]["name"], broken["next_runs"]) == ("Seen", [])
+    assert "Cron expression '61 8 * * *' cannot be used" in broken["job"]["schedule_problem"]
 
 
 async def test_a_job_may_run_once_at_a_time_of_its_zone(gateway: Gateway) -> None:

@@ -6,9 +6,10 @@ from gateway.budgets.days import day_of
 from gateway.domain.budget import Charge, CostGroup, CostLine, DayLimits, Limit, Tokens
 from gateway.domain.delivery import Outcome
 from gateway.domain.notice import Occasion
-from gateway.domain.run import Run, RunStatus
+from gateway.domain.run import Run, RunStatus, Trigger, run_of_job
 from gateway.jobs.day_budgets import DayBudgets
 from gateway.webhooks.remarks import state_of
+from tests.store import examples
 from tests.webhooks.parts import WEBHOOK, Door
 
 ZONE = "Europe/Berlin"
@@ -89,6 +90,21 @@ async def test_a_run_that_ends_when_its_budget_is_not_spent_any_more_pauses_noth
         assert stored is not None
         assert stored.paused_until is None
     assert await door.store.notices.newest(9) == kept
+
+
+async def test_a_job_pauses_whose_schedule_cannot_be_read_any_more(door: Door) -> None:
+    """Ours: other runs go on to be claimed."""
+    job = examples.job(cron="<nonsense>", day_budget_micro_usd=100)
+    await door.store.jobs.add(job)
+    run = run_of_job(job, trigger=Trigger.MANUAL, now=door.now)
+    await door.store.runs.add(run)
+    day = day_of(door.now, ZONE)
+    charge = Charge(run.id, 1, day.name, job.id, "claude-a", Tokens(cost_micro_usd=100))
+    await door.store.costs.charge(charge)
+    assert await days_of(door).refuse(door.now) == (run.id,)
+    paused = await door.store.jobs.get(job.id)
+    assert paused is not None
+    assert (paused.paused_until, paused.next_fire_at) == (day.ends_at, None)
 
 
 async def test_a_change_does_not_undo_a_pause_that_began_meanwhile(door: Door) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -128,7 +129,7 @@ async def test_what_is_no_text_is_refused(fired: Door):
 
 async def test_a_disabled_job_and_an_ended_token_fire_nothing(fired: Door):
     """Ours: what the owner switched off stays off."""
-    await fired.store.jobs.update(examples.job(id=JOB.id, enabled=False, tools=JOB.tools))
+    await fired.store.jobs.update(JOB, replace(JOB, enabled=False))
     assert (await fire(fired)).status == 400
     assert await fired.store.fire_tokens.remove(JOB.id)
     assert (await fire(fired)).status == 401
