@@ -1,4 +1,7 @@
-"""The listening socket: bound before anything starts, so that a taken port costs nothing."""
+"""The listening socket: bound before anything starts, so that a taken port costs nothing.
+
+A service manager may hold it and pass it to us: then callers wait in it while we are restarted.
+"""
 
 import errno
 import socket
@@ -7,6 +10,8 @@ from contextlib import suppress
 import psutil
 
 BACKLOG = 512
+FIRST_PASSED = 3
+"""Where passed sockets begin (sd_listen_fds(3))."""
 
 
 class CannotListen(Exception):
@@ -28,6 +33,21 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         raise CannotListen(_sentence(host, port, error)) from error
+    return sock
+
+
+def take_passed(count: int, first: int = FIRST_PASSED) -> socket.socket:
+    """Return the one socket that the service manager passed. Raises CannotListen."""
+    if count != 1:
+        raise CannotListen(f"{count} sockets were passed; keep one ListenStream in the unit.")
+    sock = socket.socket(fileno=first)
+    listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if not listens or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        sock.close()
+        raise CannotListen(
+            "The socket that was passed is none of TCP; set ListenStream to an address and a port."
+        )
+    sock.set_inheritable(False)
     return sock
 
 

@@ -17,7 +17,7 @@ import uvloop
 from gateway.credentials import CredentialRefused
 from gateway.errors import CannotStart
 from gateway.http_server import serve_http
-from gateway.listening import CannotListen, listen, url_of
+from gateway.listening import CannotListen, listen, take_passed, url_of
 from gateway.local import GatewayLock, LiveGateway, publish, withdraw
 from gateway.main import Gateway, build
 from gateway.oauth.server import AuthorizationServer
@@ -25,6 +25,7 @@ from gateway.own_memory import close_own_memory
 from gateway.reach.opening import listen_for_tunnel, port_of
 from gateway.redaction import log_to_stderr, open_redactor
 from gateway.sandbox_notice import sandbox_notice
+from gateway.service.telling import Telling
 from gateway.settings import Settings
 from gateway.shutdown import DRAIN_S, Shutdown
 from gateway.stdio import MANAGEMENT, pass_messages
@@ -81,7 +82,7 @@ async def _serve(
 ) -> None:
     shutdown = Shutdown()
     with (
-        listen(settings.host, settings.port) as sock,
+        _listen(settings) as sock,
         listen_for_tunnel(settings) as tunnel_sock,
         shutdown.on_signals(),
     ):
@@ -104,6 +105,12 @@ async def _serve(
                 withdraw(settings.home)
 
 
+def _listen(settings: Settings) -> socket.socket:
+    if settings.service.sockets:
+        return take_passed(settings.service.sockets)
+    return listen(settings.host, settings.port)
+
+
 def _announce(gateway: Gateway, url: str, chosen: HttpServer, *, has_password: bool) -> None:
     log.info("Claude Runner %s listens on %s, process %d", read_version(), url, os.getpid())
     log.info("Requests are carried by %s", describe_http_server(chosen))
@@ -124,6 +131,7 @@ async def _run(
     shutdown: Shutdown,
 ) -> None:
     stop_http, transport = anyio.Event(), settings.mcp_transport
+    telling = Telling(settings.service)
     async with anyio.create_task_group() as group:
         # Before the folders are read: a change in between is not missed.
         group.start_soon(gateway.watcher.run)
@@ -140,8 +148,10 @@ async def _run(
         group.start_soon(gateway.reach.run)
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
             group.start_soon(_serve_stdio, live, stdio_path, transport, shutdown)
-        group.start_soon(_stop, gateway, shutdown, stop_http)
+        group.start_soon(telling.keep_alive)
+        group.start_soon(_stop, gateway, shutdown, stop_http, telling)
         async with gateway.router.running():
+            telling.ready(f"Serving {live.url}")
             await serve_http(
                 settings.http_server, gateway.app, socks, stop_http.wait, gateway.begin
             )
@@ -166,8 +176,11 @@ def spare_collections() -> None:
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
 
 
-async def _stop(gateway: Gateway, shutdown: Shutdown, stop_http: anyio.Event) -> None:
+async def _stop(
+    gateway: Gateway, shutdown: Shutdown, stop_http: anyio.Event, telling: Telling
+) -> None:
     await shutdown.wait()
+    telling.stopping()
     log.info("Stopping: nothing new is accepted, what is going on has %g s", DRAIN_S)
     gateway.router.close()
     gateway.dashboard.live.close()

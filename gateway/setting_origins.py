@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from gateway.service.credentials import credentials_folder, find_credential
 from gateway.settings import read_env_file
 from gateway.variables import VARIABLES, Variable
 
@@ -16,6 +17,7 @@ class Origin(StrEnum):
     FILE = ".env"
     SECRET_FILE = "secret file"  # noqa: S105 - a kind of place
     """The file that NAME_FILE names, in either."""
+    CREDENTIAL = "systemd credential"
     DEFAULT = "default"
     UNSET = "not set"
 
@@ -50,6 +52,8 @@ def _standing(
         has_file = variable.secret and not variable.file_is_a_setting
         if has_file and place.get(f"{variable.name}_FILE"):
             return Standing(variable, None, Origin.SECRET_FILE)
+    if find_credential(variable, credentials_folder(environ)) is not None:
+        return Standing(variable, None, Origin.CREDENTIAL)
     if variable.default is None:
         return Standing(variable, None, Origin.UNSET)
     return Standing(variable, variable.default, Origin.DEFAULT)

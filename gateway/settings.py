@@ -20,6 +20,8 @@ from gateway.jobs.limits import ServerLimits
 from gateway.machine_timezone import machine_timezone
 from gateway.package_index import CERTIFICATES, read_index
 from gateway.secret import Secret
+from gateway.service.credentials import credentials_folder, find_credential
+from gateway.service.manager import ServiceManager, read_service_manager
 from gateway.variables import (
     CHECKOUT,
     VARIABLES,
@@ -107,6 +109,8 @@ class Settings:
     prices_file: Path | None = None
     master_key_credential: Path | None = field(default=None, compare=False)
     """Where systemd puts a credential of this name for the service, whether it is there or not."""
+    service: ServiceManager = field(default_factory=ServiceManager, compare=False)
+    """What started this process."""
     index: PackageIndex = field(default_factory=PackageIndex, compare=False)
     """Where packages of servers come from: the machine's settings of uv, pip and npm."""
     certificates: Mapping[str, Path] = field(default_factory=dict[str, Path], compare=False)
@@ -122,7 +126,8 @@ def load(
 
     Raises SettingsError.
     """
-    source = _Source(dict(environ), read_env_file(env_file) if env_file else {})
+    file = read_env_file(env_file) if env_file else {}
+    source = _Source(dict(environ), file, credentials_folder(environ))
     home = source.read(known.CLAUDE_RUNNER_HOME)
     package_hosts = source.optional(known.PACKAGE_HOSTS) or ()
     prices_file = source.optional(known.PRICES_FILE)
@@ -176,7 +181,8 @@ def load(
         package_hosts=package_hosts,
         trusted_proxies=source.optional(known.TRUSTED_PROXIES) or (),
         prices_file=prices_file,
-        master_key_credential=_systemd_credential(environ),
+        master_key_credential=_credential_of_the_key(environ),
+        service=read_service_manager(environ),
         index=replace(read_index(environ), further_hosts=package_hosts),
         certificates=_certificates(environ),
         prices=_prices(prices_file),
@@ -188,9 +194,9 @@ def load(
     return settings
 
 
-def _systemd_credential(environ: Mapping[str, str]) -> Path | None:
-    folder = environ.get("CREDENTIALS_DIRECTORY")
-    return Path(folder) / "master.key" if folder else None
+def _credential_of_the_key(environ: Mapping[str, str]) -> Path | None:
+    folder = credentials_folder(environ)
+    return None if folder is None else folder / "master.key"
 
 
 def _prices(path: Path | None) -> PriceList:
@@ -232,10 +238,13 @@ def _check_together(settings: Settings) -> None:
 
 
 class _Source:
-    """Finds the text of a variable: environment, then file, then default."""
+    """Finds the text of a variable: environment, file, systemd's credential, default."""
 
-    def __init__(self, environ: Mapping[str, str], file: Mapping[str, str]) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], file: Mapping[str, str], credentials: Path | None
+    ) -> None:
         self._places = (environ, file)
+        self._credentials = credentials
 
     def read(self, variable: Variable[T]) -> T:
         """Return the value of a variable that has a default."""
@@ -252,6 +261,16 @@ class _Source:
 
     def _raw(self, variable: Variable[object]) -> str | None:
         """Return what was set. An empty value counts as not set, as compose files write it."""
+        written, handed = self._written(variable), find_credential(variable, self._credentials)
+        if handed is None:
+            return written
+        if written is not None:
+            raise SettingsError(
+                variable.name, f"is set, and so is the credential {handed}; keep one."
+            )
+        return _read_secret_file(variable.name, handed)
+
+    def _written(self, variable: Variable[object]) -> str | None:
         for place in self._places:
             raw = place.get(variable.name) or None
             by_file = variable.secret and not variable.file_is_a_setting
@@ -261,7 +280,7 @@ class _Source:
                     variable.name, f"and {variable.name}_FILE are both set; keep one."
                 )
             if raw or file:
-                return raw or _read_secret_file(variable, Path(file or ""))
+                return raw or _read_secret_file(f"{variable.name}_FILE", Path(file or ""))
         return None
 
 
@@ -275,8 +294,7 @@ def _parse(variable: Variable[T], raw: str) -> T:
         raise SettingsError(variable.name, f"is {shown}; it accepts {variable.accepts}.") from None
 
 
-def _read_secret_file(variable: Variable[object], path: Path) -> str:
-    name = f"{variable.name}_FILE"
+def _read_secret_file(name: str, path: Path) -> str:
     try:
         value = (CHECKOUT / path).read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

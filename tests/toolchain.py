@@ -1,4 +1,5 @@
-"""What the tests need beside Python packages: Node 22, Chromium, PostgreSQL, third-party servers.
+"""What the tests need beside Python packages: Node 22, Chromium, PostgreSQL, systemd, shellcheck,
+third-party servers.
 
 Node comes from a wheel that carries it, so that it installs by hash and without root. The servers
 are pinned in tests/third_party and live in `.cache/servers` of the checkout.
@@ -102,6 +103,8 @@ def install() -> int:
         "curl": lambda: _program("curl"),
         "git": lambda: _program("git"),
         "postgresql": _postgresql,
+        "shellcheck": lambda: _program("shellcheck"),
+        "systemd": lambda: _program("systemd-analyze"),
     }
     try:
         bootstrap.provide([package for package, place in wanted.items() if place() is None])

@@ -1,0 +1,1 @@
+"""What a service manager such as systemd hands to us and hears from us."""

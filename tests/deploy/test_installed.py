@@ -1,0 +1,165 @@
+"""`install.sh` on a machine with real systemd: what it makes, and how the service lives there."""
+
+import json
+import stat
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.conftest import INSTALL, STATE, Installed
+
+pytestmark = pytest.mark.timeout(180)
+
+WAIT_S = 60.0
+LOOK_EVERY_S = 0.1
+SERVICE = "claude-runner.service"
+CALLERS = 4
+DICE = """
+import random
+
+
+@mcp.tool
+def roll(sides: int = 6) -> int:
+    return random.randint(1, sides)
+"""
+
+
+def wait_for(found: Callable[[], bool], what: str) -> None:
+    """Return once something is so."""
+    deadline = time.monotonic() + WAIT_S
+    while not found():
+        assert time.monotonic() < deadline, f"it never came: {what}"
+        time.sleep(LOOK_EVERY_S)
+
+
+def ask(installed: Installed, path: str) -> int:
+    """Return the status of a GET."""
+    connection = HTTPConnection("127.0.0.1", installed.port, timeout=WAIT_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def mode(path: Path) -> str:
+    """Return the rights of a file."""
+    return oct(stat.S_IMODE(path.stat().st_mode))
+
+
+def test_it_runs_and_the_owner_has_a_link(installed: Installed) -> None:
+    """Issue 9, What 4: systemd heard READY; the last line opens the dashboard."""
+    show = installed.machine.show
+    assert (show(SERVICE, "ActiveState"), show(SERVICE, "Type")) == ("active", "notify")
+    assert show(SERVICE, "StatusText") == f"Serving {installed.url}"
+    assert show("claude-runner-backup.timer", "ActiveState") == "active"
+    link = installed.said.splitlines()[-1]
+    assert link.startswith(f"{installed.url}/login?key=")
+    assert ask(installed, link.removeprefix(installed.url)) == 200
+
+
+def test_what_it_made_is_closed_to_others(installed: Installed) -> None:
+    """Ours: the program is root's, its secrets are the service's."""
+    path = installed.machine.path
+    state, env = path(STATE), path("/opt/claude-runner/.env")
+    assert (mode(state), mode(state / "master.key"), mode(env)) == ("0o700", "0o600", "0o640")
+    assert env.owner() == "root"
+    assert state.stat().st_uid == (state / "master.key").stat().st_uid != 0
+
+
+def test_a_server_is_confined_below_the_hardened_unit(installed: Installed) -> None:
+    """Issue 9, What 4: the unit's fences and ours hold together, at the level `strong`."""
+    owner = installed.machine.path(STATE).stat().st_uid
+    made = installed.command(
+        "call", "create_mcp_server", json.dumps({"name": "dice", "code": DICE})
+    )
+    server = json.loads(made)["server"]
+    assert (server["state"], server["sandbox"]) == ("ready", "strong")
+    roll = {"tool": "mcp__dice__roll", "payload": {"sides": 1}}
+    assert "1" in installed.command("call", "invoke_internal_mcp_tool", json.dumps(roll))
+    inside = installed.machine.run("cat", f"/proc/{server['pid']}/status")
+    status = dict(line.split(":\t", 1) for line in inside.splitlines() if ":\t" in line)
+    assert status["Uid"].split() == [str(owner)] * 4
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert installed.machine.run("readlink", f"/proc/{server['pid']}/ns/net") != (
+        installed.machine.run("readlink", "/proc/1/ns/net")
+    )
+
+
+def test_a_restart_refuses_no_caller(installed: Installed) -> None:
+    """Issue 9, What 4: the socket is systemd's, and whoever connects meanwhile waits in it."""
+    over = threading.Event()
+
+    def call() -> list[int]:
+        statuses: list[int] = []
+        while not over.is_set():
+            statuses.append(ask(installed, "/healthz"))
+        return statuses
+
+    before = installed.machine.show(SERVICE, "MainPID")
+    with ThreadPoolExecutor(CALLERS) as pool:
+        calls = [pool.submit(call) for _ in range(CALLERS)]
+        try:
+            installed.machine.run("systemctl", "restart", SERVICE)
+        finally:
+            over.set()
+        answered = [status for each in calls for status in each.result()]
+    assert installed.machine.show(SERVICE, "MainPID") != before
+    assert set(answered) <= {200, 503}
+    assert 200 in answered
+
+
+def test_installing_again_changes_nothing(installed: Installed) -> None:
+    """Ours: neither the key, nor the settings, nor the process that runs."""
+    path = installed.machine.path
+    files = (f"{STATE}/master.key", "/opt/claude-runner/.env", f"/etc/systemd/system/{SERVICE}")
+    before = [path(name).stat() for name in files]
+    process = installed.machine.show(SERVICE, "MainPID")
+    assert f"on {installed.url}" in installed.machine.run(INSTALL)
+    assert [path(name).stat() for name in files] == before
+    assert installed.machine.show(SERVICE, "MainPID") == process
+
+
+@pytest.mark.full
+def test_a_hung_gateway_is_started_again(installed: Installed) -> None:
+    """Issue 9, What 4: no sign of life within the watchdog's time."""
+    run, show = installed.machine.run, installed.machine.show
+    drop = installed.machine.path(f"/run/systemd/system/{SERVICE}.d")
+    drop.mkdir(parents=True)
+    (drop / "soon.conf").write_text("[Service]\nWatchdogSec=10\nRestartSec=0\n", "utf-8")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", SERVICE)
+    hung = show(SERVICE, "MainPID")
+    run("kill", "-STOP", hung)
+    wait_for(lambda: show(SERVICE, "NRestarts") == "1", "a restart")
+    wait_for(lambda: show(SERVICE, "ActiveState") == "active", "the next one")
+    assert show(SERVICE, "MainPID") != hung
+    assert ask(installed, "/healthz") == 200
+
+
+@pytest.mark.full
+def test_a_secret_comes_from_the_credential_store(installed: Installed) -> None:
+    """Issue 9, What 4: a file of root, handed over by systemd and in no environment."""
+    run = installed.machine.run
+    store = installed.machine.path("/etc/credstore")
+    (store / "claude-runner.DASHBOARD_PASSWORD").write_text("correct horse", "utf-8")
+    with installed.machine.path("/opt/claude-runner/.env").open("a", encoding="utf-8") as env:
+        env.write("DASHBOARD_USERNAME=ann\n")
+    run("systemctl", "restart", SERVICE)
+    said = "log in by the password of your settings"
+    wait_for(lambda: said in run("journalctl", "--unit", SERVICE, "--output", "cat"), said)
+    environment = run("cat", f"/proc/{installed.machine.show(SERVICE, 'MainPID')}/environ")
+    assert "correct horse" not in environment
+
+
+@pytest.mark.full
+def test_the_nightly_backup_writes_an_archive(installed: Installed) -> None:
+    """Issue 9, What 4: under a unit that is tighter than the service's."""
+    installed.machine.run("systemctl", "start", "claude-runner-backup.service")
+    (archive,) = installed.machine.path(f"{STATE}/backups").iterdir()
+    assert mode(archive) == "0o600"
