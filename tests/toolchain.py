@@ -102,6 +102,7 @@ def install() -> int:
         "chromium": _chromium,
         "curl": lambda: _program("curl"),
         "git": lambda: _program("git"),
+        "jq": lambda: _program("jq"),
         "postgresql": _postgresql,
         "shellcheck": lambda: _program("shellcheck"),
         "systemd": lambda: _program("systemd-analyze"),

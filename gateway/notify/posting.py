@@ -31,17 +31,21 @@ async def post_slack(address: Secret, notice: Notice) -> None:
 
 async def post_signed(address: Secret, secret: Secret, notice: Notice, now_s: int) -> None:
     """Send a notice as Standard Webhooks has it; a repeated one has the same id. Raises NotSent."""
-    body = json.dumps(
-        {
-            "type": notice.occasion.value,
-            "timestamp": datetime.fromtimestamp(notice.at / 1000, UTC).isoformat(),
-            "data": {"subject": notice.subject, "title": notice.title, "text": notice.text},
-        }
-    ).encode()
+    body = signed_body(notice)
     signed = signing_headers(
         Scheme.STANDARD, secret.reveal(), body, delivery_id=notice.id, now_s=now_s
     )
     await _post(address, body, {**SIGNED_HEADERS, **signed})
+
+
+def signed_body(notice: Notice) -> bytes:
+    """Return what a signed post of a notice holds."""
+    said = {
+        "type": notice.occasion.value,
+        "timestamp": datetime.fromtimestamp(notice.at / 1000, UTC).isoformat(),
+        "data": {"subject": notice.subject, "title": notice.title, "text": notice.text},
+    }
+    return json.dumps(said).encode()
 
 
 def host_of(address: str) -> str:

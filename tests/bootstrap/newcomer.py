@@ -23,7 +23,12 @@ def blocks(readme: Path) -> list[str]:
     """Return the shell blocks above the table of commands, without the test of the whole."""
     text = readme.read_text("utf-8").partition("\n## Commands\n")[0]
     found = re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return [re.sub(rf"^{re.escape(TEST)}.*\n", "", block, flags=re.MULTILINE) for block in found]
+    return [without_test(block) for block in found]
+
+
+def without_test(block: str) -> str:
+    """Return a block without the test of the whole, which a newcomer may leave out."""
+    return re.sub(rf"^{re.escape(TEST)}.*\n", "", block, flags=re.MULTILINE)
 
 
 class Newcomer:
