@@ -20,6 +20,7 @@ from gateway.auth.run_tokens import RunTokens
 from gateway.calls.calls import Calls
 from gateway.calls.kept_results import KeptResults
 from gateway.combined.endpoint import CombinedEndpoint
+from gateway.connector.opening import Connector
 from gateway.credential_requests import Links
 from gateway.credentials import Credentials
 from gateway.dashboard import Dashboard
@@ -71,6 +72,7 @@ class Gateway:
     begin: Begin | None
     """The router's short way; None where proxies have to be looked through first."""
     reach: Reach
+    connector: Connector
     relay: ServerEndpoint
     combined: CombinedEndpoint
     dashboard: Dashboard
@@ -222,6 +224,7 @@ def _gateway(parts: Parts) -> Gateway:
     return Gateway(
         router=router,
         reach=parts.reach,
+        connector=connector,
         app=entrance(router, parts.reach.trusted, parts.reach.origins),
         begin=None if parts.reach.trusted else router.begin,
         relay=parts.relay,

@@ -26,6 +26,7 @@ from gateway.dashboard.live import Live
 from gateway.dashboard.login import Login
 from gateway.dashboard.slow_readers import drop_slow_readers
 from gateway.dashboard.work import stored_work
+from gateway.doctor.page import DoctorPage
 from gateway.domain.clock import utc_ms
 from gateway.job_pages import open_job_pages
 from gateway.local_routes import build_local
@@ -74,7 +75,11 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             services.supervisor.snapshots,
             services.supervisor.metrics,
             stored_work(
-                services.settings, store, services.supervisor, services.servers, parts.reach
+                services.settings,
+                store,
+                services.supervisor,
+                services.servers,
+                connector.address_trouble,
             ),
             Approvals(services.supervisor),
             time.monotonic,
@@ -85,6 +90,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
         further=(
             parts.oauth.pages(browser),
             connector.pages(browser),
+            DoctorPage(services.settings, browser).blueprint(),
             parts.audit.pages(browser),
             AccessPage(login, parts.oauth.access(), store.tokens, parts.guard).blueprint(),
             CredentialPages(

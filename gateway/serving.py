@@ -146,6 +146,7 @@ async def _run(
         group.start_soon(_prune_oauth, gateway.oauth)
         group.start_soon(gateway.guard.endings.run)
         group.start_soon(gateway.reach.run)
+        group.start_soon(gateway.connector.run)
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
             group.start_soon(_serve_stdio, live, stdio_path, transport, shutdown)
         group.start_soon(telling.keep_alive)

@@ -12,7 +12,7 @@ from gateway.cli.answers import show
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import read_settings, read_standings
 from gateway.cli.table import plain
-from gateway.domain.units import size
+from gateway.domain.units import counted, size
 from gateway.settings import Settings
 from gateway.store import StoreError
 from gateway.vault.opening import key_sources
@@ -57,7 +57,7 @@ def where_the_key_is(settings: Settings) -> str:
 
 def _text(answer: Any) -> str:
     lines = [
-        f"Wrote {answer['path']}: {answer['files']} files, {size(answer['bytes'])}.",
+        f"Wrote {answer['path']}: {counted(answer['files'], 'file')}, {size(answer['bytes'])}.",
         f"Not in it: the master key ({answer['master_key']}), without which its secrets stay "
         "sealed; keep a copy of it apart.",
     ]

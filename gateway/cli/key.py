@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, cast
 from gateway.cli.answers import show
 from gateway.cli.client import request_local
 from gateway.cli.home import read_settings
+from gateway.domain.units import counted
 from gateway.local import find_live
 from gateway.settings import Settings
 
@@ -37,7 +38,9 @@ def run(args: Namespace) -> int:
 def _text(standing: Standing, rotated: str | None) -> str:
     said: list[str] = []
     if rotated == "data":
-        said.append(f"{_values(standing['sealed'])} sealed anew; the old data key is gone.")
+        said.append(
+            f"{counted(standing['sealed'], 'value')} sealed anew; the old data key is gone."
+        )
     elif rotated == "master":
         said.append(
             "The master key is another one. Back-ups from before open with the old one only."
@@ -50,9 +53,5 @@ def _text(standing: Standing, rotated: str | None) -> str:
     )
     if standing["data_keys"] > 1:
         said.append(f"            and {standing['data_keys'] - 1} older, which open older values")
-    said.append(f"seals       {_values(standing['sealed'])}")
+    said.append(f"seals       {counted(standing['sealed'], 'value')}")
     return "\n".join(said)
-
-
-def _values(count: int) -> str:
-    return "1 value" if count == 1 else f"{count} values"

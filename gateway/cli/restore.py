@@ -15,6 +15,7 @@ from gateway.cli.backup import where_the_key_is
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import read_settings, read_standings
 from gateway.cli.table import plain
+from gateway.domain.units import counted
 from gateway.local import GatewayLock
 from gateway.setting_origins import Standing
 from gateway.settings import Settings
@@ -59,7 +60,7 @@ async def _restore(
 
 def _text(answer: Any) -> str:
     made = datetime.fromtimestamp(answer["made_at"] / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    lines = [f"Restored {answer['files']} files of {made} into {answer['home']}."]
+    lines = [f"Restored {counted(answer['files'], 'file')} of {made} into {answer['home']}."]
     if answer["before"]:
         lines.append(f"What was there before is in {answer['before']}.")
     if answer["key_missing"]:

@@ -11,6 +11,7 @@ from typing import Any
 from gateway.combined.catalogue import Catalogue
 from gateway.combined.routing import CALL_TOOL
 from gateway.combined.table import Entry
+from gateway.domain.units import counted
 from gateway.domain.view import View
 from gateway.tool_names import did_you_mean
 from gateway.tools.descriptions import example_of, hit_of
@@ -123,7 +124,11 @@ class Searching:
         entries = [e for name in found if (e := known.get((name.server, name.tool))) is not None]
         hits = [asdict(hit_of(e.key, _definition(e))) for e in entries[:limit]]
         near = "" if hits else did_you_mean(query, self._catalogue.tools(view).entries)
-        message = f"{len(hits)} of {len(entries)} tools." if hits else "No tool has these words."
+        message = (
+            f"{len(hits)} of {counted(len(entries), 'tool')}."
+            if hits
+            else "No tool has these words."
+        )
         return {"tools": hits, "found": len(entries), "message": message + near}
 
     def _describe(self, arguments: Mapping[str, Any], view: View | None) -> dict[str, Any]:
@@ -148,8 +153,9 @@ class Searching:
 def instructions(count: int, servers: int, *, search_only: bool) -> str:
     """Return what the endpoint tells a model about itself."""
     text = (
-        f"All MCP servers of this gateway in one: {count} tools of {servers} servers, named"
-        " mcp__<server>__<tool>; prompts are named likewise, resources keep their URIs."
+        f"All MCP servers of this gateway in one: {counted(count, 'tool')} of"
+        f" {counted(servers, 'server')}, named mcp__<server>__<tool>; prompts are"
+        " named likewise, resources keep their URIs."
     )
     if search_only:
         return (

@@ -8,7 +8,9 @@ from gateway.connector.doctor import ConnectorDoctor
 from gateway.connector.further import further_steps
 from gateway.connector.pages import ConnectorPages, local_routes
 from gateway.connector.probe import Probe
+from gateway.connector.watch import AddressWatch
 from gateway.dashboard.browser import Browser
+from gateway.domain.clock import utc_ms
 from gateway.oauth.journal import Journal
 from gateway.reach.opening import Reach
 from gateway.settings import Settings
@@ -22,6 +24,19 @@ class Connector:
     doctor: ConnectorDoctor
     probe: Probe
     reach: Reach
+    watch: AddressWatch | None
+    """None: PUBLIC_URL is not set."""
+
+    async def run(self) -> None:
+        """Have the public address asked now and then, if there is one."""
+        if self.watch is not None:
+            await self.watch.run()
+
+    def address_trouble(self) -> str:
+        """Return why others do not reach the gateway, one sentence; empty while they may."""
+        tunnel = self.reach.tunnel
+        told = "" if tunnel is None else tunnel.status.trouble()
+        return told or ("" if self.watch is None else self.watch.trouble())
 
     def pages(self, browser: Browser) -> Blueprint:
         """Return the page for the owner."""
@@ -44,4 +59,6 @@ def open_connector(
         remove_client=clients.remove_unapproved,
         further=further_steps(settings, reach, journal.failures),
     )
-    return Connector(doctor, probe, reach)
+    watched = settings.public_url
+    watch = None if watched is None else AddressWatch(watched, utc_ms)
+    return Connector(doctor, probe, reach, watch)

@@ -57,6 +57,7 @@ NAVIGATION = (
         "Gateway",
         (
             Entry("/connector", "Connector"),
+            Entry("/doctor", "Doctor"),
             Entry("/access", "Access"),
             Entry("/notifications", "Notifications"),
             Entry("/audit", "Audit log"),

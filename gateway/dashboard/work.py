@@ -9,7 +9,6 @@ from gateway.domain.budget import Day
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import Job
 from gateway.domain.run import Run
-from gateway.reach.opening import Reach
 from gateway.servers import Servers
 from gateway.settings import Settings
 from gateway.store import Store
@@ -63,15 +62,16 @@ class Work(Protocol):
 
 
 def stored_work(
-    settings: Settings, store: Store, supervisor: Supervisor, servers: Servers, reach: Reach
+    settings: Settings,
+    store: Store,
+    supervisor: Supervisor,
+    servers: Servers,
+    address_trouble: Callable[[], str],
 ) -> "StoredWork":
     """Return what a live gateway has."""
 
     def specs() -> tuple[ServerSpec, ...]:
         return tuple(supervisor.slot(name).spec for name in supervisor.names)
-
-    def address_trouble() -> str:
-        return "" if reach.tunnel is None else reach.tunnel.status.trouble()
 
     return StoredWork(
         store=store,

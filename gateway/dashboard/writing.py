@@ -7,7 +7,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from gateway.dashboard.views import duration, milliseconds, money
-from gateway.domain.units import instant, size
+from gateway.domain.units import counted, instant, size
 
 
 def iso(ms: int) -> str:
@@ -33,6 +33,7 @@ def add_filters(templates: Environment) -> None:
     """Give templates the filters that docs/dashboard.md lists."""
     filters: dict[str, Callable[..., object]] = {
         "attributes": attributes,
+        "counted": counted,
         "duration": duration,
         "instant": instant,
         "iso": iso,

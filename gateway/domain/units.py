@@ -21,6 +21,11 @@ def size(amount: int) -> str:
     return f"{amount / STEP**3:.1f} GiB"
 
 
+def counted(number: int, word: str) -> str:
+    """Return such as ``1 tool`` and ``2 tools``."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def instant(ms: int) -> str:
     """Return an instant as ``2026-11-22 07:35:08 UTC``."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.domain.job import Overlap
 from gateway.domain.run import Run, RunStatus
+from gateway.domain.units import counted
 
 MAX_WAITING = 100
 """Runs of one job that may wait under overlap `allow`; a slow job would else fill the queue."""
@@ -38,7 +39,7 @@ def judge(overlap: Overlap, unfinished: Sequence[Run], instants: tuple[int, ...]
             return _only_one(waiting, instants)
         case Overlap.ALLOW:
             free = max(0, MAX_WAITING - len(waiting))
-            reason = f"{len(waiting)} runs of this job were waiting already."
+            reason = f"{counted(len(waiting), 'run')} of this job waited already."
             return Verdict(queue=instants[:free], skip=instants[free:], reason=reason)
         case Overlap.CANCEL_RUNNING:
             return Verdict(queue=instants, cancel=tuple(run.id for run in unfinished))

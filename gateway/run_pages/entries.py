@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from gateway.domain.run import RunMessage
+from gateway.domain.units import counted
 
 
 class EntryKind(StrEnum):
@@ -97,7 +98,7 @@ def _note(body: dict[str, Any]) -> Entry:
         return Entry(EntryKind.NOTE, str(body.get("subtype", "system")), _pretty(body.get("data")))
     data = cast("dict[str, Any]", body.get("data") or {})
     tools = cast("list[str]", data.get("tools") or [])
-    title = f"Began with model {data.get('model', 'unknown')} and {len(tools)} tools"
+    title = f"Began with model {data.get('model', 'unknown')} and {counted(len(tools), 'tool')}"
     return Entry(EntryKind.NOTE, title, "\n".join(tools))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.dashboard.views import Tone
 from gateway.domain.run_record import CallOutcome
+from gateway.domain.units import counted
 from gateway.tools.run_file_views import RunFileList, RunFileView
 from gateway.tools.run_record_views import AttemptView, CallView, ServerUsedView
 from gateway.tools.run_views import ModelCostView, RunDetail
@@ -150,7 +151,7 @@ def _server(server: ServerUsedView) -> ServerLine:
     count = len(server.tools) + server.more_tools
     title = (
         f"{server.name}: generation {server.generation}{reloaded}, code {server.code}, "
-        f"{count} tools"
+        f"{counted(count, 'tool')}"
     )
     lines = [f"{digest}  {tool}" for tool, digest in server.tools.items()]
     if server.more_tools:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastmcp.tools import tool
 from pydantic import Field
 
-from gateway.domain.units import shown
+from gateway.domain.units import counted, shown
 from gateway.tool_names import did_you_mean
 from gateway.tools.descriptions import ToolHit, example_of, hit_of, object_of, title_of
 from gateway.tools.finding import Finder, ToolText
@@ -88,7 +88,7 @@ class DiscoveryTools:
         return SearchAnswer(
             tools=hits,
             found=count,
-            message=f"{len(hits)} of {count} tools." if hits else f"{NO_MATCH}{near}",
+            message=f"{len(hits)} of {counted(count, 'tool')}." if hits else f"{NO_MATCH}{near}",
             silent_servers=list(found.silent),
         )
 

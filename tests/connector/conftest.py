@@ -17,6 +17,7 @@ from gateway.listening import listen, url_of
 from gateway.main import Gateway
 from gateway.variables import HttpServer
 from tests.connector.proxy import Fault, Proxy, make_certificate, served
+from tests.oauth.parts import Browser
 from tests.reach.conftest import environment, open_gateway
 
 
@@ -40,6 +41,14 @@ class House:
         )
         assert answer.status_code == 200, answer.text
         return json.loads(answer.content)
+
+    async def log_in(self) -> None:
+        """Have the owner's browser logged in by a one-time link."""
+        token = self.gateway.guard.make_local_token()
+        link = await self.http.post(
+            f"{self.local}/local/dashboard/links", headers={"Authorization": f"Bearer {token}"}
+        )
+        await Browser(self.local, self.http).log_in(link.json()["path"])
 
     def clients(self) -> list[str]:
         """Return the names of the OAuth clients that the gateway knows."""

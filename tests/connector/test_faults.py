@@ -1,13 +1,17 @@
 """What real proxies do wrong, each found by its own sentence."""
 
+import os
 from collections.abc import Callable
 
+import anyio
 import pytest
 
+from gateway.connector.watch import ASK_AGAIN_S, ASK_EVERY_S, FIRST_AFTER_S, AddressWatch
+from gateway.local import GatewayLock, LiveGateway, publish
 from gateway.relay.http import Scope
 from tests.connector.conftest import House
 from tests.connector.proxy import Fault, Headers
-from tests.oauth.parts import Browser, Inputs
+from tests.oauth.parts import Inputs
 
 LATE = "Mon, 01 Jan 2024 00:00:00 GMT"
 SUFFIXED = "/.well-known/oauth-protected-resource/mcp"
@@ -230,11 +234,7 @@ async def test_the_owner_asks_on_a_page(house: House) -> None:
     assert (
         await http.post(asked, data={"a": "b"}, headers={"Origin": house.local})
     ).status_code == 403
-    token = house.gateway.guard.make_local_token()
-    link = await http.post(
-        f"{house.local}/local/dashboard/links", headers={"Authorization": f"Bearer {token}"}
-    )
-    await Browser(house.local, http).log_in(link.json()["path"])
+    await house.log_in()
     page = (await http.get(asked)).text
     assert "Check now" in page
     assert (await http.post(asked, data={"a": "b"})).status_code == 403
@@ -242,6 +242,69 @@ async def test_the_owner_asks_on_a_page(house: House) -> None:
     shown = (await http.post(asked, data=form, headers={"Origin": house.local})).text
     assert f"claude.ai can connect: {house.public}" in shown
     assert "the first event of a stream arrives before the second is sent" in shown
+
+
+async def test_the_doctor_of_the_machine_is_asked_on_a_page(house: House) -> None:
+    """Issue 8, What 1: the checks of `claude-runner doctor`, with that of the public address."""
+    house.proxy.fault = answers(502)
+    assert (await house.http.post(f"{house.local}/doctor", data={"a": "b"})).status_code == 403
+    await house.log_in()
+    page = (await house.http.get(f"{house.local}/doctor")).text
+    form = dict(Inputs(page).hidden)
+    with GatewayLock(house.home):
+        publish(house.home, LiveGateway(os.getpid(), house.local, "", ""))
+        headers = {"Origin": house.local}
+        answer = await house.http.post(f"{house.local}/doctor", data=form, headers=headers)
+    shown = answer.text
+    for subject in ("python", "level reduced", "master key", "database", "gateway"):
+        assert f'<th scope="row">{subject}</th>' in shown
+    assert f"{house.public} is not reached from here: The proxy does not reach" in shown
+    assert 'class="badge bad">problem' in shown
+
+
+async def test_the_overview_says_since_when_the_public_address_is_out_of_reach(
+    house: House,
+) -> None:
+    """Issue 8, What 1: a warning with its reason, until it is reached; no redirect is followed."""
+    watch, render = house.gateway.connector.watch, house.gateway.dashboard.live.render
+    assert watch is not None
+    house.proxy.fault = Fault()
+    await watch.look()
+    assert "is not reached" not in await render("attention")
+    house.proxy.fault = answers(302, location=f"{house.local}/healthz")
+    await watch.look()
+    shown = await render("attention")
+    assert f"{house.public} is not reached from this machine since 20" in shown
+    assert "UTC: Something in front of the gateway asks for a login" in shown
+    assert 'href="/connector"' in shown
+    house.proxy.fault = Fault()
+    await watch.look()
+    assert "is not reached" not in await render("attention")
+
+
+async def test_an_address_out_of_reach_is_asked_more_often() -> None:
+    """Ours: nothing is asked at once; the first instant of a trouble stays."""
+    waits: list[float] = []
+    told: list[str] = []
+    answers_of_outside = iter(["", "no answer within 10 s", "refused", ""])
+
+    async def sleep(seconds: float) -> None:
+        told.append(watch.trouble())
+        waits.append(seconds)
+
+    async def ask(_: str) -> str:
+        try:
+            return next(answers_of_outside)
+        except StopIteration:
+            raise anyio.EndOfStream from None
+
+    clock = iter([1_800_000_000_000, 1_800_000_060_000])
+    watch = AddressWatch("https://x.test", lambda: next(clock), ask, sleep)
+    with pytest.raises(anyio.EndOfStream):
+        await watch.run()
+    assert waits == [FIRST_AFTER_S, ASK_EVERY_S, ASK_AGAIN_S, ASK_AGAIN_S, ASK_EVERY_S]
+    since = "https://x.test is not reached from this machine since 2027-01-15 08:00:00 UTC"
+    assert told == ["", "", f"{since}: no answer within 10 s.", f"{since}: refused.", ""]
 
 
 async def test_sign_ins_that_failed_lately_are_told(house: House) -> None:

@@ -39,6 +39,7 @@ PAGES = {
     "/changes": "/changes",
     "/connector": "/connector",
     "/costs": "/costs",
+    "/doctor": "/doctor",
     "/jobs": "/jobs",
     "/jobs/new": "/jobs/new",
     "/jobs/<job_id>": f"/jobs/{JOB}",
