@@ -17,11 +17,14 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from gateway.answer_headers import plain_head
 from gateway.gathering import Gathering
+from gateway.known_heads import KnownHead, learn
 from gateway.relay.begun import BEGUN, Begin, Begun
 from gateway.relay.http import Scope
 
 MAX_HEAD_BYTES = 16 * 1024
 """Of a request's line and headers that are not complete yet, as in Hypercorn."""
+UNLIKE_HEADS = 32
+"""So many heads, each of which is new, and a connection's are not remembered any more."""
 KNOWN_URLS = 256
 """How many are remembered as they were read; callers choose them."""
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_.~-]+)+")
@@ -45,6 +48,10 @@ class HttpProtocol(HttpToolsProtocol):
         """The body of a request that may be begun, as far as it is here."""
         self._whole = False
         self._begun: Begun | None = None
+        self._reading = False
+        """True between the first byte of a request and its last."""
+        self._known_head: KnownHead | None = None
+        self._unlike = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as it is there
         """Expect a request within the keep-alive time."""
@@ -71,9 +78,15 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came; close a connection whose head or trailer does not come to an end."""
+        if self._known_head is not None and self._is_repeated(self._known_head, data):
+            return
+        begins = not self._reading
         self._unfinished += len(data)
         super().data_received(data)
         if self._held is not None:
+            if begins and self._whole and self._unlike < UNLIKE_HEADS:
+                self._unlike += 1
+                self._known_head = learn(data, self._held, cast(Scope, self.scope))
             self._start_held()
         if self._silent_since is not None:
             self._silent_since = self.loop.time()
@@ -81,8 +94,26 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write(TOO_LARGE)
             self.transport.close()
 
+    def _is_repeated(self, head: KnownHead, data: bytes) -> bool:
+        """Begin a request that differs in its body alone from one that was begun; False: is none.
+
+        The parser, which is between two requests, does not learn of it.
+        """
+        if self._reading or self._begun is not None or not self._is_free():
+            return False
+        found = head.match(data)
+        if found is None:
+            return False
+        digits, body = found
+        self._unlike, self._silent_since = 0, None
+        self.scope = cast(Any, head.scope_with(digits))
+        self._held, self._whole = body, True
+        self._start_held()
+        return True
+
     def on_message_begin(self) -> None:
         """Read a request; one before it that is not answered yet goes on as the application's."""
+        self._reading = True
         if self._held is not None:
             self._start_held()
         self._go_on()
@@ -109,7 +140,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Count anew from the end of the request."""
-        self._unfinished = 0
+        self._unfinished, self._reading = 0, False
         if self._held is None:
             super().on_message_complete()
         else:
@@ -125,20 +156,24 @@ class HttpProtocol(HttpToolsProtocol):
         self._silent_since = self.loop.time()
 
     def _is_simple(self) -> bool:
-        """True for a POST that keeps its connection, when nothing before it is unanswered.
-
-        Not while answers are not read: the application's wait until there is room for them.
-        """
-        # Both are None at times, which their types know of one only.
-        cycle, parser = cast(RequestResponseCycle | None, self.cycle), cast(Any, self.parser)
+        """True for a POST that keeps its connection, when nothing before it is unanswered."""
+        parser = cast(Any, self.parser)
         return (
-            (cycle is None or cycle.response_complete)
-            and not self.flow.write_paused
+            self._is_free()
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
             and not parser.should_upgrade()
         )
+
+    def _is_free(self) -> bool:
+        """True when the application has nothing more to answer.
+
+        Not while answers are not read: the application's wait until there is room for them.
+        """
+        # It is None at times, which its type does not know.
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        return (cycle is None or cycle.response_complete) and not self.flow.write_paused
 
     def _start_held(self) -> None:
         """Begin a request that is here as a whole, or make it the application's."""

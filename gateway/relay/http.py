@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from copy import copy
 from typing import Any
 
 from gateway.relay.refusal import INVALID_REQUEST
@@ -38,6 +39,15 @@ class Headers:
         if len(self._values) < len(pairs):
             counts = Counter(name for name, _ in pairs)
             self._repeated = frozenset(name for name, count in counts.items() if count > 1)
+        self._texts: dict[bytes, str] = {}
+        """Those that were asked for: requests that say the same share one of these."""
+
+    def with_value(self, name: bytes, value: bytes) -> "Headers":
+        """Return headers that differ in the value of one that came once."""
+        other = copy(self)
+        other._values = {**self._values, name: value}
+        other._texts = {}
+        return other
 
     @classmethod
     def of(cls, scope: Scope) -> "Headers":
@@ -49,10 +59,13 @@ class Headers:
 
     def get(self, name: bytes) -> str | None:
         """Return a header's only value; None when it is absent or repeated."""
-        value = self._values.get(name)
-        if value is None or name in self._repeated:
-            return None
-        return value.decode("latin-1").strip()
+        text = self._texts.get(name)
+        if text is None:
+            value = self._values.get(name)
+            if value is None or name in self._repeated:
+                return None
+            text = self._texts[name] = value.decode("latin-1").strip()
+        return text
 
     def repeated(self, name: bytes) -> bool:
         """True when the header came more than once."""

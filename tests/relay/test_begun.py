@@ -174,6 +174,60 @@ async def test_a_body_in_pieces_is_no_other_request(served: Served) -> None:
     assert served.begun in (before, before + 1)
 
 
+async def _in_turn(served: Served, *requests: bytes) -> list[bytes]:
+    """Return the answers to requests of one connection, each sent after the answer before."""
+    with anyio.fail_after(GUARD_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        answers: list[bytes] = []
+        for wire in requests:
+            writer.write(wire)
+            answers.append(await _answer(reader))
+        writer.close()
+    return answers
+
+
+async def test_a_head_that_comes_again_is_read_as_the_first_one(served: Served) -> None:
+    """Ours: only its length may differ; another head, or more than one request, is read anew."""
+    token = await make_token(served.gateway, "again", "raw")
+    own = {"Authorization": f"Bearer {token}"}
+
+    def echo(number: object, **more: object) -> bytes:
+        body, headers = call("echo", number, n=number, **more)
+        return served.post(body, {**headers, **own})
+
+    refused = echo(6).replace(b"Mcp-Method: tools/call", b"Mcp-Method: tools/list")
+    several = (echo(1), echo(2), echo(30, text="x" * 100), refused, echo(4), echo(5))
+    before = served.begun
+    first, *_, another, fourth, last = await _in_turn(served, *several)
+    assert served.begun == before + 5
+    assert another.split()[1] == b"400"
+    assert [b'"id":%d' % n in each for n, each in ((1, first), (4, fourth), (5, last))] == [
+        True
+    ] * 3
+    short, long = echo(7), echo(8).replace(b" HTTP", f"{LONG} HTTP".encode())
+    alone, there = await _in_turn(served, short, long)
+    assert undated(alone) == undated(there).replace(b"8", b"7")
+    await end_token(served.gateway, token)
+    assert [a.split()[1] for a in await _in_turn(served, echo(1), echo(2))] == [b"401"] * 2
+
+
+async def test_a_token_that_ends_ends_for_a_head_that_is_known(served: Served) -> None:
+    """Ours: what was read once is the head; whose token it is, is asked each time."""
+    token = await make_token(served.gateway, "ending", "raw")
+    body, headers = call("echo")
+    wire = served.post(body, {**headers, "Authorization": f"Bearer {token}"})
+    with anyio.fail_after(GUARD_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        statuses: list[bytes] = []
+        for turn in range(4):
+            if turn == 2:
+                await end_token(served.gateway, token)
+            writer.write(wire)
+            statuses.append((await _answer(reader)).split()[1])
+        writer.close()
+    assert statuses == [b"200", b"200", b"401", b"401"]
+
+
 async def test_a_caller_that_goes_away_cancels_what_was_begun(served: Served) -> None:
     """MCP 2026-07-28: a closed connection is a cancellation, also at once."""
     with anyio.fail_after(GUARD_S):
