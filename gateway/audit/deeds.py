@@ -21,19 +21,20 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:/-]{1,80}")
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
-_ACTORS = {
-    CallerKind.LOCAL: Actor.CLI,
-    CallerKind.TOKEN: Actor.TOKEN,
-    CallerKind.CLIENT: Actor.CLIENT,
-    CallerKind.RUN: Actor.RUN,
-}
+_ACTORS = (
+    (CallerKind.TOKEN, Actor.TOKEN),
+    (CallerKind.CLIENT, Actor.CLIENT),
+    (CallerKind.RUN, Actor.RUN),
+)
+"""By identity: an enumeration's hash is made anew for every look-up."""
 
 
 def actor_of(caller: Caller | None) -> tuple[Actor, str]:
     """Return who a caller is; None is who started the process and speaks over its pipes."""
-    if caller is None or caller.kind is CallerKind.LOCAL:
-        return Actor.CLI, ""
-    return _ACTORS[caller.kind], caller.id
+    for kind, actor in _ACTORS:
+        if caller is not None and caller.kind is kind:
+            return actor, caller.id
+    return Actor.CLI, ""
 
 
 def correlation_of(traceparent: str | None, request_id: str | None) -> str:

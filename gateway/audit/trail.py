@@ -7,10 +7,11 @@ an entry too.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import anyio
+from msgspec.structs import replace
 
 from gateway.domain.audit import Actor, AuditEntry, Outcome
 from gateway.domain.clock import utc_ms

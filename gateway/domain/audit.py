@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 
 class Actor(StrEnum):
     """What kind of caller somebody is; where it comes from a bearer token, as `CallerKind`."""
@@ -45,11 +47,10 @@ class Outcome(StrEnum):
     """Stands for entries that could not be kept; how many is in its arguments."""
 
 
-@dataclass(slots=True, kw_only=True)
-class AuditEntry:
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One deed. Empty text where there is nothing to say.
 
-    Nobody changes one; but every call makes one, and a frozen one takes four times as long to make.
+    Every call makes one: a dataclass takes several times as long to make.
     """
 
     at: int

@@ -6,11 +6,10 @@ from sqlalchemy import ColumnElement, delete, func, or_, select
 
 from gateway.domain.audit import Actor, AuditEntry, AuditWish, KeptEntry
 from gateway.store.database import Database, Plain, Row
-from gateway.store.record import Record
 from gateway.store.schema import audit
-from gateway.store.types import storable
+from gateway.store.types import is_storable, storable
 
-ENTRY = Record(AuditEntry, audit)
+FIELDS = tuple(audit.c[name] for name in AuditEntry.__struct_fields__)
 COLUMNS = tuple(column.name for column in audit.columns if column.name != "number")
 
 
@@ -29,7 +28,7 @@ class AuditTable:
         """Return the entries that somebody wants, newest first; oldest first those `after` one."""
         backwards = wish.after is None
         order = audit.c.number.desc() if backwards else audit.c.number
-        statement = select(audit.c.number, *ENTRY.columns).where(*_conditions(wish))
+        statement = select(audit.c.number, *FIELDS).where(*_conditions(wish))
         rows = await self._db.all(statement.order_by(order).limit(wish.limit))
         return tuple(map(_read, rows))
 
@@ -43,20 +42,33 @@ class AuditTable:
 
 def _plain(entry: AuditEntry) -> Plain:
     """Return an entry as the database holds it, in the order of COLUMNS."""
+    texts = (
+        entry.actor_id,
+        entry.action,
+        entry.server,
+        entry.tool,
+        entry.target,
+        entry.arguments,
+        entry.correlation,
+    )
+    # All at once: there is one for every call.
+    if not is_storable("".join(texts)):
+        texts = tuple(map(storable, texts))
+    actor_id, action, server, tool, target, arguments, correlation = texts
     return (
         entry.at,
-        entry.actor.value,
-        storable(entry.actor_id),
-        storable(entry.action),
-        storable(entry.server),
-        storable(entry.tool),
-        storable(entry.target),
-        storable(entry.arguments),
+        str(entry.actor),
+        actor_id,
+        action,
+        server,
+        tool,
+        target,
+        arguments,
         entry.asked_bytes,
         entry.answered_bytes,
-        entry.outcome.value,
+        str(entry.outcome),
         entry.took_us,
-        storable(entry.correlation),
+        correlation,
     )
 
 
@@ -87,4 +99,4 @@ def _is_who(who: str) -> ColumnElement[bool]:
 def _read(row: Row) -> KeptEntry:
     fields = dict(row)
     number = fields.pop("number")
-    return KeptEntry(number, ENTRY.read(fields))
+    return KeptEntry(number, AuditEntry(**fields))

@@ -26,6 +26,11 @@ REAL_NUMBER = Double[float]().with_variant(REAL(), "sqlite")
 BYTES = LargeBinary()
 
 
+def is_storable(text: str) -> bool:
+    """True when a database surely holds a text as it is."""
+    return text.isascii() and "\x00" not in text
+
+
 def storable(text: str) -> str:
     """Return `text` with what a database cannot hold replaced by U+FFFD."""
     if text.isascii():

@@ -6,6 +6,7 @@ Above: `child`, which fills a report in at its end. Below: nothing.
 import signal
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -126,14 +127,17 @@ def arguments_shape(arguments: object, known: Container[str]) -> str:
     if not isinstance(arguments, dict):
         return _kind(arguments)
     # A name that the schema does not give may be a value in the wrong place.
+    given = cast("dict[str, Any]", arguments).items()
     shown = [
         f"{name[:MAX_NAME] if name in known else '?'}: {_kind(value)}"
-        for name, value in list(cast("dict[str, Any]", arguments).items())[:MAX_CALLS]
+        for name, value in (given if len(given) <= MAX_CALLS else islice(given, MAX_CALLS))
     ]
     return "{" + ", ".join(shown) + "}"
 
 
 def _kind(value: object) -> str:
+    if type(value) is str:
+        return f"string of {len(value)}"
     match value:
         case str():
             return f"string of {len(value)}"

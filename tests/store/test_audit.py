@@ -1,6 +1,6 @@
 """What the table of the audit log promises, on both databases."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from gateway.domain.audit import Actor, AuditEntry, AuditWish, Outcome
 from gateway.store import Store
