@@ -14,6 +14,7 @@ from supervisor.events import (
     HostRefused,
     LeftoverKilled,
     LimitExceeded,
+    NotifyAsked,
     PinsForgotten,
     PriorityLowered,
     Reloaded,
@@ -65,8 +66,8 @@ def log_event(event: Event) -> None:
             _log_reload(event)
         case ToolQuarantined() | ToolJudged() | DefinitionsPinned() | PinsForgotten():
             _log_definitions(event)
-        case LeftoverKilled():
-            log.warning("%s: ended pid %d, left by an earlier run", event.server, event.pid)
+        case LeftoverKilled() | NotifyAsked():
+            _log_deed(event)
         case WatchingSlowly():
             log.warning(
                 "Changed files are found every %g s only (%s); raise fs.inotify.max_user_watches",
@@ -75,6 +76,14 @@ def log_event(event: Event) -> None:
             )
         case _:
             _log_preparation(event)
+
+
+def _log_deed(event: LeftoverKilled | NotifyAsked) -> None:
+    match event:
+        case LeftoverKilled():
+            log.warning("%s: ended pid %d, left by an earlier run", event.server, event.pid)
+        case NotifyAsked():
+            log.debug("%s: asks to send a message", event.server)
 
 
 def _log_limit(event: LimitExceeded | PriorityLowered | GroupRefused | HostRefused) -> None:

@@ -120,7 +120,7 @@ async def build(
         oauth = await open_oauth(settings, store, vault, endings, outside or Internet())
         guard = Guard(store, run_tokens, oauth.access_tokens, endings)
         notify = await open_notify(settings, store, vault, redactor)
-        hearers = Hearers(PinKeeper(store.definition_pins), notify.hearer)
+        hearers = Hearers(PinKeeper(store.definition_pins), notify)
         pins = await store.definition_pins.all()
         audit = open_audit(settings, store, redactor)
         loaded = anyio.Event()

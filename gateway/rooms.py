@@ -39,6 +39,7 @@ from gateway.relay.endpoint import ServerEndpoint
 from gateway.run_export.routes import RunExport
 from gateway.run_pages import build_run_routes, open_run_pages
 from gateway.sandbox_notice import sandbox_notice
+from gateway.server_grants.routes import build_grant_routes
 from gateway.server_pages import open_server_pages
 from gateway.supervising import Hearers
 from gateway.tools import Management, Services
@@ -162,6 +163,7 @@ def _local(parts: Parts, connector: Connector) -> Quart:
         further=(
             build_key_routes(services.vault),
             build_change_routes(services.servers),
+            build_grant_routes(services.servers, services.settings),
             build_run_routes(services.runner.feeds, services.store, services.shelf),
             connector.local_routes(),
             parts.reach.local_routes(),

@@ -11,7 +11,7 @@ from gateway.combined.endpoint import CombinedEndpoint
 from gateway.credentials import Credentials
 from gateway.dashboard import Dashboard
 from gateway.event_log import log_event
-from gateway.notify.hearer import NoticeHearer
+from gateway.notify.opening import Notify
 from gateway.servers import Follower, Servers
 from gateway.settings import Settings
 from gateway.store import StoreError
@@ -33,19 +33,19 @@ REHEARSAL = Path(__file__).resolve().with_name("rehearsal.py")
 class Hearers:
     """Hears every event of the supervisor; some who want them come later than the first ones."""
 
-    def __init__(self, pin_keeper: PinKeeper, notices: NoticeHearer) -> None:
+    def __init__(self, pin_keeper: PinKeeper, notify: Notify) -> None:
         self.dashboard: Dashboard | None = None
         self.combined: CombinedEndpoint | None = None
         self.follower = Follower()
         self.pin_keeper = pin_keeper
-        self.notices = notices
+        self.notify = notify
 
     def emit(self, event: Event) -> None:
         """Log an event, have versions and pins written down, and wake the open pages."""
         log_event(event)
         self.follower.hear(event)
         self.pin_keeper.hear(event)
-        self.notices.hear(event)
+        self.notify.hear(event)
         if self.combined is not None:
             self.combined.hear(event)
         if self.dashboard is not None:

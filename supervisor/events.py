@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from supervisor.children.asking import ChildRequest
+
 
 class ServerState(StrEnum):
     """A slot's state."""
@@ -124,6 +126,14 @@ class ToolQuarantined:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifyAsked:
+    """A server asks to send a message to the owner; who hears it answers the request."""
+
+    server: str
+    request: ChildRequest
+
+
+@dataclass(frozen=True, slots=True)
 class ToolJudged:
     """The owner approved a quarantined tool's definition, or rejected it."""
 
@@ -223,6 +233,7 @@ Event = (
     | Reloaded
     | ReloadRejected
     | ToolQuarantined
+    | NotifyAsked
     | ToolJudged
     | DefinitionsPinned
     | PinsForgotten

@@ -93,5 +93,7 @@ class ServerSpec:
     unix_sockets: bool = False
     dynamic_tools: bool = False
     """Its list may grow by itself; a tool that is there keeps its definition all the same."""
+    notify: bool = False
+    """It may send messages to the owner."""
     recipe: Recipe | None = None
     """The environment of its own that it declares; None: it runs in the shipped one."""

@@ -40,6 +40,8 @@ ACTIONS = {
     "decide": "decide on a tool",
     "make_entries": "make a client's entries",
     "make_link": "make a login link",
+    "grants.grant": "grant a server more",
+    "grants.revoke": "take a server's grants back",
     "rotate_client": ROTATE_CLIENT,
     "keys.rotate": REPLACE_KEY,
     "servers.restart": "restart a server",

@@ -31,8 +31,8 @@ from gateway.settings import Settings
 from gateway.store.copying import check_sqlite, copy_sqlite
 from gateway.version import read_version
 
-KEPT_OF_HOME = ("claude_playground", "run_files")
-"""Work folders of jobs and files of runs."""
+KEPT_OF_HOME = ("claude_playground", "grants", "run_files")
+"""Work folders of jobs, what servers were granted, and files of runs."""
 KEPT_OF_SERVER = ("data", "private")
 CHUNK = 1024 * 1024
 IN_MEMORY = 4 * 1024 * 1024

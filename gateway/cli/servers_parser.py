@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gateway.cli.arguments import AddParser, add_answer, add_group, add_yes
 from gateway.cli.fields import Field, add_fields, json_text, names, network, text_file
+from gateway.cli.grants_parser import add_granting
 
 NETWORK = Field("network", "hosts with commas between them that it may reach, or none", network)
 DECLARATIONS = (
@@ -42,6 +43,7 @@ def add_servers(add_parser: AddParser) -> None:
         )
     )
     add_yes(remove)
+    add_granting(add)
     _add_versions(add)
     _add_log_options(add_answer(add, "logs", "print a server's standard error", "logs"))
 

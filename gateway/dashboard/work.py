@@ -12,6 +12,7 @@ from gateway.domain.run import Run
 from gateway.servers import Servers
 from gateway.settings import Settings
 from gateway.store import Store
+from supervisor.events import ServerState
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor
 
@@ -71,7 +72,9 @@ def stored_work(
     """Return what a live gateway has."""
 
     def specs() -> tuple[ServerSpec, ...]:
-        return tuple(supervisor.slot(name).spec for name in supervisor.names)
+        slots = map(supervisor.slot, supervisor.names)
+        # One that is off waits for nobody, as those that ship do.
+        return tuple(slot.spec for slot in slots if slot.state is not ServerState.DISABLED)
 
     return StoredWork(
         store=store,

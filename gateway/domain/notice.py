@@ -22,6 +22,8 @@ class Occasion(StrEnum):
     """A quarantined server serves again."""
     TOOL_WITHHELD = "tool_withheld"
     """A tool's definition changed by itself and waits for the owner."""
+    MESSAGE = "message"
+    """A server that the owner lets do so sends one."""
     RUN_MISSED = "run_missed"
     """A due time was skipped, or a run expired in the queue."""
 

@@ -21,6 +21,7 @@ PLURALS = {
     Occasion.SERVER_QUARANTINED: "servers were quarantined",
     Occasion.SERVER_RESTORED: "quarantined servers serve again",
     Occasion.TOOL_WITHHELD: "tools are withheld",
+    Occasion.MESSAGE: "messages came",
     Occasion.RUN_MISSED: "due times did not run",
 }
 

@@ -77,6 +77,7 @@ def policy_of(spec: ServerSpec, level: Level) -> Facts:
         ("May read", ", ".join(map(str, spec.read_only)) or "its own folder"),
         ("May write", ", ".join(("its data folder", *map(str, spec.read_write)))),
         ("Unix sockets", "yes" if spec.unix_sockets else "no"),
+        ("Messages to you", "yes" if spec.notify else ""),
         ("Variables", ", ".join(name for name, _ in spec.environment)),
         ("Memory", size(limits.memory_bytes)),
         ("Processors", "a share" if limits.cpu is None else f"{limits.cpu:g}"),

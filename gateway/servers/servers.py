@@ -19,6 +19,8 @@ from gateway.servers.disk import SEAT_S, Disk
 from gateway.servers.draft import Draft, apply_draft
 from gateway.servers.files import FileEdit, edited
 from gateway.servers.folders import CODE_FILE, DynamicFolders, Source
+from gateway.servers.granting import Granting
+from gateway.servers.grants import GrantFiles
 from gateway.servers.held import Held, sentence_of
 from gateway.servers.history import Change, History, verdict_of
 from gateway.servers.known import Known
@@ -60,12 +62,14 @@ class Servers:
         self._known = Known()
         self._folders = DynamicFolders(dynamic_dir)
         self._history = History(store.server_versions)
-        self._shelf = Shelf(fixed_dir, dynamic_dir)
+        grants = GrantFiles(state_dir.with_name("grants"))
+        self._shelf = Shelf(fixed_dir, dynamic_dir, grants)
         self._operation = Operation(
             self._known, self._shelf, supervisor=supervisor, store=store, credentials=credentials
         )
         self.held = Held(code_changes, self._known, self._history, credentials)
         self.versions = Versions(self._known, self._history, supervisor)
+        self.granting = Granting(grants, self._known, self._shelf, self._operation, supervisor)
         self.disk = Disk(
             self._known,
             self._operation,

@@ -5,7 +5,9 @@ Blocking. Above: `servers`, which decides what becomes of it.
 
 from pathlib import Path
 
-from supervisor.folders.catalog import read_catalog, read_server
+from gateway.servers.grants import GrantFiles, granted
+from supervisor.errors import InvalidServer
+from supervisor.folders.catalog import gives_way, read_catalog, read_server
 from supervisor.folders.metadata import read_metadata
 from supervisor.spec import ServerKind, ServerSpec
 
@@ -13,9 +15,10 @@ from supervisor.spec import ServerKind, ServerSpec
 class Shelf:
     """The servers on disk as they were when they were last read."""
 
-    def __init__(self, fixed_dir: Path, dynamic_dir: Path) -> None:
+    def __init__(self, fixed_dir: Path, dynamic_dir: Path, grants: GrantFiles) -> None:
         self._fixed_dir = fixed_dir
         self._dynamic_dir = dynamic_dir
+        self._grants = grants
         self._off: frozenset[str] = frozenset()
         self._problems: tuple[str, ...] = ()
 
@@ -30,10 +33,17 @@ class Shelf:
 
     def read_all(self) -> tuple[ServerSpec, ...]:
         """Return every server on disk."""
-        specs, problems = read_catalog(self._fixed_dir, self._dynamic_dir)
-        self._off = frozenset(s.name for s in specs if not read_metadata(s.code_dir).enabled)
-        self._problems = tuple(map(str, problems))
-        return specs
+        read, problems = read_catalog(self._fixed_dir, self._dynamic_dir)
+        self._off = frozenset(s.name for s in read if not read_metadata(s.code_dir).enabled)
+        specs: list[ServerSpec] = []
+        refused = [*map(str, problems)]
+        for spec in read:
+            try:
+                specs.append(self._granted(spec))
+            except InvalidServer as error:
+                refused.append(str(error))
+        self._problems = tuple(refused)
+        return tuple(specs)
 
     def read(self, name: str) -> ServerSpec | None:
         """Return one server as its folder is now; None when it has none.
@@ -43,8 +53,11 @@ class Shelf:
         """
         roots = ((self._fixed_dir, ServerKind.FIXED), (self._dynamic_dir, ServerKind.DYNAMIC))
         for root, kind in roots:
+            fixed = kind is ServerKind.FIXED
+            if fixed and gives_way(root / name, self._dynamic_dir):
+                continue
             if (root / name).is_dir():
-                spec = read_server(root / name, kind)
+                spec = self._granted(read_server(root / name, kind))
                 on = read_metadata(root / name).enabled
                 self._off = self._off - {name} if on else self._off | {name}
                 return spec
@@ -52,4 +65,9 @@ class Shelf:
 
     def read_problems(self) -> None:
         """Look again which folders cannot be read."""
-        self._problems = tuple(map(str, read_catalog(self._fixed_dir, self._dynamic_dir)[1]))
+        self.read_all()
+
+    def _granted(self, spec: ServerSpec) -> ServerSpec:
+        if spec.kind is not ServerKind.FIXED:
+            return spec
+        return granted(spec, self._grants.read(spec.name))

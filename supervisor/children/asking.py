@@ -25,6 +25,8 @@ MAX_REQUESTS = 64
 METHOD_NOT_FOUND = -32601
 NOT_PASSED_ON = -32000
 
+NOTIFY = "claude-runner/notify"
+"""A message to the owner; ours, beside MCP's own requests, and for us, not for a client."""
 SAMPLING, ELICITATION, ROOTS = "sampling/createMessage", "elicitation/create", "roots/list"
 CAPABILITIES: Mapping[str, str] = {
     SAMPLING: "sampling",

@@ -8,6 +8,7 @@ import anyio
 import msgspec
 
 from sandboxes.launch import Launch
+from supervisor.children.asking import ChildRequest
 from supervisor.children.call import Answer, Call, Notice, Owner
 from supervisor.children.crash import (
     MAX_CALLS,
@@ -55,6 +56,7 @@ class Reports:
     on_spawned: Callable[["Child"], None]
     on_exit: Callable[["Child"], None]
     on_notice: Callable[["Child", Notice], None]
+    on_notify: Callable[["Child", ChildRequest], None]
 
 
 class Child:
@@ -82,7 +84,12 @@ class Child:
         self.wanted_exit = False
         self.introduction: bytes | None = None
         """The params of its `initialize`; None: ours, for a child that anybody may call."""
-        self.link = Link(write=self._write, on_notice=self._noticed, screen=screen.page)
+        self.link = Link(
+            write=self._write,
+            on_notice=self._noticed,
+            screen=screen.page,
+            on_notify=self._asked if spec.notify else None,
+        )
         self._spawner = spawn
         self._reports = reports
         self._process: ChildProcess | None = None
@@ -299,6 +306,9 @@ class Child:
 
     def _unusable(self, why: str) -> None:
         self.condemn(f"stopped because {why}")
+
+    def _asked(self, request: ChildRequest) -> None:
+        self._reports.on_notify(self, request)
 
     def _noticed(self, notice: Notice) -> None:
         if too_much := self.process.flow.notice(time.monotonic()):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from supervisor.children import reasons
-from supervisor.children.asking import METHOD_NOT_FOUND, Requests
+from supervisor.children.asking import METHOD_NOT_FOUND, NOTIFY, ChildRequest, Requests
 from supervisor.children.call import Answer, Call, Notice, Owner
 from supervisor.children.wire import (
     Envelope,
@@ -75,6 +75,8 @@ class Link:
     """Why the child was told to end; what its calls fail with that it closes on the way."""
     resident: Owner | None = None
     """Whose alone the child is; None: it serves whoever calls."""
+    on_notify: Callable[[ChildRequest], None] | None = None
+    """Told when the child asks to send a message; None: it may not."""
     _pending: dict[int, Call] = field(default_factory=dict[int, Call])
     _standing: dict[int, Call] = field(default_factory=dict[int, Call])
     _requests: Requests = field(init=False)
@@ -292,6 +294,9 @@ class Link:
             return
         request = self._requests.open(request_id, method, params)
         if request is None:
+            return
+        if method == NOTIFY and self.on_notify is not None:
+            self.on_notify(request)
             return
         owner, call = reasons.of_request(self.calls_in_flight(), self.resident)
         if owner is None:

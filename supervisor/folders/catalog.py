@@ -61,11 +61,13 @@ def read_catalog(
 ) -> tuple[tuple[ServerSpec, ...], tuple[InvalidServer, ...]]:
     """Return every server on disk, and why the others cannot be used.
 
-    A dynamic server with the name of a fixed one is one of the others.
+    A dynamic server with the name of a fixed one is one of the others, unless that gives way.
     """
     specs: dict[str, ServerSpec] = {}
     refused: list[InvalidServer] = []
     for folder, kind in _folders(fixed_dir, dynamic_dir):
+        if kind is ServerKind.FIXED and gives_way(folder, dynamic_dir):
+            continue
         try:
             spec = read_server(folder, kind)
             if spec.name in specs:
@@ -76,6 +78,20 @@ def read_catalog(
         except InvalidServer as error:
             refused.append(error)
     return tuple(specs.values()), tuple(refused)
+
+
+def gives_way(fixed: Path, dynamic_dir: Path) -> bool:
+    """Return whether a fixed server is left out for the dynamic one of its name.
+
+    One that is off by its metadata is: many are shipped so, and whoever has a server of that name
+    already keeps it, with its credentials, which go by the name.
+    """
+    if not (dynamic_dir / fixed.name).is_dir() or not fixed.is_dir():
+        return False
+    try:
+        return not read_metadata(fixed).enabled
+    except InvalidServer:
+        return False
 
 
 def digest(folder: Path) -> str:
@@ -124,6 +140,11 @@ def _check_grants(name: str, kind: ServerKind, metadata: Metadata) -> None:
             f"Server {name!r} asks for full network, private addresses or extra paths; only the "
             f"owner grants those, by making it a fixed server."
         )
+    if metadata.notify:
+        raise InvalidServer(
+            f"Server {name!r} asks to send messages to the owner; only the owner grants that, by "
+            f"making it a fixed server."
+        )
     if metadata.unix_sockets:
         raise InvalidServer(
             f"Server {name!r} asks for Unix sockets; only the owner grants those, by making it a "
@@ -161,6 +182,7 @@ def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
         read_write=_absolute(folder.name, metadata.read_write),
         unix_sockets=metadata.unix_sockets,
         dynamic_tools=metadata.dynamic_tools,
+        notify=metadata.notify,
         recipe=read_recipe(
             folder,
             command=metadata.command is not None,

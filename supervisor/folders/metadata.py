@@ -66,6 +66,7 @@ class Metadata(_Strict):
     allow_source_builds: bool = False
     unix_sockets: bool = False
     dynamic_tools: bool = False
+    notify: bool = False
     enabled: bool = True
 
     @field_validator("credentials", mode="before")

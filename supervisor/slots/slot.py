@@ -14,6 +14,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sandboxes.errors import SandboxError
+from supervisor.children.asking import ChildRequest
 from supervisor.children.call import Notice
 from supervisor.children.child import Child, Reports
 from supervisor.children.crash_log import CrashLog
@@ -27,7 +28,13 @@ from supervisor.errors import (
     StartFailed,
     SupervisorError,
 )
-from supervisor.events import EnvironmentProgressed, ReloadRejected, ServerState, StateChanged
+from supervisor.events import (
+    EnvironmentProgressed,
+    NotifyAsked,
+    ReloadRejected,
+    ServerState,
+    StateChanged,
+)
 from supervisor.slots import tidings
 from supervisor.slots.births import Births
 from supervisor.slots.context import SlotContext
@@ -73,7 +80,9 @@ class Slot:
         self._standing = Standing(spec.name, *_beginning(enabled), on_change=self._state_changed)
         self._child: Child | None = None
         self._orders = Orders()
-        self._births = Births(context, Reports(self._spawned, self._exited, self._noticed))
+        self._births = Births(
+            context, Reports(self._spawned, self._exited, self._noticed, self._asked)
+        )
         self.instances = Instances(
             self._births,
             spec=lambda: self.spec,
@@ -446,6 +455,9 @@ class Slot:
         elif self.instances.exited(child):
             self.last_exit = child.exit_reason
             self.restarts += 1
+
+    def _asked(self, child: Child, request: ChildRequest) -> None:
+        self._context.emit(NotifyAsked(child.spec.name, request))
 
     def _noticed(self, child: Child, notice: Notice) -> None:
         if (holder := self.instances.holder_of(child)) is not None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from sandboxes.launch import Launch
+from supervisor.children.asking import ChildRequest
 from supervisor.children.call import Notice
 from supervisor.children.child import Child, Reports
 from supervisor.slots.context import SlotContext
@@ -30,7 +31,7 @@ async def on_trial(spec: ServerSpec, launch: Launch, context: SlotContext) -> As
         context.on_spawned(child)
         group.start_soon(outlet.serve, child.process)
 
-    reports = Reports(spawned, context.on_gone, _unheard)
+    reports = Reports(spawned, context.on_gone, _unheard, _unsent)
     child = Child(
         spec,
         1,
@@ -53,3 +54,7 @@ async def on_trial(spec: ServerSpec, launch: Launch, context: SlotContext) -> As
 
 def _unheard(child: Child, notice: Notice) -> None:
     """Nobody listens to what a child on trial says beside its answers."""
+
+
+def _unsent(child: Child, request: ChildRequest) -> None:
+    request.refuse("A trial sends nothing.")

@@ -25,7 +25,7 @@ from supervisor.folders.metadata import Metadata
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
     path
-    for folder in (".", "docs", "deploy", "fixed-servers", "dynamic_servers")
+    for folder in (".", "docs", "docs/servers", "deploy", "fixed-servers", "dynamic_servers")
     for path in (CHECKOUT / folder).glob("*.md")
 )
 UNWANTED = re.compile(

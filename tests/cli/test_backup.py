@@ -15,6 +15,7 @@ from gateway.backup.restoring import RESTORED
 from gateway.domain.clock import utc_ms
 from gateway.domain.run import RunStatus
 from gateway.domain.run_file import LeftFiles, RunFile, RunFileSet
+from gateway.servers.grants import GrantFiles, Grants
 from tests.cli.gateways import Place, make_place
 from tests.cli.shell import Shell
 from tests.databases import open_store
@@ -35,6 +36,7 @@ UNFINISHED = {
     "run_goes_on": RunStatus.RUNNING,
 }
 ENDED = "run_ended"
+GRANTS = Grants(hosts=("mail.example.com:587",))
 NEVER = 10**13
 
 
@@ -68,6 +70,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (data / "notes.txt").write_text("kept", "utf-8")
         (data / "inner").symlink_to("notes.txt")
         (data / "passwords").symlink_to("/etc/passwd")
+        GrantFiles(place.home / "grants").write("email", GRANTS)
         asyncio.run(add_runs(place.home))
         said = shell("backup", target, env=env)
     assert said.status == 0, said.err
@@ -109,6 +112,7 @@ def test_a_home_is_restored_on_another_machine_with_its_key(archive: Path, new: 
     assert "Set here what no back-up holds: ANTHROPIC_API_KEY." in restored
     data = new.place.home / "servers" / "keeper" / "data"
     assert (data / "inner").read_text("utf-8") == "kept"
+    assert GrantFiles(new.place.home / "grants").read("email") == GRANTS
     assert new.text("key", "show").splitlines()[-1] == "seals       2 values"
     with new.place.gateway(SANDBOX="off"):
         assert new.json("tools", "call", "keeper:tail") == {"tail": "ry-9"}

@@ -19,10 +19,11 @@ class Got:
 
 @dataclass
 class Receiver:
-    """Answers every POST and PUT with `status`, and a redirect to itself with 3xx."""
+    """Answers every POST and PUT with `status` and `body`, and a redirect to itself with 3xx."""
 
     url: str = ""
     status: int = 200
+    body: bytes = b""
     got: "Queue[Got]" = field(default_factory=lambda: Queue[Got]())
     before_answer: Callable[[], None] | None = None
 
@@ -50,8 +51,9 @@ def receiving() -> Generator[Receiver]:
             self.send_response(receiver.status)
             if 300 <= receiver.status < 400:
                 self.send_header("Location", f"{receiver.url}/elsewhere")
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(receiver.body)))
             self.end_headers()
+            self.wfile.write(receiver.body)
 
         do_PUT = do_POST
 

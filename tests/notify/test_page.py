@@ -1,6 +1,7 @@
 """The owner's page of notices."""
 
 from gateway.notify.hearer import NoticeHearer
+from gateway.notify.messages import Messages
 from gateway.notify.opening import Notify
 from gateway.notify.pages import NotificationPages
 from tests.dashboard.parts import Shown, send, sign_in
@@ -14,7 +15,8 @@ HOSTILE = "<script>alert(1)</script>"
 def shown_with(desk: Desk) -> Shown:
     """Return a dashboard that has the page."""
     hearer = NoticeHearer(desk.store.notices, desk.clock.now_ms)
-    notify = Notify(desk.channels, desk.outbox, hearer)
+    messages = Messages(desk.store.notices, desk.store.channels, desk.clock.now_ms)
+    notify = Notify(desk.channels, desk.outbox, hearer, messages)
     return Shown(
         further=lambda browser: (NotificationPages(browser, notify, desk.store).blueprint(),)
     )

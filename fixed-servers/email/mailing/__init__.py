@@ -1,0 +1,1 @@
+"""What the e-mail server is made of; server.py has its tools."""

@@ -1,0 +1,1 @@
+"""What the files server is made of; server.py has its tools."""

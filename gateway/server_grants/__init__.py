@@ -1,0 +1,1 @@
+"""What the owner grants fixed servers, by the command line."""

@@ -1,0 +1,210 @@
+"""Every shipped server inside its sandbox, driven through `/mcp` by a real client."""
+
+import json
+import sys
+from base64 import b64decode
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+
+import pytest
+from fastmcp.exceptions import ToolError
+from mcp_types import ImageContent
+
+from gateway.servers.grants import Grants, granted
+from sandboxes.policy import Level
+from supervisor.config import SupervisorConfig
+from supervisor.folders.catalog import read_server
+from supervisor.spec import ServerKind, ServerSpec
+from supervisor.supervisor import Supervisor
+from tests.fixed_servers.conftest import SHIPPED, House
+from tests.fixed_servers.mail_server import post_office
+from tests.notify.receiver import receiving
+from tests.origin import HOST, certify
+from tests.outside import PUBLIC, FakeOutside
+from tests.sandboxes.conftest import skip_unless_available
+
+pytestmark = pytest.mark.timeout(180)
+
+DOT = b"\x89PNG\r\n\x1a\n" + bytes(8)
+NAMES = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_server_is_off_and_confined_until_the_owner_says_otherwise(name: str) -> None:
+    """Ours: it reaches named hosts at most, no folder of the machine, and has a page."""
+    spec = read_server(SHIPPED / name, ServerKind.FIXED)
+    assert '"enabled": false' in (SHIPPED / name / "metadata.json").read_text("utf-8")
+    assert (spec.network.mode != "full", spec.read_only, spec.read_write) == (True, (), ())
+    assert spec.description
+    assert (SHIPPED.parent / "docs" / "servers" / f"{name}.md").is_file()
+
+
+def test_a_fresh_gateway_starts_none_of_them(house: House) -> None:
+    """Ours: no process, no warning; the list says that they are there."""
+    listed = house.place.json("servers", "list", "--json")
+    states = {
+        each["name"]: (each["state"], each["enabled"], each["pid"]) for each in listed["servers"]
+    }
+    assert states == dict.fromkeys(NAMES, ("disabled", False, None))
+    assert listed["problems"] == []
+
+
+def test_grants_are_made_shown_and_taken_back_by_command(house: House) -> None:
+    """Ours: the owner's alone; what is refused changes nothing."""
+    answer = house.place.json(
+        "servers", "grant", "email", "--host", "mail.example.com:587", "--set", "EMAIL_DAILY_CAP=5",
+        "--json",
+    )  # fmt: skip
+    grants = {"hosts": ["mail.example.com:587"], "variables": {"EMAIL_DAILY_CAP": "5"}}
+    assert (answer["grants"], answer["ok"]) == (grants, True)
+    assert house.place.json("servers", "grant", "email", "--json")["grants"] == grants
+    listed = house.place.json("servers", "list", "--json")["servers"]
+    assert "mail.example.com:587" in next(e["network"] for e in listed if e["name"] == "email")
+    for words, why in (
+        (("--host", "10.0.0.1"), "The grants of server 'email'"),
+        (("--read-only", str(house.place.home)), "home or master key"),
+        (("--set", "PATH=/tmp"), "PATH"),
+        (("--set", "nothing"), "no KEY=VALUE"),
+    ):
+        done = house.place.run("servers", "grant", "email", *words)
+        assert (done.returncode != 0, why in done.stderr) == (True, True), done.stderr
+    assert house.place.json("servers", "grant", "email", "--json")["grants"] == grants
+    missing = house.place.run("servers", "grant", "nobody", "--host", "a.example.com")
+    assert (missing.returncode, "nobody" in missing.stderr) == (1, True)
+    assert house.place.json("servers", "revoke", "email", "--json")["grants"] == {}
+
+
+async def test_the_email_leaves_as_a_mime_message(house: House) -> None:
+    """Issue 9: granted, given its credentials, switched on, and called, all by the commands."""
+    async with post_office() as office:
+        told = house.run(
+            "servers", "grant", "email", "--full-network", "--set",
+            "EMAIL_ALLOWED_RECIPIENTS=example.org",
+        )  # fmt: skip
+        assert told.splitlines() == [
+            "Server 'email' is granted:",
+            "  may reach everything",
+            "  EMAIL_ALLOWED_RECIPIENTS=example.org",
+            "It is disabled.",
+            "Start it with: ./claude-runner servers enable email",
+        ]
+        for key, value in (
+            ("SENDER_EMAIL", "Runner <runner@example.com>"),
+            ("SMTP_HOST", "127.0.0.1"),
+            ("SMTP_PORT", str(office.port)),
+        ):
+            house.run("credentials", "set", "email", key, given=value)
+        house.run("servers", "enable", "email")
+        async with house.client() as caller:
+            await caller.call("email:save_attachment", name="report.txt", text="Zahlen")
+            given = {"to": ["Änn <ann@example.org>"], "subject": "Grüße", "text": "Hällo"}
+            said = await caller.call(
+                "email:send_email", **given, bcc=["bob@example.org"], attachments=["report.txt"]
+            )
+            with pytest.raises(ToolError, match=r"Mail may not go to eve@example\.net"):
+                await caller.call("email:send_email", **{**given, "to": ["eve@example.net"]})
+    house.run("servers", "disable", "email")
+    (envelope,) = office.mails
+    assert envelope.rcpt_tos == ["ann@example.org", "bob@example.org"]
+    mail = message_from_bytes(envelope.content, policy=default)
+    assert (mail["Subject"], mail["To"], mail["Bcc"], mail["Message-ID"]) == (
+        "Grüße",
+        "Änn <ann@example.org>",
+        None,
+        said["message_id"],
+    )
+    body, report = mail.iter_parts()
+    assert [part.get_content().strip() for part in (body, report)] == ["Hällo", "Zahlen"]
+    assert (said["sent"], said["provider"], said["left_today"]) == (True, "smtp", 98)
+
+
+async def test_a_granted_host_is_enough_for_a_mail_server(folder: Path) -> None:
+    """Ours: STARTTLS through the proxy of the sandbox, with no other network."""
+    skip_unless_available(Level.STRONG)
+    ca = folder / "certificates"
+    ca.mkdir()
+    certificate = certify(ca)
+    grants = Grants(
+        hosts=(f"{HOST}:587",),
+        read_only=(str(ca),),
+        variables={
+            "EMAIL_CA_FILE": str(certificate[0]),
+            "EMAIL_ALLOWED_RECIPIENTS": "example.org",
+        },
+    )
+    spec = granted(read_server(SHIPPED / "email", ServerKind.FIXED), grants)
+
+    async def values(_: ServerSpec) -> dict[str, str]:
+        return {"SENDER_EMAIL": "runner@example.com", "SMTP_HOST": HOST}
+
+    async with post_office(certificate) as office:
+        supervisor = Supervisor(
+            config=SupervisorConfig(
+                home=folder / "home", python=Path(sys.executable), level=Level.STRONG
+            ),
+            credentials=values,
+            emit=lambda event: None,
+            outside=FakeOutside({HOST: [[PUBLIC]]}, {(PUBLIC, 587): office.port}),
+        )
+        async with supervisor:
+            await supervisor.apply(spec, enabled=True)
+            assert (await supervisor.wait_settled("email", 60)).state == "ready"
+            given = {"to": ["ann@example.org"], "subject": "x", "text": "y"}
+            said = await supervisor.request(
+                "email", "tools/call", {"name": "send_email", "arguments": given}
+            )
+    assert said["structuredContent"]["sent"] is True
+    assert office.secured == [True]
+
+
+async def test_files_are_reached_in_the_granted_folders_alone(house: House, folder: Path) -> None:
+    """Issue 9: read-only and read-write, as the policy shows and the mount tree holds."""
+    docs, work = folder / "docs", folder / "work"
+    for each in (docs, work):
+        each.mkdir()
+        each.chmod(0o777)
+    (docs / "dot.png").write_bytes(DOT)
+    (docs / "report.txt").write_text("Grüße aus dem Ordner", encoding="utf-8")
+    house.run("servers", "grant", "files", "--read-only", str(docs), "--read-write", str(work))
+    house.run("servers", "enable", "files")
+    async with house.client() as caller:
+        assert await caller.call("files:list_files") == {
+            "folders": [{"path": "docs", "writable": False}, {"path": "work", "writable": True}]
+        }
+        found = await caller.call("files:search_text", text="grüsse")
+        assert [each["path"] for each in found["found"]] == ["docs/report.txt"]
+        await caller.call("files:write_file", path="work/new/a.txt", text="one")
+        await caller.call("files:move_file", path="work/new/a.txt", to="work/b.txt")
+        shown = {"tool": "files:view_image", "payload": {"path": "docs/dot.png"}}
+        (image,) = (await caller.client.call_tool("invoke_internal_mcp_tool", shown)).content
+        assert isinstance(image, ImageContent)
+        assert b64decode(image.data) == DOT
+        with pytest.raises(ToolError, match="granted read-only"):
+            await caller.call("files:delete_file", path="docs/report.txt")
+    assert (work / "b.txt").read_text("utf-8") == "one"
+    taken = house.place.json("servers", "revoke", "files", "--json")
+    assert (taken["grants"], taken["state"]) == ({}, "ready")
+    async with house.client() as caller:
+        with pytest.raises(ToolError, match="No folder is granted yet"):
+            await caller.call("files:list_files", path="docs")
+    house.run("servers", "disable", "files")
+
+
+async def test_a_notification_goes_by_the_owners_channels(house: House) -> None:
+    """Issue 9: the server knows no address; the gateway stores, hides secrets, and sends."""
+    house.run("servers", "enable", "notify")
+    message = {"title": "Disk", "text": "It is nearly full."}
+    with receiving() as receiver:
+        async with house.client() as caller:
+            with pytest.raises(ToolError, match="No channel takes messages of servers"):
+                await caller.call("notify:send_notification", **message)
+            house.run("notify", "add", "phone", "--kind", "webhook", given=f"{receiver.url}/in")
+            said = await caller.call("notify:send_notification", **message)
+        body = json.loads(receiver.one().body)
+    house.run("servers", "disable", "notify")
+    assert said["channels"] == ["phone"]
+    assert (body["type"], body["data"]) == (
+        "message",
+        {"subject": "notify", "title": "notify: Disk", "text": "It is nearly full."},
+    )
