@@ -25,6 +25,7 @@ FILES = {
 
 FOLLOWS = "follows until Ctrl-C, so it is held to the parser alone"
 ASKS = "asks on a terminal, so it is held to the parser alone"
+SHIPPED = "starts a process; tests/fixed_servers starts each shipped server in its sandbox"
 QUICK_RUN = (
     './claude-runner run "What is new in my mail?" --tools mcp__email__list,Read --budget-usd 0.2'
 )
@@ -37,6 +38,8 @@ NOT_TYPED = {
     "./claude-runner import": ASKS,
     "./claude-runner reset": ASKS + "; tests/cli/test_backup.py empties a home",
     QUICK_RUN: "asks a model; tests/bootstrap types the README's run",
+    "./claude-runner servers enable files": SHIPPED,
+    "./claude-runner servers enable notify": SHIPPED,
     "./claude-runner notify test mail": "sends mail; tests/notify sends what each channel sends",
 }
 """Lines, without what is behind a #, and why they are not executed."""
@@ -62,6 +65,10 @@ INSTEAD = {
     },
     "docs/retention.md": {"JOB": "$JOB"},
     "docs/budgets.md": {"JOB": "$JOB"},
+    "docs/servers/email.md": {
+        "SENDER_EMAIL": "SENDER_EMAIL < password.txt",
+        "SENDGRID_API_KEY": "SENDGRID_API_KEY < password.txt",
+    },
     "docs/credentials.md": {"SERVER": "mailer", "VERSION": "$VERSION"},
 }
 """What stands for a place, a time or an id of the reader's own."""
@@ -101,6 +108,10 @@ VERSION=$(jq -n '{name: "mailer", code: $code}' --rawfile code adder/server.py |
 """,
     "docs/notifications.md: ./claude-runner notify add mail": (
         "echo mailto://relay.example:25?from=a@example.com > address.txt; exec < address.txt"
+    ),
+    "docs/servers/files.md: ./claude-runner servers grant": "mkdir -p documents",
+    "docs/servers/notify.md: ./claude-runner notify add phone": (
+        "echo ntfys://ntfy.example.com/topic > address.txt; exec < address.txt"
     ),
     "docs/retention.md: ./claude-runner runs export": A_JOB,
     "docs/webhooks.md: curl -X POST": A_JOB

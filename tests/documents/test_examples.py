@@ -62,6 +62,8 @@ def typing(tmp_path_factory: pytest.TempPathFactory) -> Generator[Typist]:
         path = place.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
+    for shipped in (CHECKOUT / "fixed-servers").glob("*/"):
+        (place.folder / "fixed" / shipped.name).symlink_to(shipped)
     with (
         place.gateway(SANDBOX="off", CODE_CHANGES="approve"),
         typist(place.folder, place.env()) as ready,
