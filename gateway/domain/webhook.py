@@ -73,6 +73,8 @@ class Webhook:
     """When the day ends whose budget is spent; a time that is past means nothing."""
     last_delivery_at: int | None = None
     deliveries: int = 0
+    failures: int = 0
+    """How many of its last runs failed, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)

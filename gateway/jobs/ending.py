@@ -47,7 +47,7 @@ class Endings:
         *,
         notify_after: int,
     ) -> None:
-        """`notify_after`: so many failures of a job in a row are worth a notice; 0: none."""
+        """`notify_after`: so many failures of a job or webhook in a row are told; 0: none."""
         self._store = store
         self._home = home
         self._clock = clock
@@ -104,7 +104,9 @@ class Endings:
     async def _finish(self, run: Run, result: RunResult, now: int) -> None:
         job = await self._store.jobs.get(run.job_id) if run.job_id else None
         then = await self._following(job, run, result, now) if job else None
-        end = RunEnd(job, run, result, now, self._notify_after) if job else None
+        webhook = await self._store.webhooks.get(run.webhook_id) if run.webhook_id else None
+        of = job or webhook
+        end = RunEnd(of, run, result, now, self._notify_after) if of else None
         tell = end and end.notice
         runs = self._store.runs
         try:

@@ -10,12 +10,13 @@ from gateway.domain.run import Run, RunResult, RunStatus
 from gateway.domain.units import instant
 from gateway.domain.webhook import Webhook
 
+OF_A_DAY = (Limit.JOB_DAY, Limit.WEBHOOK_DAY, Limit.ALL_DAY)
 MAX_TITLE = 200
 MAX_TEXT = 2_000
 """Characters; services cut or refuse what is longer than some thousands."""
 PLURALS = {
-    Occasion.RUN_FAILED: "jobs failed",
-    Occasion.RUN_RECOVERED: "jobs are well again",
+    Occasion.RUN_FAILED: "jobs or webhooks failed",
+    Occasion.RUN_RECOVERED: "jobs or webhooks are well again",
     Occasion.BUDGET_REACHED: "budgets were reached",
     Occasion.PAUSED: "jobs or webhooks were paused",
     Occasion.SERVER_QUARANTINED: "servers were quarantined",
@@ -28,24 +29,24 @@ PLURALS = {
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """The end of a job's run, and after how many failures in a row its owner wants to hear."""
+    """The end of a job's or webhook's run, and after how many failures in a row that is told."""
 
-    job: Job
+    of: Job | Webhook
     run: Run
     result: RunResult
     now: int
     usual_after: int
-    """For a job that does not say; 0: never."""
+    """For a job that does not say, and for webhooks; 0: never."""
 
     def notice(self, before: int) -> Notice | None:
         """Return the notice of it, given how many runs had failed in a row; None: none is due."""
-        after = self.usual_after if self.job.notify_after is None else self.job.notify_after
+        own = self.of.notify_after if isinstance(self.of, Job) else None
+        after = self.usual_after if own is None else own
         if not after:
             return None
         if self.result.status is RunStatus.BUDGET:
             # A day's budget has a notice of its own, once for all the runs that it ends.
-            of_a_day = self.result.limit_reached in (Limit.JOB_DAY, Limit.ALL_DAY)
-            return None if of_a_day else self._over_budget()
+            return None if self.result.limit_reached in OF_A_DAY else self._over_budget()
         if self.result.status.failure and before + 1 == after:
             return self._failed(after)
         if self.result.status is RunStatus.SUCCEEDED and before >= after:
@@ -57,9 +58,9 @@ class RunEnd:
         why = self.result.error or "It did not say why."
         return make(
             Occasion.RUN_FAILED,
-            self.job.id,
-            f"Job {self.job.name} {times}",
-            f"Run {self.run.id} of job {self.job.id} ended as {self.result.status}: {why}",
+            self.of.id,
+            f"{self._kind.capitalize()} {self.of.name} {times}",
+            f"Run {self.run.id} of {self._whose} ended as {self.result.status}: {why}",
             self.now,
         )
 
@@ -67,9 +68,9 @@ class RunEnd:
         why = self.result.error or "It has no money or turns left."
         return make(
             Occasion.BUDGET_REACHED,
-            self.job.id,
-            f"Job {self.job.name} reached the budget of a run",
-            f"Run {self.run.id} of job {self.job.id} was ended: {why}",
+            self.of.id,
+            f"{self._kind.capitalize()} {self.of.name} reached the budget of a run",
+            f"Run {self.run.id} of {self._whose} was ended: {why}",
             self.now,
         )
 
@@ -77,11 +78,24 @@ class RunEnd:
         failed = "1 run" if before == 1 else f"{before} runs"
         return make(
             Occasion.RUN_RECOVERED,
-            self.job.id,
-            f"Job {self.job.name} is well again",
-            f"Run {self.run.id} of job {self.job.id} succeeded after {failed} that failed.",
+            self.of.id,
+            f"{self._kind.capitalize()} {self.of.name} is well again",
+            f"Run {self.run.id} of {self._whose} succeeded after {failed} that failed.",
             self.now,
         )
+
+    @property
+    def _kind(self) -> str:
+        return kind_of(self.of)
+
+    @property
+    def _whose(self) -> str:
+        return f"{self._kind} {self.of.id}"
+
+
+def kind_of(owner: Job | Webhook) -> str:
+    """Return what runs belong to, in a word."""
+    return "job" if isinstance(owner, Job) else "webhook"
 
 
 def missed(name: str, row: Run, now: int) -> Notice:
@@ -113,7 +127,7 @@ def day_budget_reached(
         title = "The day's budget of all runs is spent"
         text = f"No run starts until {until}: {spent}."
         return make(Occasion.BUDGET_REACHED, "", title, text, now)
-    kind = "job" if isinstance(owner, Job) else "webhook"
+    kind = kind_of(owner)
     title = f"The day's budget of {kind} {owner.name} is spent"
     text = f"{kind.capitalize()} {owner.id} is paused until {until}: {spent}."
     return make(Occasion.BUDGET_REACHED, owner.id, title, text, now)

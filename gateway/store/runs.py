@@ -19,6 +19,7 @@ from gateway.domain.run import Run, RunMessage, RunResult, RunStatus, Trigger
 from gateway.store.affordable import CLAIMED, affordable
 from gateway.store.database import Database, rows_of
 from gateway.store.errors import UnknownJob
+from gateway.store.failures import Tell, count_failures
 from gateway.store.notices import NoticeTable, insert_notice
 from gateway.store.record import Record
 from gateway.store.schema import jobs, run_messages, runs
@@ -30,10 +31,6 @@ MESSAGE = Record(RunMessage, run_messages)
 _URGENCY = case(
     {Trigger.QUICK: 0, Trigger.WEBHOOK: 1, Trigger.MANUAL: 2}, value=runs.c.trigger, else_=3
 )
-
-
-Tell = Callable[[int], Notice | None]
-"""Returns the notice that the end of a run is worth after so many failures of its job in a row."""
 
 
 class RunTable:
@@ -245,7 +242,7 @@ class RunTable:
             if then is not None:
                 await connection.execute(insert_once(self._db, then))
             if tell is not None:
-                await _count_failures(connection, run_id, result.status, tell)
+                await count_failures(connection, run_id, result.status, tell)
             return True
 
         try:
@@ -318,23 +315,6 @@ class RunTable:
     async def _job_is_gone(self, job_id: str) -> bool:
         statement = select(jobs.c.id).where(jobs.c.id == job_id)
         return await self._db.one(statement) is None
-
-
-async def _count_failures(
-    connection: AsyncConnection, run_id: str, status: RunStatus, tell: Tell
-) -> None:
-    """Count how many runs of the run's job failed in a row, and store the notice of it."""
-    of_the_run = select(runs.c.job_id).where(runs.c.id == run_id).scalar_subquery()
-    wanted = select(jobs.c.failures).where(jobs.c.id == of_the_run).with_for_update()
-    before = (await connection.execute(wanted)).scalar_one_or_none()
-    if before is None or not (status.failure or status is RunStatus.SUCCEEDED):
-        return
-    counted = before + 1 if status.failure else 0
-    if counted != before:
-        change = update(jobs).where(jobs.c.id == of_the_run).values(failures=counted)
-        await connection.execute(change)
-    if (notice := tell(before)) is not None:
-        await connection.execute(insert_notice(notice))
 
 
 def _startable(

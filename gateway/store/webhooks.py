@@ -58,7 +58,7 @@ class WebhookTable:
 
     async def update(self, webhook: Webhook, kept: Iterable[str] = ()) -> bool:
         """Replace what a person may change but not `kept`; False when there is no such webhook."""
-        left = ("id", "created_at", "last_delivery_at", "deliveries", *kept)
+        left = ("id", "created_at", "last_delivery_at", "deliveries", "failures", *kept)
         values = WEBHOOK.values(webhook, without=left)
         statement = update(webhooks).where(webhooks.c.id == webhook.id).values(values)
         return await self._db.change(statement) == 1

@@ -33,6 +33,8 @@ class WebhookView:
     state: str
     """on, off or paused."""
     paused_at: str | None
+    failures: int
+    """Of its last runs, one after the other."""
     model: str | None
     max_turns: int | None
     timeout_s: float
@@ -121,6 +123,7 @@ def view_webhook(webhook: Webhook, url: str | None) -> WebhookView:
         enabled=webhook.enabled,
         state=state_of(webhook, now),
         paused_at=iso_or_none(webhook.paused_at),
+        failures=webhook.failures,
         model=webhook.model,
         max_turns=webhook.max_turns,
         timeout_s=webhook.timeout_s,

@@ -16,7 +16,7 @@ _OWN_HANDS = frozenset({"Bash", "Write", "Edit", "NotebookEdit"})
 
 
 def warnings_of(webhook: Webhook, now: int) -> list[str]:
-    """Return the warnings: an open scheme, a pause, a budget that it has not, dangerous tools.
+    """Return the warnings: an open scheme, a pause, failures, no budget, dangerous tools.
 
     `now` is in integer milliseconds UTC.
     """
@@ -26,6 +26,9 @@ def warnings_of(webhook: Webhook, now: int) -> list[str]:
     if is_over_budget(webhook, now):
         until = instant(webhook.paused_until or 0)
         found.append(f"Its budget of the day is spent: it takes nothing before {until}.")
+    if webhook.failures:
+        times = "Its last run" if webhook.failures == 1 else f"Its last {webhook.failures} runs"
+        found.append(f"{times} failed.")
     if webhook.budget_micro_usd is None and webhook.day_budget_micro_usd is None:
         found.append(NO_BUDGET)
     hands = sorted({tool.partition("(")[0] for tool in webhook.tools} & _OWN_HANDS)

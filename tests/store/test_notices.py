@@ -6,6 +6,7 @@ import pytest
 
 from gateway.domain.notice import Notice, Occasion
 from gateway.domain.run import RunResult, RunStatus
+from gateway.domain.secret import DataKey, Sealed
 from gateway.notify.wording import RunEnd, expired
 from gateway.store import Store
 from tests.store import examples
@@ -64,6 +65,31 @@ async def test_failures_in_a_row_are_told_once_and_their_end(
     await store.jobs.update(job, replace(job, failures=17, name="renamed"))
     (job,) = await store.jobs.all()
     assert (job.failures, job.name) == (failures, "renamed")
+
+
+async def test_failures_of_a_webhook_are_told_as_those_of_a_job(store: Store) -> None:
+    """Ours: nobody looks at what a program outside has started; a change keeps their count."""
+    webhook = examples.webhook()
+    await store.data_keys.add(DataKey("key_1", b"wrapped", 1))
+    sealed = Sealed("key_1", b"sealed")
+    await store.webhooks.add(webhook, secret_hash="h", sealed_secret=sealed)
+    for now, status in enumerate((F, C, RunStatus.TIMED_OUT, F, S)):
+        run = examples.run(webhook_id=webhook.id)
+        await store.runs.add(run)
+        claimed = await store.runs.claim(run.id, 50)
+        assert claimed is not None
+        tell = RunEnd(webhook, claimed, RunResult(status), now, usual_after=2).notice
+        assert await store.runs.finish(run.id, 1, RunResult(status), now, tell=tell)
+        if now == 3:
+            assert await store.webhooks.update(replace(webhook, name="renamed"))
+            failing = await store.webhooks.get(webhook.id)
+            assert failing is not None
+            assert (failing.failures, failing.name) == (3, "renamed")
+    told = [each.notice for each in await store.notices.newest(9)]
+    assert [(each.occasion, each.title, each.at) for each in told] == [
+        (Occasion.RUN_RECOVERED, "Webhook deploys is well again", 4),
+        (Occasion.RUN_FAILED, "Webhook deploys failed 2 times in a row", 2),
+    ]
 
 
 async def test_a_notice_that_cannot_be_made_leaves_the_run_as_it_was(store: Store) -> None:

@@ -67,5 +67,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0022"
+HEAD = "0023"
 """Newest revision; a database that has it opens without Alembic."""

@@ -38,6 +38,8 @@ webhooks = Table(
     Column("output_schema", Words),
     Column("day_budget_micro_usd", INTEGER),
     Column("paused_until", INTEGER),
+    # Counted with the end of each run.
+    Column("failures", INTEGER, nullable=False, server_default=text("0")),
     sqlite_strict=True,
 )
 
