@@ -11,12 +11,14 @@ from werkzeug.wrappers import Response
 from gateway.budgets.days import day_of, days_before
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.fields import read_values
-from gateway.dashboard.views import run_rows
+from gateway.dashboard.live import Live as Fragments
 from gateway.domain.budget import CostGroup
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import Job
 from gateway.job_pages.chart import DAYS, cost_chart
 from gateway.job_pages.form import REFUSALS
+from gateway.job_pages.listing import WEEK, JobList
+from gateway.job_pages.newest_runs import fragment_of, register_runs
 from gateway.job_pages.rows import facts_of, job_row, times_of
 from gateway.job_pages.writing import WritingPages
 from gateway.jobs.desk import JobDesk
@@ -27,9 +29,7 @@ from gateway.store import Store
 from gateway.tool_names import Live
 from gateway.webhooks.fire_tokens import FireTokens, Opened
 
-SHOWN_RUNS = 30
 SHOWN_TIMES = 5
-WEEK = 7
 SWITCHES: Mapping[str, Given] = {
     "on": Given(enabled=True),
     "off": Given(enabled=False),
@@ -60,21 +60,29 @@ class JobPages:
         desk: JobDesk,
         tokens: FireTokens,
         live: Callable[[], Live],
+        follow: Fragments,
     ) -> None:
-        """`live` returns the servers with the tools that they show now."""
+        """`live` returns the servers with the tools that they show now.
+
+        `follow` takes the fragments that open pages keep current.
+        """
         self._browser = browser
         self._settings = settings
         self._store = store
         self._desk = desk
         self._tokens = tokens
         self._live = live
+        self._follow = follow
 
     def blueprint(self) -> Blueprint:
         """Return the routes; all want a session."""
         pages = Blueprint("jobs", __name__, template_folder="templates")
+        jobs = JobList(self._store, self._settings.default_timezone)
         pages.before_request(self._require_session)
         pages.register_error_handler(NoSuchJob, _not_there)
-        pages.get("/jobs")(self.index)
+        pages.record(lambda made: jobs.register(self._follow, made.app.jinja_env))
+        pages.record(lambda made: register_runs(self._store, self._follow, made.app.jinja_env))
+        pages.get("/jobs")(jobs.index)
         pages.get("/jobs/<job_id>")(self.show)
         pages.post("/jobs/<job_id>/run")(self.run)
         pages.post("/jobs/<job_id>/switch")(self.switch)
@@ -84,17 +92,6 @@ class JobPages:
         pages.post("/jobs/<job_id>/delete")(self.delete)
         WritingPages(self._store, self._desk, self._live).add_to(pages)
         return pages
-
-    async def index(self) -> str:
-        """Every job, those due first before those that are not."""
-        now = utc_ms()
-        since = days_before(day_of(now, self._settings.default_timezone).name, WEEK - 1)
-        lines = await self._store.cost_history.lines(CostGroup.JOB, since)
-        costs = {line.name: line.tokens.cost_micro_usd for line in lines}
-        last = await self._store.runs.newest_of_jobs()
-        jobs = sorted(await self._store.jobs.all(), key=_due_first)
-        rows = [job_row(job, last.get(job.id), costs.get(job.id, 0), now) for job in jobs]
-        return await render_template("jobs.html", rows=rows)
 
     async def show(self, job_id: str) -> str:
         """One job."""
@@ -156,17 +153,16 @@ class JobPages:
         since = days_before(today, DAYS - 1)
         lines = await self._store.cost_history.lines(CostGroup.DAY, since, job.id)
         costs = {line.name: line.tokens.cost_micro_usd for line in lines}
-        runs = await self._store.runs.list(job.id, SHOWN_RUNS)
         week = sum(cost for day, cost in costs.items() if day >= days_before(today, WEEK - 1))
         names = {each.id: each.name for each in await self._store.jobs.all()}
         return await render_template(
             "job.html",
             job=job,
-            row=job_row(job, runs[0] if runs else None, week, now),
+            row=job_row(job, None, week, now),
             times=times_of(job, now, SHOWN_TIMES),
             facts=facts_of(job, names),
             doubts=self._desk.doubts(job),
-            runs=run_rows(runs),
+            followed=fragment_of(job.id),
             chart=cost_chart(costs, today),
             fire_url=await self._tokens.url(job),
             has_token=await self._tokens.exists(job),
@@ -184,7 +180,3 @@ async def _not_there(error: Exception) -> tuple[str, HTTPStatus]:
     sentence = "There is no such job; the list has those that there are."
     page = await render_template("message.html", title="Not found", sentence=sentence)
     return page, HTTPStatus.NOT_FOUND
-
-
-def _due_first(job: Job) -> tuple[bool, int, str]:
-    return job.next_fire_at is None, job.next_fire_at or 0, job.name

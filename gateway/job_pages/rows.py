@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.dashboard.fields import network_text
 from gateway.dashboard.views import Tone, money, tone_of
-from gateway.domain.job import Job
+from gateway.domain.job import CatchUp, Job
 from gateway.domain.run import Run
 from gateway.jobs.calendar import next_firings, problem_of
+from gateway.jobs.network_words import show_network
 from gateway.jobs.times import local_times
 
 LISTED_TIMES = 2
@@ -73,19 +75,33 @@ def facts_of(job: Job, names: Mapping[str, str]) -> list[tuple[str, str]]:
     return [
         ("Schedule", schedule_of(job)),
         ("Tools", ", ".join(job.tools) or "the default ones, and all of its servers"),
+        ("Network", network_text(show_network(job.network))),
         ("Servers", ", ".join(job.servers) or "those of its tools, else the default ones"),
         ("Model", job.model or "the default"),
         ("Budget of a run", _amount(job.budget_micro_usd)),
         ("Budget of a day", _amount(job.day_budget_micro_usd)),
         ("Time for a run", f"{job.timeout_s:g} s"),
         ("Turns of a run", str(job.max_turns or "any number")),
-        ("Missed times", job.catch_up.value),
+        ("Missed times", _missed(job)),
         ("While one runs", job.overlap.value),
+        ("At most at once", str(job.most_at_once or "any number")),
+        ("Waits at most", _seconds(job.start_within_s, "any time")),
+        ("Spread", _seconds(job.jitter_s, "none")),
+        ("Retries", str(job.retries)),
         ("After an interruption", job.on_interrupt.value),
         ("After success", names.get(job.on_success or "", "nothing")),
         ("After a failure", names.get(job.on_failure or "", "nothing")),
         ("Failures in a row", str(job.failures)),
     ]
+
+
+def _missed(job: Job) -> str:
+    most = f", {job.catch_up_max} at most" if job.catch_up is CatchUp.ALL else ""
+    return f"{job.catch_up.value}{most}, up to {job.grace_s:g} s late"
+
+
+def _seconds(amount: float | None, none: str) -> str:
+    return f"{amount:g} s" if amount else none
 
 
 def _amount(micro_usd: int | None) -> str:

@@ -3,12 +3,13 @@
 from quart import Blueprint
 
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.live import Live as Fragments
 from gateway.tool_names import live_tools
 from gateway.tools import Services
 from gateway.webhook_pages.pages import WebhookPages
 
 
-def open_webhook_pages(browser: Browser, services: Services) -> Blueprint:
+def open_webhook_pages(browser: Browser, services: Services, follow: Fragments) -> Blueprint:
     """Return the routes of the pages."""
     pages = WebhookPages(
         browser,
@@ -16,5 +17,6 @@ def open_webhook_pages(browser: Browser, services: Services) -> Blueprint:
         services.store,
         services.webhooks,
         lambda: live_tools(services.supervisor.snapshots()),
+        follow,
     )
     return pages.blueprint()

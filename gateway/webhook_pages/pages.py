@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from gateway.budgets.days import day_begins, day_of, days_before
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.fields import read_values
+from gateway.dashboard.live import Live as Fragments
 from gateway.domain.budget import CostGroup
 from gateway.domain.clock import utc_ms
 from gateway.domain.webhook import DAY_S, Webhook
@@ -21,8 +22,10 @@ from gateway.store import Store
 from gateway.tool_names import Live
 from gateway.vault import SealBroken
 from gateway.webhook_pages.form import SCHEMES
+from gateway.webhook_pages.listing import WebhookList
+from gateway.webhook_pages.log import DeliveryLog, fragment_of
 from gateway.webhook_pages.once import ShownOnce
-from gateway.webhook_pages.rows import WebhookRow, delivery_row, facts_of, webhook_row
+from gateway.webhook_pages.rows import WebhookRow, facts_of, webhook_row
 from gateway.webhook_pages.writing import WritingPages
 from gateway.webhooks import Webhooks
 from gateway.webhooks.curl import curl_of
@@ -32,7 +35,6 @@ from gateway.webhooks.refusal import Refused
 from gateway.webhooks.remarks import tools_sentence, warnings_of
 from gateway.webhooks.sending import Tried
 
-PAGE_DELIVERIES = 50
 COST_DAYS = 30
 
 
@@ -59,22 +61,31 @@ class WebhookPages:
         store: Store,
         webhooks: Webhooks,
         live: Callable[[], Live],
+        follow: Fragments,
     ) -> None:
-        """`live` returns the servers with the tools that they show now."""
+        """`live` returns the servers with the tools that they show now.
+
+        `follow` takes the fragments that open pages keep current.
+        """
         self._browser = browser
         self._settings = settings
         self._store = store
         self._webhooks = webhooks
         self._live = live
+        self._follow = follow
+        self._log = DeliveryLog(webhooks.sending)
         self._once = ShownOnce()
 
     def blueprint(self) -> Blueprint:
         """Return the routes; all want a session."""
         pages = Blueprint("webhooks", __name__, template_folder="templates")
+        webhooks = WebhookList(self._store, self._settings.default_timezone, utc_ms)
         pages.before_request(self._require_session)
         pages.register_error_handler(NoSuchWebhook, _not_there)
         pages.register_error_handler(SealBroken, _sealed)
-        pages.get("/webhooks")(self.index)
+        pages.record(lambda made: webhooks.register(self._follow, made.app.jinja_env))
+        pages.record(lambda made: self._log.register(self._follow, made.app.jinja_env))
+        pages.get("/webhooks")(webhooks.index)
         pages.get("/webhooks/<webhook_id>")(self.show)
         pages.post("/webhooks/<webhook_id>/address")(self.reveal)
         pages.post("/webhooks/<webhook_id>/switch")(self.switch)
@@ -89,21 +100,6 @@ class WebhookPages:
             lambda webhook_id, problems: self._page(webhook_id, Further(problems=problems)),
         ).add_to(pages)
         return pages
-
-    async def index(self) -> str:
-        """Every webhook, without addresses."""
-        now = utc_ms()
-        zone = self._settings.default_timezone
-        counts = await self._store.deliveries.counts(day_begins(now, zone))
-        today = day_of(now, zone).name
-        lines = await self._store.cost_history.lines(CostGroup.WEBHOOK, today)
-        costs = {line.name: line.tokens.cost_micro_usd for line in lines}
-        webhooks = await self._store.webhooks.all()
-        rows = [
-            webhook_row(each, counts.get(each.id, Counter()), costs.get(each.id, 0), now)
-            for each in webhooks
-        ]
-        return await render_template("webhooks.html", rows=rows)
 
     async def show(self, webhook_id: str) -> str:
         """One webhook, without its address."""
@@ -148,7 +144,6 @@ class WebhookPages:
         further = further or Further()
         webhook = await self._webhooks.desk.get(webhook_id)
         before = request.args.get("before")
-        found = await self._webhooks.sending.log(webhook_id, PAGE_DELIVERIES, before)
         row, facts = await self._head(webhook)
         doubts = self._webhooks.desk.doubts(webhook)
         return await render_template(
@@ -163,9 +158,8 @@ class WebhookPages:
             secret=self._once.take(self._browser.session_id(), webhook_id),
             schemes=SCHEMES,
             day_s=DAY_S,
-            deliveries=[delivery_row(each) for each in found],
-            older=found[-1].id if len(found) == PAGE_DELIVERIES else None,
-            newest=before is None,
+            followed=fragment_of(webhook_id) if before is None else None,
+            log=None if before is None else await self._log.read(webhook_id, before),
         )
 
     async def _head(self, webhook: Webhook) -> tuple[WebhookRow, list[tuple[str, str]]]:

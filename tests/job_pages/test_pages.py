@@ -3,6 +3,7 @@
 import asyncio
 import html
 import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from gateway.auth.run_tokens import RunTokens, token_hash
 from gateway.budgets.days import day_of
 from gateway.budgets.report import CostReport
 from gateway.cost_pages.pages import CostPages
+from gateway.dashboard.live import Live
 from gateway.domain.budget import Charge, Tokens
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import Job
@@ -116,11 +118,15 @@ async def pages(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pages
         scheduler = Scheduler(store, runner, SystemClock())
         desk = JobDesk(settings, store, runner, scheduler, lambda: LIVE)
         tokens = FireTokens(store, _base_url)
+        followed = Live(time.monotonic)
         shown = Shown(
+            followed=followed,
             further=lambda browser: (
-                JobPages(browser, settings, store, desk, tokens, lambda: LIVE).blueprint(),
+                JobPages(
+                    browser, settings, store, desk, tokens, lambda: LIVE, followed
+                ).blueprint(),
                 CostPages(browser, store, CostReport(store, settings), utc_ms).blueprint(),
-            )
+            ),
         )
         yield Pages(shown, await sign_in(shown), store)
 
@@ -271,13 +277,17 @@ async def test_the_list_tells_how_each_job_goes(pages: Pages) -> None:
             Charge(run.id, 1, day, job.id, "m", Tokens(1, 1, 1, 0, 0, cost, 0))
         )
     page = await pages.text("/jobs")
-    (row,) = [each for each in page.split("<tr>") if "told" in each]
+    (row,) = [each for each in page.split("<tr ") if "told" in each]
     assert "&lt;b&gt;told&lt;/b&gt;" in row
     assert "timed out" in row
     assert f"/runs/{run.id}" in row
     assert "$1.2000" in row
     assert "30 8 * * 1-5 (Europe/Berlin)" in row
+    assert 'data-live="job-list"' in page
+    started = await send(pages.owner, f"/jobs/{job.id}/run", {}, page="/jobs")
+    assert started.headers["Location"] in await pages.shown.live.render("job-list")
     one = await pages.text(f"/jobs/{job.id}")
+    assert f'data-live="job-runs:{job.id}"' in one
     assert run.id in one
     assert "skipped" in one
     assert f"<title>{today}: $1.2000</title>" in one
