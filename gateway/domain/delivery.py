@@ -31,7 +31,7 @@ class Outcome(StrEnum):
     QUEUE_FULL = "queue_full"
     PAUSED = "paused"
     BUDGET = "budget"
-    """The day's budget of the webhook is spent."""
+    """The day's budget of the webhook, or of all runs, is spent."""
     BUSY = "busy"
     """Too many bodies were being read at once, or this one came too slowly."""
 

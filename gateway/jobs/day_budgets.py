@@ -47,15 +47,17 @@ class DayBudgets:
         all_micro_usd: int | None = None,
     ) -> None:
         self._store = store
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._zone = zone
         self._all_micro_usd = all_micro_usd
         self.pause_webhook: Callable[[str, int], Awaitable[None]] = store.webhooks.pause_until
         """Has a webhook take nothing before an instant; those who hold webhooks put theirs here."""
+        self.spent_until = 0
+        """When the day ends in which a run found the budget of all runs spent."""
 
     def today(self) -> Day:
         """Return the present day."""
-        return day_of(self._now_ms(), self._zone)
+        return day_of(self.now_ms(), self._zone)
 
     def limits(self) -> DayLimits:
         """Return what a run must fit into to start."""
@@ -71,6 +73,15 @@ class DayBudgets:
             all_micro_usd=self._all_micro_usd,
             own_micro_usd=owner.day_budget_micro_usd if owner else None,
         )
+
+    async def spent_for(
+        self, *, job_id: str | None = None, webhook_id: str | None = None
+    ) -> DayBudget | None:
+        """Return a budget of today that lets no run of this job or webhook start, or None."""
+        for budget in (await self._all_runs(), await self._own(job_id, webhook_id)):
+            if budget is not None and budget.spent:
+                return budget
+        return None
 
     async def refuse(self, now: int) -> tuple[str, ...]:
         """End queued runs for which nothing is left today; return their ids."""
@@ -93,7 +104,7 @@ class DayBudgets:
         if limit is Limit.ALL_DAY:
             budget = await self._all_runs()
         elif limit in (Limit.JOB_DAY, Limit.WEBHOOK_DAY):
-            budget = await self._own(run)
+            budget = await self._own(run.job_id, run.webhook_id)
         if budget is not None and budget.spent:
             await self._pause_and_tell(budget)
 
@@ -107,21 +118,23 @@ class DayBudgets:
         day = self.today()
         return DayBudget(day, self._all_micro_usd, await self._store.costs.spent(day.name))
 
-    async def _own(self, run: Run) -> DayBudget | None:
-        owner = await self._owner(run.job_id, run.webhook_id)
+    async def _own(self, job_id: str | None, webhook_id: str | None) -> DayBudget | None:
+        owner = await self._owner(job_id, webhook_id)
         if owner is None or owner.day_budget_micro_usd is None:
             return None
         day = self.today()
         spent = await self._store.costs.spent(day.name, owner.id)
-        return DayBudget(day, owner.day_budget_micro_usd, spent, run.job_id, run.webhook_id)
+        return DayBudget(day, owner.day_budget_micro_usd, spent, job_id, webhook_id)
 
     async def _pause_and_tell(self, budget: DayBudget) -> None:
         owner = await self._owner(budget.job_id, budget.webhook_id)
+        if budget.limit is Limit.ALL_DAY:
+            self.spent_until = budget.day.ends_at
         if isinstance(owner, Job):
             await self._pause(owner, budget.day.ends_at)
         elif owner is not None:
             await self.pause_webhook(owner.id, budget.day.ends_at)
-        notice = day_budget_reached(budget, owner, day_is_spent(budget), self._now_ms())
+        notice = day_budget_reached(budget, owner, day_is_spent(budget), self.now_ms())
         if await self._store.costs.note_reached(budget, notice):
             self._store.notices.ring()
             log.warning("Budget of the day reached: %s", notice.text)
@@ -136,7 +149,7 @@ class DayBudgets:
             # A pause over its only time would take that away.
             return
         try:
-            times = next_firings(replace(job, paused_until=until), self._now_ms(), 1)
+            times = next_firings(replace(job, paused_until=until), self.now_ms(), 1)
         except InvalidCron:
             # It became invalid; the scheduler tells of it, and the pause holds all the same.
             times = ()

@@ -20,6 +20,7 @@ import anyio
 from gateway.auth.run_tokens import token_hash
 from gateway.domain.job import Job
 from gateway.domain.run import Run, Trigger, run_of_job
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.jobs.errors import JobError
 from gateway.jobs.runner import Runner
 from gateway.jobs.template import as_data
@@ -71,14 +72,16 @@ class Fire:
         store: Store,
         runner: Runner,
         senders: Senders,
+        days: DayBudgets,
         *,
         now_ms: Callable[[], int],
         own_url: Callable[[], str],
     ) -> None:
-        """`own_url` returns where the owner sees the run that was started."""
+        """`days`: budgets that a run must fit into; `own_url` returns where the pages are."""
         self._store = store
         self._runner = runner
         self._senders = senders
+        self._days = days
         self._jobs = Buckets()
         self._now_ms = now_ms
         self._own_url = own_url
@@ -109,10 +112,19 @@ class Fire:
         text = _text(await _body(receive))
         if not job.enabled:
             raise NotFired(HTTPStatus.BAD_REQUEST, "The job is disabled; its owner can enable it.")
+        await self._check_budget(job)
         run = run_of_job(job, trigger=Trigger.WEBHOOK, now=self._now_ms())
         run = await self._runner.submit(_with(run, text))
         await self._store.fire_tokens.note_use(job.id, run.created_at)
         return run
+
+    async def _check_budget(self, job: Job) -> None:
+        """Accept a job whose run could start today; a caller learns no amounts. Raises NotFired."""
+        budget = await self._days.spent_for(job_id=job.id)
+        if budget is not None:
+            sentence = "The budget of the day is spent; try again later."
+            wait_s = (budget.day.ends_at - self._now_ms()) / 1000
+            raise _later(sentence, wait_s)
 
     async def _job(self, scope: Scope) -> Job:
         """Return the job of the address if the token is its own. Raises NotFired."""
@@ -171,16 +183,19 @@ def _text(body: bytes) -> str:
 
 def _check_wait(wait_s: float) -> None:
     if wait_s:
-        sentence = "This was called too often; try again later."
-        seconds = str(max(1, math.ceil(wait_s)))
-        raise NotFired(HTTPStatus.TOO_MANY_REQUESTS, sentence, **{"retry-after": seconds})
+        raise _later("This was called too often; try again later.", wait_s)
+
+
+def _later(sentence: str, wait_s: float) -> NotFired:
+    seconds = str(max(1, math.ceil(wait_s)))
+    return NotFired(HTTPStatus.TOO_MANY_REQUESTS, sentence, **{"retry-after": seconds})
 
 
 def _fired(run: Run, own_url: str) -> dict[str, Any]:
     return {
         "type": "routine_fire",
         "claude_code_session_id": run.id,
-        "claude_code_session_url": f"{own_url}/",
+        "claude_code_session_url": f"{own_url}/runs/{run.id}",
     }
 
 

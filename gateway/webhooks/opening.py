@@ -69,14 +69,15 @@ async def open_webhooks(
         ledger,
         now_ms=utc_ms,
         senders=senders,
+        spent_until=lambda: days.spent_until,
     )
-    fire = Fire(store, runner, senders, now_ms=utc_ms, own_url=own_url)
+    fire = Fire(store, runner, senders, days, now_ms=utc_ms, own_url=own_url)
     async with anyio.create_task_group() as group:
         group.start_soon(ledger.run)
         yield Webhooks(
             hooks,
             Desk(settings, store, hooks, runner, live),
-            Sending(store, hooks, pipeline),
+            Sending(store, hooks, pipeline, days),
             Intake(hooks, pipeline, store, runner),
             fire,
         )

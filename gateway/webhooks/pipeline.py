@@ -100,11 +100,14 @@ class Pipeline:
         *,
         now_ms: Callable[[], int],
         senders: Senders,
+        spent_until: Callable[[], int],
     ) -> None:
+        """`spent_until` returns before when no run starts, whatever its webhook may spend."""
         self._hooks = hooks
         self._ledger = ledger
         self._now_ms = now_ms
         self._senders = senders
+        self._spent_until = spent_until
         self._rates = Buckets()
         self._bad: Counter[str] = Counter()
 
@@ -157,6 +160,9 @@ class Pipeline:
         elif webhook.paused_until is not None and webhook.paused_until > now:
             outcome, wait_s = Outcome.BUDGET, (webhook.paused_until - now) / 1000
             sentence = "This webhook has spent its budget of the day; send it again later."
+        elif (spent_until := self._spent_until()) > now:
+            outcome, wait_s = Outcome.BUDGET, (spent_until - now) / 1000
+            sentence = "The budget of the day is spent; send it again later."
         else:
             return
         status = HTTPStatus.SERVICE_UNAVAILABLE

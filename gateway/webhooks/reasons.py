@@ -20,7 +20,7 @@ REASONS: Mapping[Outcome, str] = MappingProxyType(
         Outcome.RATE_LIMITED: "There were too many, from its address or to this webhook.",
         Outcome.QUEUE_FULL: "Too many runs waited for their turn.",
         Outcome.PAUSED: "The webhook was paused.",
-        Outcome.BUDGET: "The day's budget of the webhook was spent.",
+        Outcome.BUDGET: "The day's budget of the webhook, or of all runs, was spent.",
         Outcome.BUSY: "Too many bodies arrived at once, or this one came too slowly.",
     }
 )

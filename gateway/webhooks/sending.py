@@ -2,21 +2,35 @@
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
+from gateway.budgets.words import day_is_spent
 from gateway.domain.clock import utc_ms
-from gateway.domain.delivery import Delivery, DeliveryOrigin
+from gateway.domain.delivery import Delivery, DeliveryOrigin, Outcome
 from gateway.domain.ids import new_id
+from gateway.domain.webhook import Webhook
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.relay.http import Headers
 from gateway.store import Store
 from gateway.webhooks.errors import NoSuchDelivery, NoSuchWebhook
 from gateway.webhooks.hooks import Hook, Hooks
 from gateway.webhooks.pipeline import Pipeline, Posted, Settled
 from gateway.webhooks.refusal import Refused
+from gateway.webhooks.remarks import state_of
 from gateway.webhooks.schemes import signing_headers
 
 TESTER = "test_webhook"
 REPLAYER = "replay_webhook_delivery"
+
+
+_STARTS = "a delivery like this starts a run with this prompt; this one started none."
+_PREVIEWS = {
+    "on": (202, f"A{_STARTS[1:]}"),
+    "off": (404, f"The webhook is switched off; on, {_STARTS}"),
+    "paused": (503, f"The webhook is paused; when it takes deliveries again, {_STARTS}"),
+}
+"""What a sender would get now, by the state of the webhook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +47,17 @@ class Tried:
 
 
 class Sending:
-    """Sends to webhooks without the network."""
+    """Sends to webhooks without the network.
 
-    def __init__(self, store: Store, hooks: Hooks, pipeline: Pipeline) -> None:
+    The owner may also try a webhook that is switched off or paused after bad signatures; a run
+    that the day's budget would end before it starts is refused.
+    """
+
+    def __init__(self, store: Store, hooks: Hooks, pipeline: Pipeline, days: DayBudgets) -> None:
         self._store = store
         self._hooks = hooks
         self._pipeline = pipeline
+        self._days = days
 
     async def log(
         self, webhook_id: str, limit: int, before: str | None = None
@@ -67,6 +86,7 @@ class Sending:
                 "deliveries are."
             )
         webhook = self._hook(kept.webhook_id).webhook
+        await self._check_budget(webhook)
         settled = await self._pipeline.replay(webhook, kept, REPLAYER)
         assert settled.run_id is not None
         return settled.run_id
@@ -79,13 +99,23 @@ class Sending:
         posted = _delivery(self._hook(webhook_id), payload)
         try:
             if start_run:
+                await self._check_budget(posted.hook.webhook)
                 return _started(await self._pipeline.settle(posted))
             prompt = await self._pipeline.rehearse(posted)
         except Refused as refusal:
             answer = {"error": str(refusal)}
             return Tried(refusal.status, answer, None, "The delivery is refused.")
-        message = "A delivery like this starts a run with this prompt; this one started none."
-        return Tried(202, {}, prompt, message)
+        status, message = _PREVIEWS[state_of(posted.hook.webhook, self._days.now_ms())]
+        return Tried(status, {}, prompt, message)
+
+    async def _check_budget(self, webhook: Webhook) -> None:
+        """Accept a webhook whose run could start today. Raises Refused and StoreError."""
+        budget = await self._days.spent_for(webhook_id=webhook.id)
+        if budget is not None:
+            sentence = f"No run is started: {day_is_spent(budget)}."
+            wait_s = (budget.day.ends_at - self._days.now_ms()) / 1000
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            raise Refused(Outcome.BUDGET, status, sentence, retry_after_s=wait_s)
 
     def _hook(self, webhook_id: str) -> Hook:
         hook = self._hooks.get(webhook_id)

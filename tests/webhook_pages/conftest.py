@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from quart import typing as quart_typing
 
+from gateway.dashboard.live import Live
 from gateway.domain.clock import utc_ms
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.settings import load
 from gateway.webhook_pages.pages import WebhookPages
 from gateway.webhooks.desk import Desk
@@ -35,18 +37,29 @@ def pages_over(door: Door, home: Path) -> Shown:
     """Return a dashboard that has the pages."""
     settings = load({"CLAUDE_RUNNER_HOME": str(home), "DEFAULT_TIMEZONE": "UTC"}, None)
     senders = Senders(0, door.seconds)
-    pipeline = Pipeline(door.hooks, door.ledger, now_ms=lambda: door.now, senders=senders)
+    days = DayBudgets(door.store, lambda: door.now)
+    pipeline = Pipeline(
+        door.hooks,
+        door.ledger,
+        now_ms=lambda: door.now,
+        senders=senders,
+        spent_until=lambda: days.spent_until,
+    )
     webhooks = Webhooks(
         door.hooks,
         Desk(settings, door.store, door.hooks, door.runner, lambda: LIVE),
-        Sending(door.store, door.hooks, pipeline),
+        Sending(door.store, door.hooks, pipeline, days),
         door.intake,
-        Fire(door.store, door.runner, senders, now_ms=lambda: door.now, own_url=lambda: ""),
+        Fire(door.store, door.runner, senders, days, now_ms=utc_ms, own_url=lambda: ""),
     )
+    followed = Live(door.seconds)
     return Shown(
+        followed=followed,
         further=lambda browser: (
-            WebhookPages(browser, settings, door.store, webhooks, lambda: LIVE).blueprint(),
-        )
+            WebhookPages(
+                browser, settings, door.store, webhooks, lambda: LIVE, followed
+            ).blueprint(),
+        ),
     )
 
 

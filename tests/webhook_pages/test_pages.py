@@ -3,10 +3,14 @@
 import asyncio
 import html
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from gateway.audit.actions import ACTIONS
+from gateway.budgets.days import day_of
+from gateway.domain.budget import Charge, Tokens
+from gateway.domain.clock import utc_ms
 from gateway.domain.delivery import Outcome
 from gateway.domain.webhook import Scheme
 from gateway.webhooks.curl import curl_of
@@ -62,6 +66,9 @@ async def test_the_list_flags_open_webhooks_and_never_has_an_address(pages: Page
     secret = await pages.door.hooks.address_secret(hook.id)
     assert secret is not None
     assert secret not in page + await text_of(pages.owner.get(ONE))
+    assert 'data-live="webhook-list"' in page
+    await pages.door.post(b"{}")
+    assert "3 accepted, 1 refused" in await pages.shown.live.render("webhook-list")
 
 
 async def test_the_address_is_shown_when_it_is_asked_for(pages: Pages) -> None:
@@ -149,10 +156,14 @@ async def test_the_log_says_why_and_pages_back_and_replays(pages: Pages) -> None
     assert older is not None
     end = await text_of(pages.owner.get(older[1]))
     assert (first.id in end, second.id in end) == (True, False)
+    assert (f'data-live="webhook-log:{WEBHOOK.id}"' in page, "data-live" in end) == (True, False)
     replayed = await act(pages, f"{ONE}/replay", {"delivery": first.id})
     run = await pages.door.store.runs.get(replayed.headers["Location"].rpartition("/")[2])
     assert run is not None
     assert ">50</payload-" in run.prompt
+    await pages.door.log()
+    assert run.id in await pages.shown.live.render(f"webhook-log:{WEBHOOK.id}")
+    assert "There is no webhook" in await pages.shown.live.render("webhook-log:webhook_x")
     lost = await act(pages, f"{ONE}/replay", {"delivery": "delivery_x"})
     assert "There is no delivery" in await lost.get_data(as_text=True)
 
@@ -169,6 +180,25 @@ async def test_a_trial_shows_the_prompt_or_starts_a_run(pages: Pages) -> None:
     assert "A sender would get 422: The delivery has no payload.branch" in refused
     started = await act(pages, f"{ONE}/test", {"payload": hostile, "do": "start"})
     assert started.headers["Location"].startswith("/runs/run_")
+
+
+async def test_what_a_spent_day_would_end_is_refused_at_once(pages: Pages) -> None:
+    """Ours: a trial or replay says why; a preview says what a sender would get now."""
+    hook = await pages.door.have(day_budget_micro_usd=100)
+    await pages.door.post(b"{}")
+    (first,) = await pages.door.log()
+    day = day_of(utc_ms(), "UTC").name
+    charge = Charge("run_1", 1, day, hook.id, "m", Tokens(cost_micro_usd=100))
+    await pages.door.store.costs.charge(charge)
+    sentence = "No run is started: the budget of 0.0001 US dollars a day for this webhook"
+    test, trial = f"{ONE}/test", {"payload": "{}", "do": "start"}
+    assert f"would get 503: {sentence}" in await text_of(act(pages, test, trial))
+    again = {"delivery": first.id}
+    assert sentence in await text_of(act(pages, f"{ONE}/replay", again))
+    await pages.door.hooks.update(hook, replace(hook, enabled=False))
+    preview = await text_of(act(pages, test, {**trial, "do": "preview"}))
+    assert "would get 404 The webhook is switched off; on, a delivery like this" in preview
+    assert len(await pages.door.log()) == 1
 
 
 async def test_a_webhook_is_switched_and_its_secret_replaced(pages: Pages) -> None:

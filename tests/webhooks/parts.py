@@ -69,6 +69,8 @@ class Door:
 
     def __init__(self, store: Store, vault: Vault, runner: Runner) -> None:
         self.now = NOW
+        self.spent_until = 0
+        """Of the budget of all runs."""
         self.store = store
         self.vault = vault
         self.runner = runner
@@ -90,6 +92,7 @@ class Door:
             self.ledger,
             now_ms=lambda: self.now,
             senders=Senders(sender_rate, self.seconds),
+            spent_until=lambda: self.spent_until,
         )
         return Intake(self.hooks, pipeline, self.store, self.runner)
 

@@ -71,6 +71,25 @@ async def test_a_spent_day_stops_runs_and_refuses_deliveries_until_it_is_over(do
     assert (await door.post(b"3")).status == 202
 
 
+async def test_webhooks_take_nothing_while_no_run_can_start(door: Door) -> None:
+    """Ours: the budget of all runs; who is told to come again loses nothing."""
+    await door.have()
+    assert (await door.post(b"1")).status == 202
+    run = await door.next_run()
+    assert (await door.post(b"2")).status == 202
+    await spend(door, run, 100)
+    days = DayBudgets(door.store, lambda: door.now, zone=ZONE, all_micro_usd=100)
+    assert len(await days.refuse(door.now)) == 1
+    door.spent_until = days.spent_until
+    refused = await door.post(b"3")
+    today = day_of(door.now, ZONE)
+    assert (refused.status, refused.headers["retry-after"]) == (
+        503, str(-(-(today.ends_at - door.now) // 1000)),
+    )  # fmt: skip
+    door.now = today.ends_at
+    assert (await door.post(b"3")).status == 202
+
+
 async def test_a_run_that_ends_when_its_budget_is_not_spent_any_more_pauses_nothing(
     door: Door,
 ) -> None:

@@ -9,7 +9,9 @@ import anyio
 import pytest
 
 from gateway.auth.run_tokens import token_hash
+from gateway.domain.budget import Charge, Tokens
 from gateway.domain.run import Trigger
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.webhooks.fire import JOB_RATE, MAX_TEXT_CHARS, Fire
 from gateway.webhooks.limits import Senders
 from tests.store import examples
@@ -71,6 +73,7 @@ def an_app(door: Door, rate: int = 0) -> Fire:
         door.store,
         door.runner,
         senders,
+        DayBudgets(door.store, lambda: door.now),
         now_ms=lambda: door.now,
         own_url=lambda: "http://gateway.test",
     )
@@ -85,7 +88,7 @@ async def test_a_token_starts_its_job_with_a_text_that_is_data(fired: Door):
         {
             "type": "routine_fire",
             "claude_code_session_id": run.id,
-            "claude_code_session_url": "http://gateway.test/",
+            "claude_code_session_url": f"http://gateway.test/runs/{run.id}",
         },
     )
     assert (run.trigger, run.job_id, run.tools) == (Trigger.WEBHOOK, JOB.id, JOB.tools)
@@ -124,6 +127,19 @@ async def test_what_is_no_text_is_refused(fired: Door):
         assert (answer.status, answer.body["error"]["type"]) == (400, "invalid_request_error")
     assert (await fire(fired, b"x" * 600_000)).status == 413
     assert (await fire(fired, method="GET")).status == 405
+    assert await fired.runs() == ()
+
+
+async def test_a_job_whose_budget_of_the_day_is_spent_is_not_fired(fired: Door):
+    """Issue 7, 4: its run would end before it starts; the caller is told when to come again."""
+    limited = replace(JOB, day_budget_micro_usd=100)
+    await fired.store.jobs.update(JOB, limited)
+    day = DayBudgets(fired.store, lambda: fired.now).today()
+    charge = Charge("run_1", 1, day.name, JOB.id, "m", Tokens(cost_micro_usd=100))
+    await fired.store.costs.charge(charge)
+    refused = await fire(fired)
+    assert (refused.status, refused.body["error"]["type"]) == (429, "rate_limit_error")
+    assert refused.headers["retry-after"] == str(-(-(day.ends_at - fired.now) // 1000))
     assert await fired.runs() == ()
 
 
