@@ -25,13 +25,14 @@ from gateway.domain.clock import utc_ms
 from gateway.setting_origins import Standing
 from gateway.settings import Settings
 from gateway.store import Store
-from gateway.store.copying import interrupt_runs
+from gateway.store.copying import hold_notices, interrupt_runs
 from gateway.vault.master_key import find_master_key
 from gateway.vault.opening import key_sources
 from gateway.vault.vault import choose_master_key
 from sandboxes.limits import tree
 
 DATABASE_FILE = "jobs.db"
+NOT_SENT = "It came with a restored backup, in which it was not sent yet; it may have been since."
 RESTORED = "The run was restored from a backup, in which it had not ended yet."
 
 
@@ -46,6 +47,8 @@ class Restored:
     """Whether there are secrets for which a master key is needed."""
     key: str | None
     """Where the key that opens them is; None: it is not on this machine yet."""
+    held_notices: int
+    """How many had not been sent; they are not sent now, for they may have been since."""
 
 
 async def restore(
@@ -76,11 +79,12 @@ async def restore(
         found = find_master_key(sources) and choose_master_key(sources, keys)
         # Since then they may have ended elsewhere: none of them begins a second time.
         interrupt_runs(staging / DATABASE, RESTORED, utc_ms())
+        held = hold_notices(staging / DATABASE, NOT_SENT, utc_ms())
         before = await keep_before(settings, standings) if there else None
         _put_in_place(settings, staging)
     finally:
         tree.remove(staging)
-    return Restored(manifest, before, bool(keys), found.source if found else None)
+    return Restored(manifest, before, bool(keys), found.source if found else None, held)
 
 
 async def reset(settings: Settings, standings: Sequence[Standing]) -> Path | None:

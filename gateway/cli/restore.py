@@ -44,6 +44,7 @@ def run(args: Namespace) -> int:
         "master_key": restored.key,
         "key_missing": restored.sealed and restored.key is None,
         "key_place": where_the_key_is(settings),
+        "held_notices": restored.held_notices,
     }
     return show(args, answer, _text)
 
@@ -71,6 +72,11 @@ def _text(answer: Any) -> str:
         )
     elif answer["master_key"]:
         lines.append(f"Its secrets open with {answer['master_key']}.")
+    if answer["held_notices"]:
+        lines.append(
+            f"Notices that had not been sent when it was made are not sent now, for they may have "
+            f"been since: {answer['held_notices']}; claude-runner notify log shows them."
+        )
     if answer["secrets"]:
         lines.append(f"Set here what no back-up holds: {', '.join(answer['secrets'])}.")
     lines.append(f"The old machine's settings are in {answer['home']}/{RESTORED_SETTINGS}.")

@@ -11,7 +11,7 @@ class Occasion(StrEnum):
     """What a notice is about."""
 
     RUN_FAILED = "run_failed"
-    """A job's runs failed as often in a row as its owner wants to hear of."""
+    """Runs of a job or webhook failed as often in a row as the owner wants to hear of."""
     RUN_RECOVERED = "run_recovered"
     """The first success after that."""
     BUDGET_REACHED = "budget_reached"
@@ -59,6 +59,8 @@ class NoticeState(StrEnum):
     GATHERED = "gathered"
     """There were too many of its kind; it waits for their summary."""
     SUMMARISED = "summarised"
+    RESTORED = "restored"
+    """It came with a back-up, in which it was not handed out yet; it may have been told since."""
 
 
 class SendingState(StrEnum):

@@ -1,10 +1,12 @@
 """Copies of a SQLite database: made consistent, checked, made fit for another home. Blocking."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from gateway.domain.notice import NoticeState, SendingState
 from gateway.domain.run import RunStatus
 from gateway.store.affordable import CLAIMED
 from gateway.store.engines import BUSY_TIMEOUT_MS, create_private_file
@@ -56,8 +58,35 @@ def interrupt_runs(path: Path, reason: str, now: int) -> None:
         " process_started_at = NULL WHERE status IN (?, ?, ?)"
     )
     unfinished = (RunStatus.QUEUED, *CLAIMED)
+    with _changing(path) as database:
+        database.execute(statement, (RunStatus.INTERRUPTED, reason, now, *unfinished))
+
+
+def hold_notices(path: Path, reason: str, now: int) -> int:
+    """Have no notice of a copy sent that was not; return how many. Raises StoreUnavailable.
+
+    As plain as above; there were no notices before revision 0014.
+    """
+    with _changing(path) as database:
+        there = "SELECT 1 FROM sqlite_master WHERE name = 'sendings'"
+        if database.execute(there).fetchone() is None:
+            return 0
+        told = database.execute(
+            "UPDATE sendings SET state = ?, next_at = NULL, error = ? WHERE state = ?",
+            (SendingState.GIVEN_UP, reason, SendingState.PENDING),
+        )
+        waiting = database.execute(
+            "UPDATE notices SET state = ?, settled_at = ? WHERE state IN (?, ?)",
+            (NoticeState.RESTORED, now, NoticeState.NEW, NoticeState.GATHERED),
+        )
+        return told.rowcount + waiting.rowcount
+
+
+@contextmanager
+def _changing(path: Path) -> Generator[sqlite3.Connection]:
+    """Give a transaction on a database that nobody else uses."""
     try:
         with closing(sqlite3.connect(path)) as database, database:
-            database.execute(statement, (RunStatus.INTERRUPTED, reason, now, *unfinished))
+            yield database
     except sqlite3.Error as error:
         raise StoreUnavailable(str(path), str(error)) from error

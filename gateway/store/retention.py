@@ -11,7 +11,7 @@ from gateway.store.database import Database
 from gateway.store.schema import notices, runs, tokens
 
 UNFINISHED = tuple(status for status in RunStatus if not status.final)
-SETTLED = (NoticeState.TOLD, NoticeState.SUMMARISED)
+SETTLED = (NoticeState.TOLD, NoticeState.SUMMARISED, NoticeState.RESTORED)
 
 
 class RetentionTable:

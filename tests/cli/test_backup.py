@@ -7,15 +7,18 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from gateway.backup.restoring import RESTORED
 from gateway.domain.clock import utc_ms
+from gateway.domain.notice import NoticeState, Occasion, new_notice
 from gateway.domain.run import RunStatus
 from gateway.domain.run_file import LeftFiles, RunFile, RunFileSet
 from gateway.servers.grants import GrantFiles, Grants
+from gateway.store.schema import notices
 from tests.cli.gateways import Place, make_place
 from tests.cli.shell import Shell
 from tests.databases import open_store
@@ -47,6 +50,10 @@ async def add_runs(home: Path) -> None:
             # The gateway that looks on must not start what waits.
             run = examples.run(id=run_id, status=status, created_at=utc_ms(), not_before=NEVER)
             await store.runs.add(run)
+        # Gathered for a summary that the gateway which looks on will not send either.
+        told = new_notice(Occasion.PAUSED, "job_1", "Paused", "It is.", utc_ms())
+        values = {**asdict(told), "state": NoticeState.GATHERED, "settled_at": NEVER}
+        await store.notices._db.change(notices.insert().values(values))  # pyright: ignore[reportPrivateUsage] - no method writes it so
         digest = hashlib.sha256(b"done").hexdigest()
         left = RunFile(ENDED, 1, 0, "report", 4, "text/plain", digest)
         await store.run_files.add(LeftFiles(RunFileSet(ENDED, 1, 20, kept=1, bytes=4), (left,)))
@@ -110,6 +117,7 @@ def test_a_home_is_restored_on_another_machine_with_its_key(archive: Path, new: 
     restored = new.text("restore", archive)
     assert f"Its secrets open with the master key file {key}." in restored
     assert "Set here what no back-up holds: ANTHROPIC_API_KEY." in restored
+    assert "not sent now, for they may have been since: 1; claude-runner notify log" in restored
     data = new.place.home / "servers" / "keeper" / "data"
     assert (data / "inner").read_text("utf-8") == "kept"
     assert GrantFiles(new.place.home / "grants").read("email") == GRANTS
@@ -122,6 +130,8 @@ def test_a_home_is_restored_on_another_machine_with_its_key(archive: Path, new: 
         for run_id in UNFINISHED:
             shown = new.json("runs", "show", run_id)["run"]
             assert (shown["status"], shown["error"]) == (RunStatus.INTERRUPTED, RESTORED)
+        (told,) = new.json("notify", "log")["notices"]
+        assert told["state"] == NoticeState.RESTORED
         new.text("runs", "download", ENDED, "report", "--to", new.place.folder)
         assert (new.place.folder / "report").read_text("utf-8") == "done"
         held = new("restore", archive)

@@ -18,6 +18,7 @@ from gateway.domain.notice import (
     new_notice,
 )
 from gateway.notify.pacing import MOST, PAUSES_MS, WINDOW_MS, again_at
+from gateway.store.copying import hold_notices
 from gateway.store.notices import IN_SUMMARY
 from gateway.variables import CHECKOUT
 from tests.notify.parts import START, Desk, open_desk
@@ -97,7 +98,7 @@ async def test_a_storm_is_told_together(desk: Desk, receiver: Receiver) -> None:
     await desk.outbox.empty()
     (summary,) = receiver.all()
     lines = json.loads(summary.body)["text"].split("\n")
-    assert lines[0] == f"*{happened - MOST} more times within an hour: jobs failed*"
+    assert lines[0] == f"*{happened - MOST} more times within an hour: jobs or webhooks failed*"
     assert (lines[1], lines[-1]) == (f"- Job {MOST} failed", "and 2 more")
     desk.clock.now += 1000
     await desk.happen("Job 41 failed")
@@ -141,6 +142,28 @@ async def test_what_waited_goes_out_when_the_channel_is_back(
     assert titles(receiver) == ["first", "second"]
     (shown,) = await desk.channels.all()
     assert (shown.sent_at, shown.failed_at, shown.error) == (desk.clock.now, None, None)
+
+
+async def test_a_restored_copy_sends_nothing_that_may_have_been_sent(tmp_path: Path) -> None:
+    """Ours: what waited for a channel, or for its turn, is shown with the reason."""
+    async with open_desk(tmp_path / "home") as old:
+        await old.channel("http://127.0.0.1:9/nobody")
+        tried = await old.happen()
+        new = new_notice(Occasion.PAUSED, "job_2", "Paused", "It is.", START + 1)
+        await old.store.notices.add(new)
+    assert hold_notices(tmp_path / "home" / "jobs.db", "Restored.", START) == 2
+    async with open_desk(tmp_path / "home") as restored:
+        restored.clock.now = START + 2 * PAUSES_MS[0]
+        await restored.outbox.empty()
+        assert await restored.store.notices.next_at(WINDOW_MS) is None
+        kept = await restored.store.notices.newest(10)
+        assert [(each.notice, each.state) for each in kept] == [
+            (new, NoticeState.RESTORED),
+            (tried, NoticeState.TOLD),
+        ]
+        (sending,) = kept[1].sendings
+        assert (sending.state, sending.error) == (SendingState.GIVEN_UP, "Restored.")
+        assert kept[0].sendings == ()
 
 
 async def test_a_removed_channel_gets_nothing(desk: Desk, receiver: Receiver) -> None:
