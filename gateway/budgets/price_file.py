@@ -61,4 +61,5 @@ def read_price_file(path: Path) -> PriceList:
         found = msgspec.toml.decode(text, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PriceFileError(f"is no list of prices: {str(error).rstrip('.')}") from None
-    return PriceList({name: model.price() for name, model in found.models.items()})
+    own = {name: model.price() for name, model in found.models.items()}
+    return PriceList(own, found.as_of)

@@ -14,6 +14,8 @@ from typing import Any, cast
 AS_OF = date(2026, 11, 22)
 """Anthropic's list prices (the pricing page of its API documentation), as the model catalog of
 Claude Code 2.1.330 has them."""
+OLD_DAYS = 180
+"""Models come and prices change a few times a year."""
 CACHE_WRITE_5M = 1.25
 CACHE_WRITE_1H = 2.0
 """Writing to the prompt cache costs this many times the input price, for every listed model."""
@@ -121,6 +123,21 @@ class PriceList:
     """The shipped prices and, before them, the owner's."""
 
     own: Mapping[str, Price] = field(default_factory=dict[str, Price])
+    own_as_of: date | None = None
+
+    @property
+    def as_of(self) -> date:
+        """The day of the newer of both lists."""
+        return max(AS_OF, self.own_as_of or AS_OF)
+
+    def remark(self, today: date) -> str | None:
+        """Return that the prices are old, if they are."""
+        if (today - self.as_of).days <= OLD_DAYS:
+            return None
+        return (
+            f"The prices are of {self.as_of}, more than {OLD_DAYS} days ago: compare them with the"
+            " provider's, and name what changed in PRICES_FILE."
+        )
 
     def price_of(self, model: str) -> Price | None:
         """Return the price of a model by the name in a request or an answer; None: unknown."""

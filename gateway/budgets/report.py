@@ -1,9 +1,9 @@
 """What runs cost in the last days, for tool, command and page alike."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from gateway.budgets.days import day_of, days_before
-from gateway.budgets.prices import AS_OF
 from gateway.domain.budget import CostGroup, CostLine, ServerCost
 from gateway.domain.units import dollars
 from gateway.settings import Settings
@@ -41,6 +41,8 @@ class Costs:
     today_usd: float | None
     daily_budget_usd: float | None
     prices_as_of: str
+    prices_remark: str | None
+    """That they are old; None: they are not."""
 
 
 class CostReport:
@@ -57,7 +59,7 @@ class CostReport:
         """
         today = day_of(now, self._settings.default_timezone).name
         since = days_before(today, days - 1)
-        history = self._store.cost_history
+        history, prices = self._store.cost_history, self._settings.prices
         if by is CostGroup.SERVER:
             found = await history.servers(now - days * DAY_MS, owner)
             rows = [_server_row(each) for each in found]
@@ -68,7 +70,8 @@ class CostReport:
             rows=rows,
             today_usd=dollars(await self._store.costs.spent(today)),
             daily_budget_usd=dollars(self._settings.daily_budget_usd or None),
-            prices_as_of=AS_OF.isoformat(),
+            prices_as_of=prices.as_of.isoformat(),
+            prices_remark=prices.remark(date.fromisoformat(today)),
         )
 
 

@@ -33,7 +33,11 @@ def run(args: Namespace) -> int:
         print(f"Nothing was spent since {costs['since']}.")
     budget = costs["daily_budget_usd"]
     limit = "" if budget is None else f" of {budget:.2f}"
-    print(f"Today: {costs['today_usd']:.4f}{limit} US dollars.")
+    print(
+        f"Today: {costs['today_usd']:.4f}{limit} US dollars, by prices of {costs['prices_as_of']}."
+    )
+    if costs["prices_remark"]:
+        print(costs["prices_remark"])
     return Exit.OK
 
 

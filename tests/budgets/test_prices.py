@@ -1,11 +1,12 @@
 """What answers cost."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.budgets.price_file import PriceFileError, read_price_file
-from gateway.budgets.prices import PRICES, PriceList, Usage, read_usage
+from gateway.budgets.prices import AS_OF, OLD_DAYS, PRICES, PriceList, Usage, read_usage
 
 MILLION = 1_000_000
 LIST = PriceList()
@@ -107,6 +108,18 @@ def test_the_owners_file_comes_before_the_list(tmp_path: Path) -> None:
         (3 + 15 + 0.1 + 3.5 + 6) * MILLION
     )
     assert prices.price_of("claude-haiku-4-5") == PRICES["claude-haiku-4-5"]
+    assert prices.own_as_of == date(2026, 11, 1)
+    assert prices.as_of == AS_OF
+
+
+def test_old_prices_are_said_to_be_old() -> None:
+    """Issue 7, 4: a dated table; a newer list of the owner's own counts."""
+    day = AS_OF + timedelta(days=OLD_DAYS)
+    assert LIST.remark(day) is None
+    said = LIST.remark(day + timedelta(days=1))
+    assert said is not None
+    assert said.startswith(f"The prices are of {AS_OF}, more than 180 days ago")
+    assert PriceList({}, AS_OF + timedelta(days=1)).remark(day + timedelta(days=1)) is None
 
 
 @pytest.mark.parametrize(

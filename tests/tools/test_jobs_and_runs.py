@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ import pytest
 from mcp_types import ImageContent
 
 from gateway.budgets.days import day_of
-from gateway.budgets.prices import AS_OF
+from gateway.budgets.prices import AS_OF, PriceList
 from gateway.domain.budget import Charge, Tokens
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import OnInterrupt
@@ -153,6 +153,7 @@ async def test_costs_are_shown_with_todays_sum(gateway: Gateway) -> None:
             "today_usd": 1.5,
             "daily_budget_usd": None,
             "prices_as_of": AS_OF.isoformat(),
+            "prices_remark": PriceList().remark(datetime.now(UTC).date()),
         }
     assert (await gateway.call("get_costs", by="server"))["rows"] == []
 
