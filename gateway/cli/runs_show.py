@@ -17,6 +17,7 @@ FACTS = {
     "Job": "job_id",
     "Webhook": "webhook_id",
     "After run": "chained_from",
+    "Due": "scheduled_for",
     "Created": "created_at",
     "Began": "started_at",
     "Ended": "finished_at",

@@ -91,6 +91,10 @@ class Overview:
             names = _listed([f"{key} of {server}" for server, key in waiting.lacking])
             sentence = f"Credentials are missing: {names}."
             warnings.append(Warning(sentence, f"/server/{waiting.lacking[0][0]}", "Set them"))
+        if waiting.broken_jobs:
+            names = _listed([job.name for job in waiting.broken_jobs])
+            sentence = f"Jobs whose schedule cannot be read any more: {names}."
+            warnings.append(Warning(sentence, f"/jobs/{waiting.broken_jobs[0].id}", "Look why"))
         if waiting.address:
             warnings.append(Warning(waiting.address, "/connector", "Check the way"))
         return await self._render("overview_attention.html", warnings=warnings)

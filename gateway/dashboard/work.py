@@ -20,6 +20,8 @@ RECENT_RUNS = 10
 SHOWN_RUNS = 20
 """Of those that go on; more are as many as the limits of runs allow, and have their own page."""
 SHOWN_TICKS = 5
+SHOWN_BROKEN = 20
+"""Jobs without a schedule; one of them leads to the next."""
 MOST_QUEUED = 1000
 """Counting further would tell nobody more."""
 
@@ -46,6 +48,8 @@ class Waiting:
     """Versions of code that wait for approval."""
     lacking: tuple[tuple[str, str], ...] = ()
     """Server and key of each required credential that is not set."""
+    broken_jobs: tuple[Job, ...] = ()
+    """Enabled ones whose schedule cannot be read any more."""
     address: str = ""
     """Why the public address is not reached; empty while it is, or while there is none."""
 
@@ -121,5 +125,6 @@ class StoredWork:
         return Waiting(
             changes=await self.waiting_changes(),
             lacking=tuple(sorted(each for each in wanted if each not in given)),
+            broken_jobs=await self.store.jobs.unscheduled(SHOWN_BROKEN),
             address=self.address_trouble(),
         )

@@ -11,6 +11,7 @@ from gateway.domain.live import LiveEvent, MessageCame, StatusIs, TextCame
 from gateway.domain.run import Run
 from gateway.domain.units import instant
 from gateway.jobs.feeds import Events
+from gateway.jobs.ticks import PUNCTUAL_MS
 from gateway.run_pages.entries import Entry, EntryKind, entries_of
 
 SHOWN_CHARS = 32 * 1024
@@ -39,17 +40,15 @@ class Row:
 
 def state_of(run: Run) -> State:
     """Return how a run stands."""
-    took = None
-    if run.started_at is not None and run.finished_at is not None:
-        took = (run.finished_at - run.started_at) / 1000
     facts = (
         ("Started by", run.trigger.value),
         ("Job", run.job_id or ""),
         ("Webhook", run.webhook_id or ""),
         ("Model", run.model or "as set"),
+        ("Due", _due(run)),
         ("Created", instant(run.created_at)),
         ("Began", instant(run.started_at) if run.started_at else NONE),
-        ("Took", duration(took)),
+        ("Took", duration(run.took_s)),
         ("Attempt", str(run.attempt) if run.attempt > 1 else ""),
         ("Turns", NONE if run.turns is None else str(run.turns)),
         ("Tokens", f"{_count(run.input_tokens)} in, {_count(run.output_tokens)} out"),
@@ -117,3 +116,11 @@ def _event(name: str, number: str, text: str) -> str:
 
 def _count(tokens: int | None) -> str:
     return NONE if tokens is None else f"{tokens:,}"
+
+
+def _due(run: Run) -> str:
+    """Return for when a run was due, and by how much it was late; empty: it was not by schedule."""
+    if run.scheduled_for is None:
+        return ""
+    due, late_ms = instant(run.scheduled_for), run.created_at - run.scheduled_for
+    return due if late_ms < PUNCTUAL_MS else f"{due}, made up for {duration(late_ms / 1000)} later"

@@ -37,6 +37,8 @@ class Line:
     row: RunRow
     owner: str
     """Name of its job or webhook."""
+    owner_path: str
+    """Of that one's page; empty: there is none of it any more."""
     final: bool
 
 
@@ -133,7 +135,8 @@ class RunHistory:
 def _line(run: Run, names: Mapping[str, str]) -> Line:
     owner = run.job_id or run.webhook_id or ""
     (row,) = run_rows([run])
-    return Line(row, names.get(owner, owner), run.status.final)
+    path = f"/jobs/{owner}" if run.job_id else f"/webhooks/{owner}"
+    return Line(row, names.get(owner, owner), path if owner in names else "", run.status.final)
 
 
 def _offered(owners: Choices, chosen: str | None) -> Choices:
