@@ -72,9 +72,11 @@ def parse(expression: str, timezone: str) -> Schedule:
 def check_zone(timezone: str) -> None:
     """Accept an IANA name. Raises InvalidCron."""
     if timezone not in _zones():
-        raise InvalidCron(
-            f"There is no time zone {timezone[:80]!r}; use an IANA name such as 'Europe/Berlin'."
+        meant = _zone_like(timezone)
+        name = (
+            f"the IANA name is {meant!r}" if meant else "use an IANA name such as 'Europe/Berlin'"
         )
+        raise InvalidCron(f"There is no time zone {timezone[:80]!r}; {name}.")
 
 
 def next_times(expression: str, timezone: str, after: int, count: int) -> tuple[int, ...]:
@@ -113,6 +115,13 @@ def _next(ticks: croniter) -> datetime | None:
         return ticks.get_next(datetime)
     except CroniterBadDateError:
         return None
+
+
+def _zone_like(timezone: str) -> str | None:
+    """Return the zone whose name, or whose city, is written like this but for case."""
+    wanted = timezone.strip().casefold().replace(" ", "_")
+    names = ((zone, zone.casefold()) for zone in sorted(_zones()))
+    return next((z for z, name in names if wanted in (name, name.rpartition("/")[2])), None)
 
 
 @cache

@@ -114,6 +114,13 @@ def test_bad_zone_is_refused_in_one_sentence(zone: str):
         parse("0 0 * * *", zone)
 
 
+@pytest.mark.parametrize("zone", ["Berlin", "europe/berlin", " BERLIN"])
+def test_a_zone_that_is_nearly_named_is_told(zone: str):
+    """Ours: whoever writes the city, or small letters, need not look it up."""
+    with pytest.raises(InvalidCron, match="the IANA name is 'Europe/Berlin'"):
+        parse("0 0 * * *", zone)
+
+
 def test_instants_are_strictly_increasing_over_a_year():
     """Ours: no instant twice, none backwards, in the zone with the half-hour change."""
     zone = "Australia/Lord_Howe"
