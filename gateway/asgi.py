@@ -12,12 +12,14 @@ import anyio
 from quart import Quart
 
 from gateway.answer_headers import hardened
+from gateway.audit.deeds import correlation_of
 from gateway.auth.admission import Admission
 from gateway.auth.caller import CALLER, Caller, CallerKind
 from gateway.auth.endings import Endings
 from gateway.auth.origins import Origins
 from gateway.combined.endpoint import CombinedEndpoint
 from gateway.domain.token import Scope as Permission
+from gateway.log_lines import about
 from gateway.oauth.endpoints import Endpoints
 from gateway.relay.answering import ALL_SERVERS, McpEndpoint
 from gateway.relay.begun import BEGUN, Begun
@@ -38,6 +40,7 @@ from gateway.relay.http import (
 from gateway.relay.refusal import INVALID_REQUEST, Refusal
 from gateway.relay.request import read_envelope
 from gateway.routes import Room, find_room
+from gateway.telemetry.scraping import Scraping
 from gateway.tools import Management
 from gateway.tools.management import CannotLoad
 from supervisor.children.wire import encode, error_message
@@ -46,6 +49,7 @@ from supervisor.errors import INTERNAL_ERROR
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 _FOR_RUNS = frozenset({Room.RELAY, Room.COMBINED})
 """A run that is being drained still calls its servers."""
+_MAY_SCRAPE = frozenset({CallerKind.TOKEN, CallerKind.LOCAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Rooms:
     local: Asgi
     oauth: Endpoints
     probe: Asgi
+    scraping: Scraping | None
+    """None: nobody collects figures here."""
 
 
 class Router:
@@ -154,6 +160,11 @@ class Router:
             await self._health(segments[0], send)
         elif self._closing.is_set() and room not in _FOR_RUNS:
             await send_body(send, 503, headers={b"retry-after": b"5"})
+        elif correlation := correlation_of(
+            headers.get(b"traceparent"), headers.get(b"x-request-id")
+        ):
+            with about(correlation=correlation):
+                await self._answer(room, segments, scope, receive, send)
         else:
             await self._answer(room, segments, scope, receive, send)
 
@@ -180,6 +191,8 @@ class Router:
                 return rooms.probe(scope, receive, send)
             case Room.LOCAL:
                 return self._local(scope, receive, send)
+            case Room.METRICS if rooms.scraping is not None:
+                return self._scraped(rooms.scraping, scope, send)
             case _:
                 return rooms.pages(scope, receive, send)  # pyright: ignore[reportArgumentType] - Quart's own TypedDicts
 
@@ -197,6 +210,17 @@ class Router:
             await self.rooms.local(scope, receive, send)
         elif caller is not None:
             await _forbidden(send, "Only this machine's command line may do that.")
+
+    async def _scraped(self, scraping: Scraping, scope: Scope, send: Send) -> None:
+        caller = await self._admission.admit(scope, send)
+        if caller is None:
+            return
+        if scope["method"] not in ("GET", "HEAD"):
+            await send_body(send, 405, headers={b"allow": b"GET"})
+        elif caller.view is None and caller.kind in _MAY_SCRAPE:
+            await scraping(send)
+        else:
+            await _forbidden(send, "Figures of all servers need a token that is not for some.")
 
     async def _management(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
         caller = await self._admission.admit_to_management(scope, send)

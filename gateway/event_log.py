@@ -2,6 +2,7 @@
 
 import logging
 
+from gateway.log_lines import about
 from supervisor.events import (
     ChildExited,
     ChildReady,
@@ -37,6 +38,17 @@ _ALARMING = frozenset({ServerState.QUARANTINED, ServerState.FAILED})
 
 def log_event(event: Event) -> None:
     """Log one event: info for a change, warning when degraded, error when a person must act."""
+    with about(**_facts(event)):
+        _log(event)
+
+
+def _facts(event: Event) -> dict[str, object]:
+    """Return which server an event is about, and which of its generations."""
+    named = {name: getattr(event, name, None) for name in ("server", "generation")}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _log(event: Event) -> None:
     match event:
         case StateChanged():
             log.log(

@@ -51,6 +51,8 @@ from gateway.servers import Follower, Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.supervising import Hearers, supervise, watch
+from gateway.telemetry.looking import Looking
+from gateway.telemetry.opening import open_telemetry
 from gateway.tool_names import live_tools
 from gateway.tools import Services
 from gateway.vault.opening import open_unlocked
@@ -88,6 +90,7 @@ class Gateway:
     trail: Trail
     notify: Notify
     retention: Retention
+    looking: Looking
     watcher: Watcher
     loaded: anyio.Event
     """Set once every server on disk has started or said why not."""
@@ -110,7 +113,10 @@ async def build(
     Raises:
         StoreError, VaultError: the database or the master key cannot be used.
     """
-    async with open_unlocked(settings, redactor.know) as (store, vault):
+    async with (
+        open_telemetry(settings, redactor) as telemetry,
+        open_unlocked(settings, redactor.know) as (store, vault),
+    ):
         await know_stored(redactor, store, vault)
         credentials = Credentials(store.credentials, vault)
         await credentials.import_env_vars(store.settings)
@@ -120,9 +126,10 @@ async def build(
         oauth = await open_oauth(settings, store, vault, endings, outside or Internet())
         guard = Guard(store, run_tokens, oauth.access_tokens, endings)
         notify = await open_notify(settings, store, vault, redactor)
-        hearers = Hearers(PinKeeper(store.definition_pins), notify)
+        hearers = Hearers(PinKeeper(store.definition_pins), notify, telemetry)
         pins = await store.definition_pins.all()
         audit = open_audit(settings, store, redactor)
+        audit.trail.listen(telemetry.entry)
         loaded = anyio.Event()
         days = open_day_budgets(settings, store)
         reach = open_reach(settings, base_url, tunnel_port)
@@ -133,10 +140,10 @@ async def build(
             supervise(settings, credentials, hearers, closed, pins, redactor) as supervisor,
             Calls() as calls,
         ):
-            report = audit.report(supervisor)
-            relay = ServerEndpoint(supervisor, report)
+            report = telemetry.reporting(audit.report(supervisor))
+            relay = ServerEndpoint(supervisor, report, telemetry.places)
             combined = CombinedEndpoint(
-                supervisor, report, search_first=settings.search_first_tools
+                supervisor, report, telemetry.places, search_first=settings.search_first_tools
             )
             hearers.combined = combined
             for room in (relay, combined, calls):
@@ -161,6 +168,7 @@ async def build(
                     shelf=shelf,
                     days=days,
                     notify_after=settings.notify_after,
+                    told=telemetry.run_ended,
                 ) as runner,
                 open_webhooks(
                     settings,
@@ -196,6 +204,7 @@ async def build(
                     results=results,
                     calls=calls,
                     trail=audit.trail,
+                    telemetry=telemetry,
                     audit_log=audit.log,
                     base_url=base_url,
                     address=reach.address,
@@ -218,9 +227,9 @@ async def build(
 
 def _gateway(parts: Parts) -> Gateway:
     services, hearers = parts.services, parts.hearers
-    connector = connector_of(parts)
+    connector, looking = connector_of(parts), _looking(services)
     dashboard = hearers.dashboard = build_pages(parts, connector)
-    router = build_router(parts, dashboard, connector)
+    router = build_router(parts, dashboard, connector, looking)
     return Gateway(
         router=router,
         reach=parts.reach,
@@ -242,8 +251,16 @@ def _gateway(parts: Parts) -> Gateway:
         trail=parts.audit.trail,
         notify=services.notify,
         retention=open_retention(services.settings, services.store, utc_ms),
+        looking=looking,
         watcher=watch(services.settings, services.servers, hearers, parts.loaded),
         loaded=parts.loaded,
+    )
+
+
+def _looking(services: Services) -> Looking:
+    runner = services.runner
+    return Looking(
+        services.telemetry, services.supervisor, services.store, lambda: runner.live_runs
     )
 
 

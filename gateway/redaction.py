@@ -1,12 +1,10 @@
-"""What of this gateway is a secret, and that no log line has one. The supervisor knows servers'.
+"""What of this gateway is a secret. The supervisor knows servers'.
 
-Above: `serving`, which logs, and `main`.
+Above: `serving` and `main`.
 """
 
 import logging
-import sys
 from dataclasses import fields
-from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
 from gateway.domain.secret import Sealed
@@ -15,8 +13,6 @@ from gateway.settings import Settings
 from gateway.store import Store
 from gateway.vault import SealBroken, Vault
 from supervisor.redaction import Redactor
-
-LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 log = logging.getLogger(__name__)
 
@@ -46,36 +42,6 @@ def _know_webhook(redactor: Redactor, vault: Vault, webhook_id: str, sealed: Sea
         )
     except SealBroken as error:
         log.warning("%s", error)
-
-
-class HidingFormatter(logging.Formatter):
-    """Formats records, with their tracebacks, without secrets."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        super().__init__(LOG_FORMAT)
-        self._redactor = redactor
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the text of a record."""
-        return self._redactor.hide_text(super().format(record))
-
-
-def log_to_stderr(redactor: Redactor) -> None:
-    """Have everything that is logged, and what ends the process, go to standard error, hidden."""
-    # Standard output may be an MCP pipe. Libraries speak up only when something is wrong.
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(HidingFormatter(redactor))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    for name in ("gateway", "claude_runner"):
-        logging.getLogger(name).setLevel(logging.INFO)
-    logging.captureWarnings(capture=True)
-    sys.excepthook = _log_uncaught
-
-
-def _log_uncaught(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    logging.getLogger().critical("The process ends", exc_info=(kind, error, trace))
 
 
 def _secret_part(value: str) -> str:

@@ -42,6 +42,8 @@ from gateway.sandbox_notice import sandbox_notice
 from gateway.server_grants.routes import build_grant_routes
 from gateway.server_pages import open_server_pages
 from gateway.supervising import Hearers
+from gateway.telemetry.looking import Looking
+from gateway.telemetry.scraping import Scraping
 from gateway.tools import Management, Services
 from gateway.variables import Transport
 from gateway.vault.routes import build_key_routes
@@ -113,7 +115,9 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
     return dashboard
 
 
-def build_router(parts: Parts, dashboard: Dashboard, connector: Connector) -> Router:
+def build_router(
+    parts: Parts, dashboard: Dashboard, connector: Connector, looking: Looking
+) -> Router:
     """Return the router with all its rooms."""
     settings, origins = parts.services.settings, parts.reach.origins
     parts.audit.watch_programs(parts.oauth.journal)
@@ -128,6 +132,7 @@ def build_router(parts: Parts, dashboard: Dashboard, connector: Connector) -> Ro
         local=cast(Asgi, _local(parts, connector)),
         oauth=parts.oauth.endpoints(origins),
         probe=connector.probe,
+        scraping=_scraping(parts.services, looking),
     )
     limits, needed = open_limits(settings), management.needed_scope
     return Router(
@@ -137,6 +142,11 @@ def build_router(parts: Parts, dashboard: Dashboard, connector: Connector) -> Ro
         origins=origins,
         ready=parts.loaded.is_set,
     )
+
+
+def _scraping(services: Services, looking: Looking) -> Scraping | None:
+    page = services.telemetry.page
+    return None if page is None else Scraping(page, looking.look)
 
 
 def connector_of(parts: Parts) -> Connector:

@@ -16,6 +16,8 @@ class Room(Enum):
 
     HEALTH = auto()
     """The router itself."""
+    METRICS = auto()
+    """What Prometheus reads; pages, where the settings have it off."""
     RELAY = auto()
     COMBINED = auto()
     MANAGEMENT = auto()
@@ -47,6 +49,7 @@ ROUTES = {
     f"/local/{_REST}": Room.LOCAL,
     "/healthz": Room.HEALTH,
     "/readyz": Room.HEALTH,
+    "/metrics": Room.METRICS,
 }
 
 

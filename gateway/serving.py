@@ -19,11 +19,12 @@ from gateway.errors import CannotStart
 from gateway.http_server import serve_http
 from gateway.listening import CannotListen, listen, take_passed, url_of
 from gateway.local import GatewayLock, LiveGateway, publish, withdraw
+from gateway.log_lines import log_to_stderr
 from gateway.main import Gateway, build
 from gateway.oauth.server import AuthorizationServer
 from gateway.own_memory import close_own_memory
 from gateway.reach.opening import listen_for_tunnel, port_of
-from gateway.redaction import log_to_stderr, open_redactor
+from gateway.redaction import open_redactor
 from gateway.sandbox_notice import sandbox_notice
 from gateway.service.telling import Telling
 from gateway.settings import Settings
@@ -65,7 +66,7 @@ def serve(settings: Settings, stdio_path: str = MANAGEMENT, outside: Outside | N
     os.umask(PRIVATE)
     close_own_memory()
     redactor = open_redactor(settings)
-    log_to_stderr(redactor)
+    log_to_stderr(redactor, settings.log_format)
     if notice := sandbox_notice(settings.sandbox):
         log.warning("%s", notice)
     with GatewayLock(settings.home):
@@ -141,6 +142,7 @@ async def _run(
         group.start_soon(gateway.trail.run)
         group.start_soon(gateway.notify.run)
         group.start_soon(gateway.retention.run)
+        group.start_soon(gateway.looking.run)
         group.start_soon(gateway.scheduler.run)
         group.start_soon(_note_token_uses, gateway)
         group.start_soon(_prune_oauth, gateway.oauth)

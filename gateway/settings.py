@@ -27,6 +27,8 @@ from gateway.variables import (
     VARIABLES,
     CodeChanges,
     HttpServer,
+    LogFormat,
+    Metrics,
     Network,
     Transport,
     Variable,
@@ -103,6 +105,12 @@ class Settings:
     default_run_turns: int
     default_run_timeout_s: float
     notify_after: int
+    metrics: Metrics
+    log_format: LogFormat
+    otel_exporter_otlp_endpoint: str | None
+    otel_exporter_otlp_headers: Secret | None
+    otel_traces_sampler_arg: float
+    """Which share of the traces that begin here is collected, from 0 to 1."""
     server_concurrency: ServerLimits = field(default_factory=ServerLimits)
     package_hosts: tuple[Target, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
@@ -172,6 +180,11 @@ def load(
         run_folders_days=source.read(known.RUN_FOLDERS_DAYS),
         run_files_mb=source.read(known.RUN_FILES_MB),
         notify_after=source.read(known.NOTIFY_AFTER),
+        metrics=source.read(known.METRICS),
+        log_format=source.read(known.LOG_FORMAT),
+        otel_exporter_otlp_endpoint=source.optional(known.OTEL_EXPORTER_OTLP_ENDPOINT),
+        otel_exporter_otlp_headers=source.optional(known.OTEL_EXPORTER_OTLP_HEADERS),
+        otel_traces_sampler_arg=source.read(known.OTEL_TRACES_SAMPLER_ARG),
         webhook_sender_rate=source.read(known.WEBHOOK_SENDER_RATE),
         daily_budget_usd=source.read(known.DAILY_BUDGET_USD),
         default_run_budget_usd=source.read(known.DEFAULT_RUN_BUDGET_USD),
@@ -232,6 +245,10 @@ def _check_together(settings: Settings) -> None:
     if settings.ngrok_authtoken and settings.sandbox is Level.OFF:
         raise SettingsError(
             "NGROK_AUTHTOKEN", "must not be set with SANDBOX=off; set SANDBOX to strong or reduced."
+        )
+    if settings.otel_exporter_otlp_headers and not settings.otel_exporter_otlp_endpoint:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT", "must be set when OTEL_EXPORTER_OTLP_HEADERS is."
         )
     if settings.oauth_client_secret and not settings.oauth_client_id:
         raise SettingsError("OAUTH_CLIENT_ID", "must be set when OAUTH_CLIENT_SECRET is.")

@@ -15,6 +15,7 @@ from gateway.notify.opening import Notify
 from gateway.servers import Follower, Servers
 from gateway.settings import Settings
 from gateway.store import StoreError
+from gateway.telemetry.opening import Telemetry
 from gateway.vault import SealBroken
 from sandboxes.limits.cgroup import open_delegated
 from sandboxes.policy import Level
@@ -33,12 +34,13 @@ REHEARSAL = Path(__file__).resolve().with_name("rehearsal.py")
 class Hearers:
     """Hears every event of the supervisor; some who want them come later than the first ones."""
 
-    def __init__(self, pin_keeper: PinKeeper, notify: Notify) -> None:
+    def __init__(self, pin_keeper: PinKeeper, notify: Notify, telemetry: Telemetry) -> None:
         self.dashboard: Dashboard | None = None
         self.combined: CombinedEndpoint | None = None
         self.follower = Follower()
         self.pin_keeper = pin_keeper
         self.notify = notify
+        self.telemetry = telemetry
 
     def emit(self, event: Event) -> None:
         """Log an event, have versions and pins written down, and wake the open pages."""
@@ -46,6 +48,7 @@ class Hearers:
         self.follower.hear(event)
         self.pin_keeper.hear(event)
         self.notify.hear(event)
+        self.telemetry.hear(event)
         if self.combined is not None:
             self.combined.hear(event)
         if self.dashboard is not None:

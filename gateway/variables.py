@@ -64,6 +64,21 @@ class CodeChanges(StrEnum):
     """It is kept, and started when the owner approves it."""
 
 
+class Metrics(StrEnum):
+    """Whether Prometheus finds figures at `/metrics` (METRICS)."""
+
+    OFF = "off"
+    ON = "on"
+
+
+class LogFormat(StrEnum):
+    """How log lines are written (LOG_FORMAT)."""
+
+    TEXT = "text"
+    JSON = "json"
+    """One object a line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variable(Generic[T_co]):
     """One setting: its name, what it accepts, how it is read, and what holds without it."""
@@ -197,6 +212,18 @@ def _networks(raw: str) -> tuple[Network, ...]:
     if any(network.prefixlen == 0 for network in networks):
         raise ValueError
     return networks
+
+
+def _share(raw: str) -> float:
+    if not re.fullmatch(r"[0-9](\.[0-9]{1,6})?", raw) or float(raw) > 1:
+        raise ValueError
+    return float(raw)
+
+
+def _header_pairs(raw: str) -> Secret:
+    if not all(re.fullmatch(r"\s*[A-Za-z0-9-]+=[^\s,]+\s*", pair) for pair in raw.split(",")):
+        raise ValueError
+    return Secret(raw)
 
 
 def _server_limits(raw: str) -> ServerLimits:
@@ -337,6 +364,18 @@ NOTIFY_AFTER = Variable("NOTIFY_AFTER", "a whole number from 0 to 1000", _whole(
 PACKAGE_HOSTS = Variable(
     "PACKAGE_HOSTS", "host names with commas between them, each perhaps with a :port", _targets
 )
+METRICS = Variable("METRICS", "off or on", Metrics, "off")
+LOG_FORMAT = Variable("LOG_FORMAT", "text or json", LogFormat, "text")
+OTEL_EXPORTER_OTLP_ENDPOINT = Variable(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "an http:// or https:// address", _web_address
+)
+OTEL_EXPORTER_OTLP_HEADERS = Variable(
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "name=value pairs with commas between them",
+    _header_pairs,
+    secret=True,
+)
+OTEL_TRACES_SAMPLER_ARG = Variable("OTEL_TRACES_SAMPLER_ARG", "a number from 0 to 1", _share, "1")
 
 VARIABLES: tuple[Variable[object], ...] = (
     ANTHROPIC_API_KEY,
@@ -388,4 +427,9 @@ VARIABLES: tuple[Variable[object], ...] = (
     DEFAULT_RUN_TURNS,
     DEFAULT_RUN_TIMEOUT_S,
     NOTIFY_AFTER,
+    METRICS,
+    LOG_FORMAT,
+    OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_HEADERS,
+    OTEL_TRACES_SAMPLER_ARG,
 )

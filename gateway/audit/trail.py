@@ -71,6 +71,11 @@ class Trail:
         self._writing = anyio.Lock()
         self._since_pruned = PRUNE_AFTER
         self._minute, self._strangers = 0, 0
+        self._hear: Callable[[AuditEntry], None] | None = None
+
+    def listen(self, hear: Callable[[AuditEntry], None]) -> None:
+        """Have each entry told, also where none is kept, once it is made; it must not raise."""
+        self._hear = hear
 
     def note(self, make: Make, held_bytes: int = 0) -> None:
         """Take an entry, which is made later; until then it holds on to `held_bytes`."""
@@ -184,7 +189,10 @@ class Trail:
     def _made(self, make: Make) -> AuditEntry | None:
         """Return an entry, None for one that cannot be made: that is no reason to stop."""
         try:
-            return self._finished(make())
+            entry = self._finished(make())
+            if self._hear is not None:
+                self._hear(entry)
+            return entry
         except Exception:
             self._lost += 1
             what: object = make.func if isinstance(make, partial) else make

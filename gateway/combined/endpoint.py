@@ -29,6 +29,7 @@ from gateway.relay.handshake_caller import (
 from gateway.relay.http import send_body
 from gateway.relay.listeners import Listeners, Wanted, read_wanted
 from gateway.relay.modern_caller import ModernCallers
+from gateway.relay.places import Places
 from gateway.relay.refusal import METHOD_NOT_FOUND, Refusal
 from gateway.relay.request import Posted
 from gateway.relay.sessions import Session, Sessions
@@ -51,10 +52,15 @@ class CombinedEndpoint(McpEndpoint):
     """All servers behind one address. The caller has been authenticated before it gets here."""
 
     def __init__(
-        self, supervisor: Supervisor, report: Report = nobody, *, search_first: int = 0
+        self,
+        supervisor: Supervisor,
+        report: Report = nobody,
+        places: Places | None = None,
+        *,
+        search_first: int = 0,
     ) -> None:
         """With more tools than `search_first` only `search_tools` and its like are listed."""
-        super().__init__(report)
+        super().__init__(report, places)
         catalogue = Catalogue(supervisor)
         self._answers = Answers(catalogue, search_first=search_first)
         self._tasks = Tasks()

@@ -5,7 +5,8 @@ Also accounts for the runs of an earlier gateway that could not do it.
 
 import json
 import logging
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import anyio
@@ -46,13 +47,18 @@ class Endings:
         shelf: Shelf,
         *,
         notify_after: int,
+        told: Callable[[Run], None],
     ) -> None:
-        """`notify_after`: so many failures of a job or webhook in a row are told; 0: none."""
+        """`notify_after`: so many failures of a job or webhook in a row are told; 0: none.
+
+        `told` is told of each run as it ended.
+        """
         self._store = store
         self._home = home
         self._clock = clock
         self._redactor = redactor
         self._notify_after = notify_after
+        self._told = told
         self._days = days
         self._shelf = shelf
 
@@ -110,11 +116,14 @@ class Endings:
         tell = end and end.notice
         runs = self._store.runs
         try:
-            await runs.finish(run.id, run.attempt, result, now, then=then, tell=tell)
+            stored = await runs.finish(run.id, run.attempt, result, now, then=then, tell=tell)
         except UnknownJob:
             # Deleted this moment; nothing leads to it any more.
-            await runs.finish(run.id, run.attempt, result, now, tell=tell)
+            stored = await runs.finish(run.id, run.attempt, result, now, tell=tell)
         log.info("Run %s ended as %s", run.id, result.status)
+        if stored:
+            kept = {field.name: getattr(result, field.name) for field in fields(result)}
+            self._told(replace(run, **kept, finished_at=now))
         await self._days.note_end(run, result.limit_reached)
 
     async def _following(self, job: Job, run: Run, result: RunResult, now: int) -> Run | None:

@@ -36,6 +36,7 @@ from gateway.jobs.outcome import Ended, Stop
 from gateway.jobs.queue import Queue
 from gateway.jobs.work_folders import Retention, WorkFolders
 from gateway.late_imports import IMPORTING
+from gateway.log_lines import about
 from gateway.run_files.shelf import Shelf
 from gateway.store import Store, StoreError
 from sandboxes.errors import SandboxError
@@ -81,6 +82,7 @@ class Runner:
         notify_after: int = 1,
         days: DayBudgets | None = None,
         shelf: Shelf | None = None,
+        told: Callable[[Run], None] = lambda run: None,
     ) -> None:
         """`begin` is awaited before the first claim: runs must not start before their servers.
 
@@ -88,7 +90,8 @@ class Runner:
         `redactor` hides secrets in what is stored of a run. `notify_after`: so many failures of a
         job in a row are worth a notice; 0: none.
         `redactor` hides secrets in what is stored of a run. `days`: what runs may cost in a day;
-        None: any amount. `shelf` keeps the files that runs leave.
+        None: any amount. `shelf` keeps the files that runs leave. `told` is told of each run as it
+        ended.
         """
         self._store = store
         self._home = home
@@ -116,7 +119,9 @@ class Runner:
             self._days,
             self._shelf,
             notify_after=notify_after,
+            told=told,
         )
+        self._told = told
         self.feeds = Feeds(store, self._redactor.hide_settled)
         """Where readers follow runs."""
         self._work_folders = WorkFolders(home, store, clock.now_ms, retention)
@@ -178,6 +183,11 @@ class Runner:
             shelf=self._shelf,
         )
 
+    @property
+    def live_runs(self) -> int:
+        """How many runs are going on."""
+        return len(self._live)
+
     async def submit(self, run: Run) -> Run:
         """Store a queued run and see to it that it is executed.
 
@@ -222,7 +232,9 @@ class Runner:
     async def _leave_nothing(self, run_id: str) -> None:
         """Clear away what a run left that ended in the queue, and say that it did."""
         # One that was to go on with its conversation had left it there.
-        folders = folders_of(self._home, await self._get(run_id))
+        run = await self._get(run_id)
+        self._told(run)
+        folders = folders_of(self._home, run)
         await anyio.to_thread.run_sync(remove_folders, folders)
         self._announce(run_id)
 
@@ -308,7 +320,7 @@ class Runner:
 
     async def _carry_out(self, run: Run, live: LiveRun) -> None:
         try:
-            with self.feeds.of(run.id) as feed:
+            with about(run=run.id), self.feeds.of(run.id) as feed:
                 ended = await self._execute(run, live, feed)
                 live.over = True
                 await self._endings.write(run, ended)

@@ -24,6 +24,7 @@ from gateway.relay.http import (
     send_too_large,
 )
 from gateway.relay.patience import Patience
+from gateway.relay.places import Places
 from gateway.relay.refusal import Refusal, from_supervisor, modern_status
 from gateway.relay.request import VERSION_HEADER, Posted, read_message
 from supervisor.children.era import MODERN_VERSION
@@ -46,15 +47,18 @@ class Request(msgspec.Struct, frozen=True):
     patience: Patience
     report: Report = nobody
     """Told how each request ended."""
+    places: Places | None = None
+    """Gives each call a place in a trace; None: there are no traces."""
 
 
 class McpEndpoint(ABC):
     """An address where MCP is spoken, in both eras."""
 
-    def __init__(self, report: Report = nobody) -> None:
-        """`report` is told how each request ended."""
+    def __init__(self, report: Report = nobody, places: Places | None = None) -> None:
+        """`report` is told how each request ended; `places` has servers told of traces."""
         self._patience = Patience()
         self._report = report
+        self._places = places
 
     @abstractmethod
     def ask(self, request: Request, posted: Posted) -> Awaitable[None]:
@@ -87,7 +91,14 @@ class McpEndpoint(ABC):
     ) -> None:
         """Answer one request."""
         request = Request(
-            server, caller, Headers.of(scope), receive, send, self._patience, self._report
+            server,
+            caller,
+            Headers.of(scope),
+            receive,
+            send,
+            self._patience,
+            self._report,
+            self._places,
         )
         try:
             check_accept(scope["method"], request.headers)

@@ -9,6 +9,7 @@ from gateway.auth.caller import Caller
 from gateway.domain.audit import Outcome
 from gateway.relay.http import Headers
 from gateway.relay.request import Posted
+from gateway.relay.trace_context import TraceContext
 from supervisor.children.lists import Tool
 
 LOOKED_INTO = 256 * 1024
@@ -23,7 +24,8 @@ class Ended(msgspec.Struct, frozen=True):
     caller: Caller
     traceparent: str | None
     request_id: str | None
-    """The headers of these names: of a call that waits to be written down little is held."""
+    """The headers of these names, or the place: of a call that waits to be written down little is
+    held."""
     method: str
     name: str | None
     """Of the tool, resource or prompt, as it was asked for."""
@@ -37,6 +39,8 @@ class Ended(msgspec.Struct, frozen=True):
     outcome: Outcome
     answered_bytes: int = 0
     took_s: float = 0.0
+    place: TraceContext | None = None
+    """In a trace, which its server was told; None: it was told none."""
 
 
 Report = Callable[[Ended], None]
@@ -57,6 +61,7 @@ def ended(
     tools: Sequence[Tool] | None = None,
     answered_bytes: int = 0,
     took_s: float = 0.0,
+    place: TraceContext | None = None,
 ) -> Ended:
     """Return the report of a request; without `tools` no child was asked."""
     params = posted.envelope.params
@@ -64,7 +69,7 @@ def ended(
     return Ended(
         time.time(),
         caller,
-        headers.get(b"traceparent"),
+        headers.get(b"traceparent") if place is None else place.header,
         headers.get(b"x-request-id"),
         posted.method,
         posted.fields.name,
@@ -75,4 +80,5 @@ def ended(
         outcome,
         answered_bytes,
         took_s,
+        place,
     )

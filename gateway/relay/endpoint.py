@@ -13,6 +13,7 @@ from gateway.relay.ended import Report, nobody
 from gateway.relay.handshake_caller import HandshakeCallers
 from gateway.relay.http import Headers
 from gateway.relay.modern_caller import ModernCallers
+from gateway.relay.places import Places
 from gateway.relay.refusal import INVALID_PARAMS, INVALID_REQUEST, Refusal
 from gateway.relay.request import Posted, read_message
 from gateway.relay.sessions import Session
@@ -26,8 +27,10 @@ from supervisor.tenant import caller_tenant
 class ServerEndpoint(McpEndpoint):
     """The relay's HTTP side. The caller has been authenticated before it gets here."""
 
-    def __init__(self, supervisor: Supervisor, report: Report = nobody) -> None:
-        super().__init__(report)
+    def __init__(
+        self, supervisor: Supervisor, report: Report = nobody, places: Places | None = None
+    ) -> None:
+        super().__init__(report, places)
         self._supervisor = supervisor
         self._handshake = HandshakeCallers(self._session_ended)
         self._modern = ModernCallers()
@@ -75,6 +78,7 @@ class ServerEndpoint(McpEndpoint):
                     never_send,
                     self._patience,
                     self._report,
+                    self._places,
                 )
             )
             callers = self._modern if posted.era is Era.MODERN else self._handshake

@@ -24,6 +24,7 @@ from gateway.relay.http import (
 from gateway.relay.refusal import from_supervisor, modern_status
 from gateway.relay.request import Posted
 from gateway.relay.shown import shown
+from gateway.relay.trace_context import TraceContext
 from supervisor.children.call import Answer, Call, Notice
 from supervisor.children.child import Child
 from supervisor.children.era import to_modern_result
@@ -61,6 +62,8 @@ class Exchange:
         self._keep_alive_s = keep_alive_s
         self.on_news: Callable[[], None] | None = None
         """Told instead of `run` that there is something to say, until it is connected."""
+        self.place: TraceContext | None = None
+        """In a trace, which its server was told."""
         self._call: Call | None = None
         self._loop = asyncio.get_running_loop()
         self._messages: deque[bytes] = deque()
@@ -173,6 +176,7 @@ class Exchange:
                 tools=self.child.tools,
                 answered_bytes=size,
                 took_s=time.monotonic() - call.sent_at,
+                place=self.place,
             )
         )
 

@@ -85,6 +85,11 @@ class Visit(msgspec.Struct, frozen=True):
         """Send a request to this child, as `send` does. Raises ToolWithheld and ChildDied."""
         exchange = Exchange(self.request, posted, child)
         params = _in_era(child.handshake.era, posted, envelope)
+        places = self.request.places
+        if places is not None:
+            headers = self.request.headers
+            exchange.place = places.of_request(self.request.caller, headers, posted)
+            params = places.marked(params, exchange.place, headers)
         call = child.call(posted.method, params, owner=owner)
         call.on_answer = self.on_answer
         exchange.carry(call)

@@ -16,6 +16,7 @@ from gateway.calls.cutting import Cutter
 from gateway.domain.audit import Outcome
 from gateway.domain.clock import utc_ms
 from gateway.json_schema import Checker, Unfollowable, checker_of
+from gateway.relay.trace_context import TRACEPARENT, TraceContext
 from gateway.tool_names import ToolName
 from gateway.tools.audited import Invoked, pass_on
 from gateway.tools.finding import Finder, ToolText
@@ -65,8 +66,10 @@ class InvokeTools:
         name, definition = await self._finder.find(tool)
         self._finder.check_enabled(name.server)
         arguments = check_payload(name, payload, definition.get("inputSchema"))
-        ask = self._ask(caller_id(), name, arguments)
-        told = self._told(name, definition, arguments, ask)
+        places = self._services.telemetry.places
+        place = None if places is None else places.of_caller(calling())
+        ask = self._ask(caller_id(), name, arguments, place)
+        told = self._told(name, definition, arguments, ask, place)
         call = self._services.calls.start(caller_id(), name.canonical, told)
         pass_on()
         try:
@@ -80,9 +83,13 @@ class InvokeTools:
         self._services.calls.hand_over(call)
         return still_running(call)
 
-    def _ask(self, owner: str, name: ToolName, arguments: dict[str, Any]) -> Ask:
+    def _ask(
+        self, owner: str, name: ToolName, arguments: dict[str, Any], place: TraceContext | None
+    ) -> Ask:
         async def ask(note: Callable[[Notice], None]) -> ToolResult:
-            params = {"name": name.tool, "arguments": arguments}
+            params: dict[str, object] = {"name": name.tool, "arguments": arguments}
+            if place is not None:
+                params["_meta"] = {TRACEPARENT: place.header}
             tenant = caller_tenant(*owner.split(":", 1))
             result = await self._services.supervisor.request(
                 name.server, "tools/call", params, on_progress=note, tenant=tenant
@@ -92,10 +99,15 @@ class InvokeTools:
         return ask
 
     def _told(
-        self, name: ToolName, tool: Mapping[str, Any], arguments: dict[str, Any], ask: Ask
+        self,
+        name: ToolName,
+        tool: Mapping[str, Any],
+        arguments: dict[str, Any],
+        ask: Ask,
+        place: TraceContext | None,
     ) -> Ask:
-        """Return a call that leaves an entry in the audit log at its end."""
-        caller, trail = calling(), self._services.trail
+        """Return a call that leaves an entry in the audit log, and a span, at its end."""
+        caller, trail, telemetry = calling(), self._services.trail, self._services.telemetry
 
         async def told(note: Callable[[Notice], None]) -> ToolResult:
             began, outcome, answer = perf_counter(), Outcome.FAILED, None
@@ -113,6 +125,8 @@ class InvokeTools:
                 took_s = perf_counter() - began
                 end = Invoked(utc_ms(), caller, name, tool, arguments, answer, outcome, took_s)
                 trail.note(end.entry)
+                if place is not None:
+                    telemetry.invoked(place, name.server, name.tool, outcome, took_s)
 
         return told
 

@@ -16,6 +16,7 @@ from gateway.run_files.shelf import Shelf
 from gateway.servers import Servers, Trials
 from gateway.settings import Settings
 from gateway.store import Store
+from gateway.telemetry.opening import Telemetry
 from gateway.vault import Vault
 from gateway.webhooks import Webhooks
 from supervisor.supervisor import Supervisor
@@ -41,6 +42,7 @@ class Services:
     results: KeptResults
     calls: Calls
     trail: Trail
+    telemetry: Telemetry
     audit_log: AuditLog
     base_url: str
     """Where this machine reaches the gateway, without a path."""

@@ -14,9 +14,9 @@ from standardwebhooks import Webhook
 
 from gateway.domain.clock import utc_ms
 from gateway.domain.notice import USUAL, ChannelKind
+from gateway.log_lines import TextFormatter
 from gateway.notify.channels import MAX_CHANNELS, Wish
 from gateway.notify.errors import AddressRefused, NoSuchChannel, NotSent
-from gateway.redaction import HidingFormatter
 from gateway.secret import Secret
 from tests.notify.parts import SIGNING, Desk
 from tests.notify.receiver import Receiver
@@ -143,7 +143,7 @@ async def test_no_part_of_an_address_gets_out(
 ) -> None:
     """Issue 7, 8: neither logs nor rows nor errors have what an address holds."""
     caplog.set_level(logging.DEBUG)
-    caplog.handler.setFormatter(HidingFormatter(desk.redactor))
+    caplog.handler.setFormatter(TextFormatter(desk.redactor))
     receiver.status = 500
     await desk.channel(f"{receiver.url}/{CANARY}/x", name="slack")
     await desk.channel(f"{receiver.url}/?key={CANARY}", ChannelKind.WEBHOOK, name="signed")

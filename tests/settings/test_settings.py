@@ -10,7 +10,14 @@ from gateway.jobs.limits import ServerLimits
 from gateway.machine_timezone import machine_timezone
 from gateway.secret import Secret
 from gateway.settings import CHECKOUT, Settings, SettingsError, load
-from gateway.variables import VARIABLES, CodeChanges, HttpServer, Transport
+from gateway.variables import (
+    VARIABLES,
+    CodeChanges,
+    HttpServer,
+    LogFormat,
+    Metrics,
+    Transport,
+)
 from sandboxes.network.hosts import Target
 from sandboxes.policy import Level
 
@@ -58,6 +65,11 @@ UNSET = Settings(
     default_run_turns=0,
     default_run_timeout_s=1800.0,
     notify_after=1,
+    metrics=Metrics.OFF,
+    log_format=LogFormat.TEXT,
+    otel_exporter_otlp_endpoint=None,
+    otel_exporter_otlp_headers=None,
+    otel_traces_sampler_arg=1.0,
     runs_kept=10000,
     runs_days=90,
 )
@@ -112,6 +124,14 @@ RIGHT: dict[str, tuple[str, object]] = {
     "DEFAULT_RUN_TIMEOUT_S": ("600", 600.0),
     "PRICES_FILE": ("deploy/prices.example.toml", CHECKOUT / "deploy/prices.example.toml"),
     "NOTIFY_AFTER": ("3", 3),
+    "METRICS": ("on", Metrics.ON),
+    "LOG_FORMAT": ("json", LogFormat.JSON),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("http://127.0.0.1:4318/", "http://127.0.0.1:4318"),
+    "OTEL_EXPORTER_OTLP_HEADERS": (
+        "api-key=abc, tenant=a%20b",
+        Secret("api-key=abc, tenant=a%20b"),
+    ),
+    "OTEL_TRACES_SAMPLER_ARG": ("0.05", 0.05),
     "RUNS_KEPT": ("500", 500),
     "RUNS_DAYS": ("7", 7),
     "PACKAGE_HOSTS": (
@@ -170,6 +190,11 @@ WRONG = {
     "DEFAULT_RUN_TIMEOUT_S": ["0", "86401", "1h"],
     "PRICES_FILE": ["no/such/file.toml", "README.md"],
     "NOTIFY_AFTER": ["-1", "1001", "often"],
+    "METRICS": ["yes", "ON"],
+    "LOG_FORMAT": ["ecs"],
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ["collector:4318", "grpc://collector"],
+    "OTEL_EXPORTER_OTLP_HEADERS": ["api-key", "a b=c", "a=b,,c=d"],
+    "OTEL_TRACES_SAMPLER_ARG": ["1.1", "5%", "-0.1"],
     "RUNS_KEPT": ["99", "all"],
     "RUNS_DAYS": ["2", "3651"],
     "PACKAGE_HOSTS": ["10.0.0.1", "https://files.example.com", "a.example,", "*.example.com"],
@@ -177,6 +202,7 @@ WRONG = {
 COMPANIONS = {
     "NGROK_AUTHTOKEN": {"DASHBOARD_USERNAME": "ann", "DASHBOARD_PASSWORD": "p"},
     "OAUTH_CLIENT_SECRET": {"OAUTH_CLIENT_ID": "claude"},
+    "OTEL_EXPORTER_OTLP_HEADERS": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"},
     "DASHBOARD_USERNAME": {"DASHBOARD_PASSWORD": "p"},
     "DASHBOARD_PASSWORD": {"DASHBOARD_USERNAME": "ann"},
 }

@@ -1,0 +1,1 @@
+"""What the gateway tells monitoring: traces, metrics. Off by default."""
