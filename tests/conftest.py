@@ -1,10 +1,14 @@
 """What every test may use: one event loop, counts for long demonstrations, the test toolchain."""
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 
+from tests.browsers import launched
 from tests.demonstrations import Counts, Demonstrations
+from tests.templates import keep_compiled
 from tests.toolchain import Toolchain, find
 
 LONG_ROOMS = ("bootstrap", "e2e", "conformance", "attacks", "cli", "jobs")
@@ -22,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start collecting what demonstrations report."""
+    keep_compiled()
     config.stash[_DEMONSTRATIONS] = Demonstrations(full=bool(config.getoption("--full")))
     config.addinivalue_line("markers", "full: runs only with --full, for it takes minutes")
 
@@ -67,3 +72,10 @@ def counts(demonstrations: Demonstrations) -> Counts:
 def toolchain() -> Toolchain:
     """Node 22, Chromium, PostgreSQL and the third-party MCP servers."""
     return find()
+
+
+@pytest.fixture(scope="session")
+async def chromium(toolchain: Toolchain) -> AsyncGenerator[Browser]:
+    """The browser of all tests of this worker; `browser(chromium)` opens an empty profile."""
+    async with launched(toolchain) as running:
+        yield running

@@ -9,16 +9,17 @@ from tests import toolchain
 SUITE_S = 15 * 60
 """The promise of `./claude-runner test` on two cores; a full run may take longer."""
 
-SIDE_BY_SIDE = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
-"""Three workers for two cores, for many tests wait; a file each at a time, in the order of
+SIDE_BY_SIDE = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""Four workers for two cores, for many tests wait; a file each at a time, in the order of
 collection. `-n 0` has the last word."""
 
 
 def main(arguments: list[str]) -> int:
     """Run the suite and return its exit code."""
-    failed = toolchain.install()
-    if failed:
-        return failed
+    if arguments != ["--version"]:
+        failed = toolchain.install()
+        if failed:
+            return failed
     sample = [f"--session-timeout={SUITE_S}", *SIDE_BY_SIDE]
     return int(pytest.main([*([] if "--full" in arguments else sample), *arguments]))
 

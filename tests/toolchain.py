@@ -173,3 +173,7 @@ def _postgresql() -> Path | None:
 
 def _major(program: Path) -> int:
     return int(program.parts[4])
+
+
+if __name__ == "__main__":
+    sys.exit(install())

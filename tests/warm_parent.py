@@ -52,6 +52,7 @@ def preload() -> None:
             importlib.import_module(module.name)
     for name in LATE:
         importlib.import_module(name)
+    importlib.import_module("tests.templates").keep_compiled()
     build_mcp = importlib.import_module("gateway.tools.server").build_mcp
     build_mcp(MagicMock())  # so that the tools' schemas are made
     threads = list(Path("/proc/self/task").iterdir())

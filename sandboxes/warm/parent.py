@@ -193,6 +193,7 @@ class WarmProcess:
         self._children: set[ForkedChild] = set()
         self._asked: dict[int, Pipes] = {}
         self._number = 0
+        self._ready = False
         view = config.view()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -261,6 +262,7 @@ class WarmProcess:
             return Failed("it ended")
         said = json.loads(text)
         if "ready" in said:
+            self._ready = True
             return WarmReady()
         if "failed" in said:
             return Failed(said["failed"])
@@ -278,6 +280,9 @@ class WarmProcess:
         for pipes in self._asked.values():
             pipes.close()
         self._asked.clear()
+        if not self._ready and self._process.poll() is None:
+            # It is still rehearsing: it has no child, and would look at the socket afterwards.
+            os.killpg(self._process.pid, signal.SIGKILL)
         try:
             self._process.wait(END_WITHIN_S)
         except subprocess.TimeoutExpired:

@@ -34,10 +34,16 @@ ENVIRONMENT_READERS = {
 
 
 @cache
+def parsed(path: Path) -> ast.Module:
+    """Return what a file says."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
 def imports(path: Path) -> frozenset[str]:
     """Return every module that a file imports, wherever in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -54,7 +60,7 @@ def files(folder: str) -> Iterator[Path]:
 
 def imports_at_once(path: Path) -> Iterator[str]:
     """Yield every module that a file imports when it is imported itself."""
-    for node in ast.parse(path.read_text("utf-8")).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -110,7 +116,7 @@ def test_the_environment_is_read_where_programs_start() -> None:
         path.relative_to(CHECKOUT).as_posix()
         for floor in ("gateway", "supervisor")
         for path in files(floor)
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv")
     }
     assert readers <= ENVIRONMENT_READERS
@@ -123,7 +129,7 @@ def test_an_import_in_a_function_gives_its_reason() -> None:
         if path.is_relative_to(CHECKOUT / "gateway" / "cli"):
             continue
         text = path.read_text("utf-8")
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(path)):
             if not isinstance(node, ast.Import | ast.ImportFrom) or node.col_offset == 0:
                 continue
             if "#" not in text.splitlines()[node.lineno - 2]:
@@ -154,7 +160,7 @@ def test_every_module_says_what_it_is_responsible_for() -> None:
         str(path)
         for floor in FLOORS
         for path in files(floor)
-        if not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+        if not ast.get_docstring(parsed(path))
     ]
     assert silent == []
 

@@ -16,10 +16,11 @@ from supervisor.errors import ChildDied, SupervisorError
 from supervisor.events import LimitExceeded
 from tests.attacks.conftest import BOMBS, SMALL, Arena, name_of
 from tests.demonstrations import Demonstrations
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(180)
 
-NEIGHBOUR_GUARD_S = 5.0
+NEIGHBOUR_GUARD_S = PATIENCE_S
 """The promise is 1 s; the guard leaves room for a busy machine."""
 GROWTH_BYTES = 64 * MIB
 PAUSE_S = 0.02

@@ -13,8 +13,9 @@ from sandboxes.limits import tree
 from supervisor.errors import ChildDied
 from tests.attacks.conftest import Arena, name_of
 from tests.demonstrations import Demonstrations
+from tests.waiting import PATIENCE_S
 
-GONE_GUARD_S = 5.0
+GONE_GUARD_S = PATIENCE_S
 """The promise is 2 s; the guard leaves room for a busy machine."""
 DAEMONS = 3
 

@@ -19,11 +19,12 @@ from tests.demonstrations import Demonstrations
 from tests.e2e.conftest import wait_ready
 from tests.relay.conftest import ACCEPT, modern
 from tests.sandboxes.conftest import open_to_all, skip_unless_available
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(180)
 
 GUARD_S = 30.0
-GONE_GUARD_S = 5.0
+GONE_GUARD_S = PATIENCE_S
 STARTS = {"attacker": "warm", "cold-attacker": "cold", "neighbour": "warm"}
 
 

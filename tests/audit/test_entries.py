@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any
@@ -13,8 +12,9 @@ import pytest
 from gateway.cli.client import Refused, request_local
 from gateway.mcp_headers import VERSION_KEY, stateless_headers
 from tests.audit.conftest import VALUE, Stage
+from tests.waiting import PATIENCE_S, wait_until
 
-WAIT_S = 20.0
+WAIT_S = PATIENCE_S
 SHAPE = "{to: string of 26}"
 
 Act = Callable[[Stage], object]
@@ -103,8 +103,8 @@ def test_a_call_whose_caller_goes_away_is_cancelled(stage: Stage) -> None:
     stage.call(MANAGE, "restart_mcp_server", name="x")
     before = stage.last()
     with posted(stage, stage.live.token, "hang", traceparent=f"00-{'ab' * 16}-{'cd' * 8}-01"):
-        until(lambda: in_flight(stage) == 1)
-    until(lambda: len(made(stage, before)) == 1)
+        wait_until(lambda: in_flight(stage) == 1)
+    wait_until(lambda: len(made(stage, before)) == 1)
     (found,) = made(stage, before)
     expected = {**CALL, "tool": "hang", "outcome": "cancelled", "correlation": "ab" * 16}
     assert fields(found, expected) == expected
@@ -117,7 +117,7 @@ def test_a_long_call_leaves_its_entry_at_its_real_end(stage: Stage) -> None:
     answer = stage.call(MANAGE, "invoke_internal_mcp_tool", tool="x.hang", payload={})
     assert made(stage, before) == []
     stage.call(MANAGE, "cancel_call", handle=answer["structuredContent"]["handle"])
-    until(lambda: len(made(stage, before)) == 2)
+    wait_until(lambda: len(made(stage, before)) == 2)
     found = {entry["action"]: entry for entry in made(stage, before)}
     assert found["invoke_internal_mcp_tool"]["outcome"] == "cancelled"
     assert found["cancel_call"]["outcome"] == "ok"
@@ -198,13 +198,6 @@ def test_a_wrong_wish_is_refused_in_one_sentence(
     with pytest.raises(Refused) as refused:
         stage.entries(**asked)
     assert str(refused.value).startswith(sentence)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to hold"
 
 
 def in_flight(stage: Stage) -> int:

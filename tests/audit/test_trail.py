@@ -21,10 +21,11 @@ from gateway.oauth.journal import Journal
 from gateway.store import Store
 from supervisor.redaction import Redactor
 from tests.databases import open_store
+from tests.waiting import PATIENCE_S, until_seen
 
 DAY_MS = 24 * 3600 * 1000
 NOW = 1_790_000_000_000
-GUARD_S = 20.0
+GUARD_S = PATIENCE_S
 
 
 def entry(**changes: Any) -> AuditEntry:
@@ -52,6 +53,15 @@ async def actions(store: Store, **wish: Any) -> list[str]:
     return [kept.entry.action for kept in await store.audit.find(AuditWish(**wish))]
 
 
+async def until_kept(store: Store, number: int) -> None:
+    """Return once the log holds just so many entries."""
+
+    async def holds() -> bool:
+        return len(await actions(store, limit=PRUNE_AFTER)) == number
+
+    await until_seen(holds)
+
+
 async def test_what_was_noted_is_written_down_also_at_the_end(store: Store) -> None:
     """Ours: nobody waits for the database, and the last entries are not lost."""
     trail = trail_of(store)
@@ -59,8 +69,7 @@ async def test_what_was_noted_is_written_down_also_at_the_end(store: Store) -> N
         async with anyio.create_task_group() as group:
             group.start_soon(trail.run)
             trail.note(lambda: entry(action="first"))
-            while not await actions(store):
-                await anyio.lowlevel.checkpoint()
+            await until_kept(store, 1)
             trail.note(lambda: entry(action="last"))
             group.cancel_scope.cancel()
     assert await actions(store) == ["last", "first"]
@@ -95,11 +104,9 @@ async def test_what_cannot_be_made_or_stored_is_lost_alone(
             trail.note(spoiled, MAX_HELD_BYTES + 1)
             trail.note(lambda: entry(action="too large", asked_bytes=2**70))
             trail.note(lambda: entry(action="second"))
-            while len(await actions(store)) != 3:
-                await anyio.lowlevel.checkpoint()
+            await until_kept(store, 3)
             trail.note(lambda: entry(action="third"))
-            while len(await actions(store)) != 4:
-                await anyio.lowlevel.checkpoint()
+            await until_kept(store, 4)
             group.cancel_scope.cancel()
     assert await actions(store) == ["third", "audit", "second", "first"]
     (lost,) = await store.audit.find(AuditWish(outcome=Outcome.LOST))
@@ -152,8 +159,7 @@ async def test_old_entries_and_too_many_are_removed(store: Store) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(trail.run)
             trail.note(lambda: entry(action="newest"))
-            while len(await actions(store, limit=PRUNE_AFTER)) != 100:
-                await anyio.lowlevel.checkpoint()
+            await until_kept(store, 100)
             group.cancel_scope.cancel()
     assert (await actions(store, limit=1)) == ["newest"]
 

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.auth.endings import Endings
 from gateway.domain.clock import utc_ms
+from tests.waiting import PATIENCE_S
 
 
 def test_of_several_tokens_the_last_one_counts() -> None:
@@ -26,7 +27,7 @@ def test_of_several_tokens_the_last_one_counts() -> None:
 async def test_what_expires_ends_at_that_time_without_a_request() -> None:
     """Issue 6, What 1: an open stream would outlive its token otherwise."""
     endings = Endings(utc_ms)
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as group:
             group.start_soon(endings.run)
             endings.note("later", utc_ms() + 60_000)

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.auth import known_tokens
 from gateway.auth.known_tokens import KnownTokens
+from tests.waiting import PATIENCE_S
 
 
 class Told:
@@ -49,7 +50,7 @@ async def test_a_token_that_ends_while_it_is_looked_up_is_not_known() -> None:
     async def look() -> None:
         found.append(await look_up(tokens, told, "1"))
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as group:
             group.start_soon(look)
             await told.asking.wait()

@@ -2,15 +2,14 @@
 
 import json
 import re
-import time
 
 import pytest
 
 from tests.cli.gateways import Place
 from tests.tools.test_approvals import CODE, NAME, POISON
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
-GUARD_S = 20.0
 
 
 def test_the_owner_looks_and_approves_on_the_command_line(live_place: Place) -> None:
@@ -39,9 +38,12 @@ def test_the_owner_looks_and_approves_on_the_command_line(live_place: Place) -> 
 
 def waiting(place: Place) -> str:
     """Return the digest of the only definition that waits, once it is noticed."""
-    deadline = time.monotonic() + GUARD_S
-    while time.monotonic() < deadline:
-        found = re.search(rf"{NAME}\s+now\s+(\w{{12}})", place.run("approvals", "list").stdout)
-        if found:
-            return found[1]
-    raise AssertionError("nothing waits")
+    found = list[str]()
+
+    def look() -> bool:
+        listed = place.run("approvals", "list").stdout
+        found.extend(re.findall(rf"{NAME}\s+now\s+(\w{{12}})", listed))
+        return bool(found)
+
+    wait_until(look)
+    return found[0]

@@ -77,7 +77,7 @@ def test_demo_shows_every_step_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None
     assert any("[stand-in] There is no model" in line for line in lines)
     assert any(re.search(r"http://127\.0\.0\.1:\d+/login\?key=", line) for line in lines)
     assert below
-    assert psutil.wait_procs(below, timeout=5)[1] == []
+    assert psutil.wait_procs(below, timeout=END_S)[1] == []
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from gateway.dashboard.navigation import NAVIGATION
+from tests.browsers import browser, complaints_of
 from tests.dashboard.pages import NO_PAGES, OPENED_ELSEWHERE, PAGES, Seen, serve_gateway
-from tests.dashboard.test_in_a_browser import browser, complaints_of
-from tests.demonstrations import Counts
+from tests.demonstrations import Demonstrations
 from tests.toolchain import CHECKOUT, Toolchain
 
 pytestmark = pytest.mark.timeout(300)
@@ -41,10 +41,10 @@ async def seen(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Seen]
 
 
 @pytest.fixture(scope="module")
-async def page(seen: Seen, toolchain: Toolchain) -> AsyncGenerator[Page]:
+async def page(seen: Seen, chromium: Browser) -> AsyncGenerator[Page]:
     """One tab for all, in which the owner is logged in."""
     async with AsyncExitStack() as stack:
-        context = await stack.enter_async_context(browser(toolchain))
+        context = await stack.enter_async_context(browser(chromium))
         tab = await context.new_page()
         await tab.goto(f"{seen.url}/login?key={seen.gateway.sessions.links.issue()}")
         await tab.get_by_role("button", name="Open the dashboard").click()
@@ -65,11 +65,11 @@ async def test_the_list_has_every_page(seen: Seen) -> None:
 
 
 async def test_every_page_is_for_everybody(
-    seen: Seen, page: Page, toolchain: Toolchain, counts: Counts
+    seen: Seen, page: Page, toolchain: Toolchain, demonstrations: Demonstrations
 ) -> None:
     """Issue 8, Shows: nothing serious by axe-core, no complaint, no page that is wide."""
     axe = toolchain.axe.read_text("utf-8")
-    looks = LOOKS[: counts(2, len(LOOKS))]
+    looks = LOOKS[: demonstrations.count(2, len(LOOKS))]
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     complaints = complaints_of(page)
     wrong: list[Any] = []
@@ -85,7 +85,8 @@ async def test_every_page_is_for_everybody(
             wrong += [(path, scheme, *each) for each in found if _is_serious(*each)]
             width = await page.evaluate("document.documentElement.scrollWidth")
             wrong += [(path, "is wide", width)] if width > size["width"] else []
-            await page.screenshot(path=SCREENSHOTS / _name(rule, scheme, size["width"]))
+            if demonstrations.full:
+                await page.screenshot(path=SCREENSHOTS / _name(rule, scheme, size["width"]))
         wrong += [(path, each) for each in complaints]
         complaints.clear()
     assert wrong == []

@@ -23,11 +23,12 @@ from gateway.dashboard.password import (
 from gateway.dashboard.throttle import FREE_FAILURES
 from gateway.secret import Secret
 from tests.dashboard.parts import Shown, open_link, send, sign_in, token_of
+from tests.waiting import PATIENCE_S
 
 NAME, PASSWORD = "ann", "pässwörd 漢字 \U0001f511"
 RIGHT = {"username": NAME, "password": PASSWORD}
 WRONG = {**RIGHT, "password": "passwort"}
-GUARD_S = 20.0
+GUARD_S = PATIENCE_S
 PUBLIC: dict[str, Any] = {"Host": "runner.example.org"}
 
 

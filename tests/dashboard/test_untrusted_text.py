@@ -11,6 +11,7 @@ from typing import Any, cast
 import anyio
 import httpx2
 import pytest
+from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page
 from quart import Blueprint
 
@@ -29,11 +30,11 @@ from supervisor.children.crash import CrashReport
 from supervisor.pinning.definitions import Definition
 from supervisor.pinning.pins import QuarantinedTool
 from supervisor.redaction import Redactor
+from tests.browsers import browser, complaints_of
 from tests.dashboard.parts import RUN, SNAPSHOT, Shown
 from tests.dashboard.test_approvals import WAITS, Desk
-from tests.dashboard.test_in_a_browser import browser, complaints_of, press_link, served
+from tests.dashboard.test_in_a_browser import press_link, served
 from tests.databases import open_store
-from tests.toolchain import Toolchain
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -141,9 +142,9 @@ async def look(page: Page, address: str, *sources: str) -> None:
     assert await page.locator(PLANTED).count() == 0
 
 
-async def test_nobodys_text_becomes_part_of_a_page(shown: Shown, toolchain: Toolchain) -> None:
+async def test_nobodys_text_becomes_part_of_a_page(shown: Shown, chromium: Chromium) -> None:
     """Research F, checklist E: escaped everywhere, so that the policy has nothing to stop."""
-    async with served(shown) as url, browser(toolchain) as context:
+    async with served(shown) as url, browser(chromium) as context:
         page = await context.new_page()
         complaints = complaints_of(page)
         await press_link(page, shown, url)

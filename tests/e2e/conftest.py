@@ -10,6 +10,7 @@ from fastmcp.client.transports import StreamableHttpTransport
 
 from gateway.local import LiveGateway
 from tests.cli.gateways import Place
+from tests.waiting import wait_until
 
 READY_S = 60.0
 
@@ -30,8 +31,5 @@ def add_fixed(place: Place, name: str, metadata: Mapping[str, object]) -> Path:
 
 def wait_ready(live: LiveGateway) -> None:
     """Return once the gateway says that its servers can be called."""
-    with httpx2.Client(base_url=live.url, trust_env=False) as http:
-        for _ in range(100_000):
-            if http.get("/readyz").status_code == 200:
-                return
-    raise AssertionError("the gateway did not become ready")
+    with httpx2.Client(base_url=live.url, timeout=READY_S, trust_env=False) as http:
+        wait_until(lambda: http.get("/readyz").status_code == 200, READY_S)

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import anyio
-import anyio.lowlevel
 import pytest
 
 from sandboxes.launch import StartKind
@@ -24,6 +22,7 @@ from tests.origin import HOST, certify, https_origin
 from tests.outside import PUBLIC, FakeOutside
 from tests.sandboxes.conftest import open_to_all, skip_unless_available
 from tests.toolchain import Toolchain
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -215,9 +214,7 @@ async def test_a_new_grant_holds_from_the_reload_on_and_the_proxy_ends_with_its_
         assert await scene.call("reach", "by_urllib", url=url) == f"hello from {HOST}"
         assert proxies() > 0
         await scene.supervisor.disable("reach")
-        with anyio.fail_after(GUARD_S):
-            while proxies():
-                await anyio.lowlevel.checkpoint()
+        await until(lambda: not proxies())
 
 
 async def test_the_fetch_server_leaves_names_to_the_proxy(

@@ -14,15 +14,17 @@ import httpx2
 import psutil
 import pytest
 
+from gateway.cli.client import request_local
 from gateway.local import LiveGateway, find_live
 from tests.cli.gateways import COMMAND, END_S, Place, make_place
 from tests.e2e.conftest import add_fixed, wait_ready
 from tests.relay.conftest import ACCEPT, modern
+from tests.waiting import PATIENCE_S, until_seen
 
 pytestmark = pytest.mark.timeout(180)
 
 RAW_SERVER = Path(__file__).parents[1] / "supervisor" / "raw_server.py"
-GUARD_S = 10.0
+GUARD_S = PATIENCE_S
 
 
 def place_in(folder: Path) -> Place:
@@ -114,7 +116,7 @@ async def test_kill_9_of_a_child_under_load_costs_only_the_calls_in_flight(place
             async with anyio.create_task_group() as group:
                 for _ in range(20):
                     group.start_soon(ask, "wait")
-                await in_flight(place, "a", 20)
+                await in_flight(live, "a", 20)
                 os.kill(pid, signal.SIGKILL)
                 group.cancel_scope.deadline = anyio.current_time() + GUARD_S
             (outcome,) = set(outcomes)
@@ -125,18 +127,16 @@ async def test_kill_9_of_a_child_under_load_costs_only_the_calls_in_flight(place
             assert all_gone(tree, GUARD_S)
 
 
-async def in_flight(place: Place, server: str, count: int) -> None:
+async def in_flight(live: LiveGateway, server: str, count: int) -> None:
     """Return once this many calls are under way."""
-    with anyio.fail_after(GUARD_S * 3):
-        while True:
-            # In a thread: a loop that stands still would let the gateway close what waits in it.
-            status = await anyio.to_thread.run_sync(
-                place.json, "call", "list_fixed_mcp_servers", "{}"
-            )
-            found = next(s for s in status["servers"] if s["name"] == server)
-            if found["in_flight"] == count:
-                return
-            await anyio.lowlevel.checkpoint()
+
+    async def reached() -> bool:
+        # In a thread: a loop that stands still would let the gateway close what waits in it.
+        status = await anyio.to_thread.run_sync(request_local, live, "GET", "status")
+        found = next(s for s in status["servers"] if s["name"] == server)
+        return found["in_flight"] == count
+
+    await until_seen(reached)
 
 
 def test_kill_9_of_the_gateway_leaves_no_child(place: Place) -> None:
@@ -146,7 +146,7 @@ def test_kill_9_of_the_gateway_leaves_no_child(place: Place) -> None:
         below = descendants(live.pid)
         assert len(below) >= 3
         os.kill(live.pid, signal.SIGKILL)
-        assert all_gone(below, 5.0)
+        assert all_gone(below, PATIENCE_S)
 
 
 def test_term_ends_everything_in_order_and_the_home_is_free_again(place: Place) -> None:
@@ -175,14 +175,16 @@ async def test_a_second_signal_ends_at_once(place: Place) -> None:
                     await client.post("/servers/a/mcp", json=body, headers=headers)
 
             group.start_soon(hang)
-            await in_flight(place, "a", 1)
+            await in_flight(live, "a", 1)
             os.kill(live.pid, signal.SIGTERM)
-            with anyio.fail_after(GUARD_S):
-                while (await client.get("/healthz")).status_code != 200:
-                    await anyio.lowlevel.checkpoint()
+
+            async def serves() -> bool:
+                return (await client.get("/healthz")).status_code == 200
+
+            await until_seen(serves)
             assert psutil.pid_exists(live.pid), "a call in flight is given its time"
             os.kill(live.pid, signal.SIGINT)
-        assert all_gone(below, 5.0)
+        assert all_gone(below, PATIENCE_S)
 
 
 def test_servers_that_cannot_start_keep_nobody_else_from_starting(troubled: Troubled) -> None:

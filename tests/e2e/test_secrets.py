@@ -17,15 +17,14 @@ import anyio
 import httpx2
 import pytest
 from anyio import to_thread
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import Browser, BrowserContext, expect
 
 from gateway.cli.call import value_of
 from gateway.cli.client import call_tool
 from gateway.local import LiveGateway
 from gateway.standin import StandIn
+from tests.browsers import browser, complaints_of
 from tests.cli.gateways import Place, make_place
-from tests.dashboard.test_in_a_browser import browser, complaints_of
-from tests.toolchain import Toolchain
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -140,7 +139,7 @@ async def log_in(stage: Stage, context: BrowserContext) -> None:
 
 
 async def test_the_owner_types_a_credential_that_no_chat_sees(
-    stage: Stage, toolchain: Toolchain
+    stage: Stage, chromium: Browser
 ) -> None:
     """Issue 6, 7: one link, one use, the owner's session, and what the server may reach."""
     wanted = {"server": "mailer", "key": "SMTP_PASSWORD"}
@@ -150,7 +149,7 @@ async def test_the_owner_types_a_credential_that_no_chat_sees(
     async with httpx2.AsyncClient() as stranger:
         assert (await stranger.get(asked["link"])).status_code == 401
         assert (await stranger.post(asked["link"], data={"value": "x"})).status_code >= 400
-    async with browser(toolchain) as context:
+    async with browser(chromium) as context:
         await log_in(stage, context)
         page = await context.new_page()
         answer = await page.goto(first["link"])
@@ -182,11 +181,11 @@ async def test_the_owner_types_a_credential_that_no_chat_sees(
 
 @pytest.mark.full
 async def test_a_form_for_another_server_than_was_shown_stores_nothing(
-    stage: Stage, toolchain: Toolchain
+    stage: Stage, chromium: Browser
 ) -> None:
     """Ours: the owner says yes to what is on the page; lines of a key stay lines."""
     asked = await stage.call("request_credential", server="mailer", key="SIGNING_KEY")
-    async with browser(toolchain) as context:
+    async with browser(chromium) as context:
         await log_in(stage, context)
         page = await context.new_page()
         await page.goto(asked["link"])
@@ -213,7 +212,7 @@ async def test_a_form_for_another_server_than_was_shown_stores_nothing(
 
 
 @pytest.mark.full
-async def test_new_code_is_approved_in_the_browser(stage: Stage, toolchain: Toolchain) -> None:
+async def test_new_code_is_approved_in_the_browser(stage: Stage, chromium: Browser) -> None:
     """Security E 14: the difference is shown, and the code runs once the owner says so."""
     new = CODE.replace("[-4:]", "[-5:]")
     held = await stage.call("update_mcp_server", name="mailer", code=new)
@@ -222,7 +221,7 @@ async def test_new_code_is_approved_in_the_browser(stage: Stage, toolchain: Tool
     assert listed.splitlines()[1].startswith(f"mailer  {held['version']}")
     shown = await stage.command("changes", "show", "mailer", str(held["version"]))
     assert '+    return os.environ["SMTP_PASSWORD"][-5:]' in shown.splitlines()
-    async with browser(toolchain) as context:
+    async with browser(chromium) as context:
         await log_in(stage, context)
         page = await context.new_page()
         complaints = complaints_of(page)

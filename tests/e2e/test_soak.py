@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from gateway.local import LiveGateway
 from tests.cli.gateways import Place, make_place
 from tests.demonstrations import Counts, Demonstrations
 from tests.e2e.conftest import client, wait_ready
+from tests.waiting import until, until_seen
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -157,13 +159,15 @@ async def keep_calling(live: LiveGateway, server: str, told: list[str]) -> None:
 
 async def recovered(chaos: Chaos, goal: int) -> None:
     """Give every server code that works, and return once all answer with it."""
+
+    async def answers(server: str) -> bool:
+        return await number(chaos.caller, server) == -goal
+
     for server in SERVERS:
         save(chaos.folder / server, CODE.format(number=-goal))
         await chaos.caller.call_tool("enable_mcp_server", {"name": server})
         await chaos.caller.call_tool("restart_mcp_server", {"name": server})
-        with anyio.fail_after(GUARD_S):
-            while await number(chaos.caller, server) != -goal:
-                await anyio.lowlevel.checkpoint()
+        await until_seen(partial(answers, server), GUARD_S)
 
 
 def seen(gateway: psutil.Process) -> tuple[int, int, int]:
@@ -176,9 +180,12 @@ async def settled(
     gateway: psutil.Process, reached: Callable[[tuple[int, int, int]], bool]
 ) -> tuple[int, int, int]:
     """Return what is seen once the last old children are gone, or after the guard."""
-    now = seen(gateway)
-    with anyio.move_on_after(GUARD_S):
-        while not reached(now):
-            await anyio.lowlevel.checkpoint()
-            now = seen(gateway)
-    return now
+    looks = [seen(gateway)]
+
+    def look() -> bool:
+        looks.append(seen(gateway))
+        return reached(looks[-1])
+
+    with suppress(TimeoutError):
+        await until(look, GUARD_S)
+    return looks[-1]

@@ -14,12 +14,13 @@ import pytest
 from gateway.local import LiveGateway
 from tests.cli.gateways import Place, make_place
 from tests.conftest import Counts, Demonstrations
+from tests.waiting import PATIENCE_S
 
 RATE = 500
 """Deliveries offered a second."""
 ACCEPTED_RATE = 12_000
 """Deliveries a minute that the webhook takes; it is offered 18,000 good ones."""
-OTHERS_GUARD_S = 5.0
+OTHERS_GUARD_S = PATIENCE_S
 ASK_EVERY_S = 0.2
 """A browser with the dashboard open asks no oftener."""
 SENDERS = Path(__file__).with_name("webhook_senders.py")

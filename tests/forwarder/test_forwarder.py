@@ -12,6 +12,7 @@ from gateway.forwarder.forwarder import MAX_REQUEST_BYTES
 from gateway.secret import Secret
 from gateway.standin import Call, Refuse, Reply, Say
 from tests.forwarder.conftest import MODEL, Way
+from tests.waiting import PATIENCE_S
 
 COST = 2500
 """Of one answer of the stand-in: 1000 tokens at 2 and 50 at 10 dollars for a million."""
@@ -101,7 +102,7 @@ async def test_a_held_request_waits_until_it_is_admitted(way: Way) -> None:
     """Issue 7, 3: nothing is asked before a run's tools are proven."""
     token, account = way.accounts.open("run_1", None)
     account.hold()
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as group:
             group.start_soon(way.ask, token)
             await anyio.wait_all_tasks_blocked()

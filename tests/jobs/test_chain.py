@@ -11,6 +11,7 @@ from tests.databases import open_store
 from tests.jobs.parts import a_run
 from tests.jobs.test_runner import a_runner
 from tests.store import examples
+from tests.waiting import PATIENCE_S
 
 JOB = examples.job(on_success="job_next", on_failure="job_mend")
 FAILURES = {RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.BUDGET, RunStatus.INTERRUPTED}
@@ -56,7 +57,7 @@ async def test_the_end_of_a_run_queues_the_next_one(tmp_path: Path):
     async with open_store(tmp_path / "jobs.db") as store:
         for each in (mend, job):
             await store.jobs.add(each)
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             async with a_runner(store, tmp_path) as runner:
                 await runner.submit(run)
                 await runner.wait(run.id)

@@ -20,6 +20,7 @@ from tests.jobs.parts import (
     processes_of,
     until_processes,
 )
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)
 
@@ -115,7 +116,7 @@ async def test_kill_does_not_wait_for_a_server_that_is_still_starting(parts: Par
 
     parts.gate.entries = never
     run = a_run()
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with parts.runner() as runner:
             await runner.submit(run)
             await asked.wait()
@@ -170,7 +171,7 @@ async def test_draining_marks_what_does_not_end_as_interrupted(parts: Parts):
 async def test_queued_run_can_be_killed(parts: Parts):
     """Issue 2, 6: kill_run takes pending runs too, and says when there is nothing to kill."""
     run = a_run()
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with parts.runner(limits=RunLimits(0)) as runner:
             await runner.submit(run)
             ended = await runner.kill(run.id)

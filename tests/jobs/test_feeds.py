@@ -19,8 +19,9 @@ from gateway.store import Store
 from supervisor.redaction import Redactor
 from tests.databases import open_store
 from tests.jobs.parts import CLI_GUARD_S, Parts, a_run
+from tests.waiting import PATIENCE_S
 
-GUARD_S = 10
+GUARD_S = PATIENCE_S
 SECRET = "a-secret-of-this-test-0815"
 
 

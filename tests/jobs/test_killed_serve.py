@@ -26,13 +26,14 @@ from tests.cli.gateways import CODE, Place, make_place
 from tests.demonstrations import Counts, Demonstrations
 from tests.jobs.ledger import MINUTE, Ledger
 from tests.jobs.parts import CLI_GUARD_S, processes_of
+from tests.waiting import PATIENCE_S
 
 RUNS_A_ROUND = 2
 ROUND_S = 5.0
 """On an idle machine runs are over by then, so a kill falls anywhere in them, or after them."""
 SIDE_BY_SIDE = 2
 """Gateways of homes of their own in a full count, so that 200 rounds take ten minutes."""
-GONE_S = 10.0
+GONE_S = PATIENCE_S
 """Issue 2 says 2 s; this is a guard for a busy machine."""
 LOOK_EVERY_S = 0.1
 WHOLE_S = 900.0

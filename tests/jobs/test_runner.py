@@ -24,6 +24,7 @@ from supervisor.errors import ServerUnavailable
 from tests.databases import open_store
 from tests.jobs.parts import Gate, a_run
 from tests.store import examples
+from tests.waiting import PATIENCE_S
 
 WITH_KEY = AgentConfig(Secret("sk-ant-of-this-test"), "claude-test-model", level=Level.OFF)
 
@@ -61,7 +62,7 @@ async def test_urgent_runs_come_first_and_equals_in_their_order(tmp_path: Path):
     async with open_store(tmp_path / "jobs.db") as store:
         for run in runs:
             await store.runs.add(run)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with a_runner(store, tmp_path) as runner:
                 ended = [await runner.wait(run.id) for run in runs]
     order = [runs.index(run) for run in sorted(runs, key=lambda run: _started(ended, run.id))]
@@ -76,7 +77,7 @@ async def test_run_that_an_earlier_gateway_had_claimed_is_marked_and_not_repeate
         claimed = await store.runs.claim(run.id, 1)
         assert claimed is not None
         await store.runs.set_process(run.id, claimed.attempt, 2**22 - 1, 1.0)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with a_runner(store, tmp_path) as runner:
                 found = await runner.wait(run.id)
     assert (found.status, found.attempt) == (RunStatus.INTERRUPTED, 1)
@@ -86,7 +87,7 @@ async def test_leaving_the_runner_leaves_the_queue(tmp_path: Path):
     """Ours: what was not claimed waits for the next start."""
     run = a_run()
     async with open_store(tmp_path / "jobs.db") as store:
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with a_runner(store, tmp_path, limits=RunLimits(0)) as runner:
                 await runner.submit(run)
             assert await store.runs.get(run.id) == run
@@ -99,7 +100,7 @@ async def test_nothing_is_claimed_before_the_servers_are_loaded(tmp_path: Path):
     run = a_run()
     loaded = anyio.Event()
     async with open_store(tmp_path / "jobs.db") as store:
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with a_runner(store, tmp_path, begin=loaded.wait) as runner:
                 await runner.submit(run)
                 await anyio.wait_all_tasks_blocked()
@@ -172,7 +173,7 @@ async def test_runs_of_a_busy_server_wait_and_others_pass(tmp_path: Path):
     limits = RunLimits(5, ServerLimits(None, {"adder": 1}))
     runs = [a_run(created_at=number) for number in range(6)]
     async with open_store(tmp_path / "jobs.db") as store:
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             async with a_runner(
                 store, tmp_path, limits=limits, gate=gate, agent=WITH_KEY
             ) as runner:
@@ -187,7 +188,7 @@ async def test_a_run_that_is_not_started_in_time_expires(tmp_path: Path):
     """Issue 7, 1 (time to live): whoever waits for it is told."""
     run = a_run(expires_at=1)
     async with open_store(tmp_path / "jobs.db") as store:
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with a_runner(store, tmp_path, limits=RunLimits(0)) as runner:
                 await runner.submit(run)
                 found = await runner.wait(run.id)
@@ -210,7 +211,7 @@ async def test_interrupted_run_is_treated_as_its_job_says(
     async with open_store(tmp_path / "jobs.db") as store:
         await store.runs.add(run)
         assert await store.runs.claim(run.id, 1)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with a_runner(store, tmp_path) as runner:
                 found = await runner.wait(run.id)
     assert (found.status, found.attempt) == (status, 1 if policy is OnInterrupt.MARK else 2)

@@ -24,6 +24,7 @@ from gateway.jobs.scheduler import Scheduler
 from gateway.store import Store
 from tests.databases import open_store
 from tests.jobs.parts import Gate
+from tests.waiting import PATIENCE_S
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -359,7 +360,7 @@ async def test_loop_sleeps_to_the_next_instant(world: World, caplog: pytest.LogC
     """Issue 7: it logs its start, sleeps until something is due, and accounts for each instant."""
     caplog.set_level(logging.INFO)
     job = await world.add_job(cron="* * * * *", next_fire_at=NOON + 2 * MINUTE)
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(world.scheduler.run)
             assert await world.clock.until_asleep() == NOON + 2 * MINUTE
@@ -372,7 +373,7 @@ async def test_loop_sleeps_to_the_next_instant(world: World, caplog: pytest.LogC
 
 async def test_wake_makes_the_loop_look_again(world: World):
     """Ours: a job that was changed is not late."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(world.scheduler.run)
             await world.clock.until_asleep()

@@ -20,6 +20,7 @@ from tests.databases import open_store
 from tests.jobs.parts import a_run
 from tests.jobs.test_runner import a_runner
 from tests.store import examples
+from tests.waiting import PATIENCE_S, until
 
 NOW = 100 * DAY_MS
 
@@ -129,12 +130,11 @@ async def test_the_folder_of_a_run_goes_after_its_end_when_none_are_kept(
     """Ours: the runner sees to it, without waiting for an hour to pass."""
     run = a_run(trigger=Trigger.QUICK)
     folder = made(tmp_path, run.id)
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         async with a_runner(store, tmp_path, retention=Retention(folders=0)) as runner:
             await runner.submit(run)
             await runner.wait(run.id)
-            while folder.exists():
-                await anyio.lowlevel.checkpoint()
+            await until(lambda: not folder.exists())
 
 
 async def test_a_run_that_fills_its_folders_is_told_which_limit_it_passed(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ async def test_a_run_that_fills_its_folders_is_told_which_limit_it_passed(tmp_pa
     folder = made(tmp_path, "job_1")
     (folder / "large").write_bytes(b"x" * 3 * MIB)
     limits = replace(LIMITS, data_dir_bytes=2 * MIB)
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         reason = await until_too_much(os.getpid(), limits, (folder,))
     assert reason == "limit of 2 MiB for its work folder and HOME exceeded (3 MiB on disk)"
     few = replace(LIMITS, data_dir_files=1)

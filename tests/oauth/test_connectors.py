@@ -11,6 +11,7 @@ import pytest
 
 from tests.oauth.conftest import House
 from tests.oauth.parts import CLAUDE_CALLBACK, INITIALIZE, JSON_RPC, Browser, Program, signed_in
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -211,7 +212,7 @@ async def test_what_a_revoked_client_has_open_ends_with_its_grant(
         "Accept": "text/event-stream",
         "Mcp-Session-Id": opened.headers["Mcp-Session-Id"],
     }
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         async with program.http.stream("GET", resource, headers=headers) as stream:
             assert stream.status_code == 200
             form = {"client_id": program.id, "token": tokens["refresh_token"]}

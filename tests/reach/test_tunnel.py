@@ -33,6 +33,7 @@ from tests.cli.gateways import make_place
 from tests.reach.asking import ask
 from tests.reach.conftest import BASE, environment, open_gateway
 from tests.relay.conftest import ACCEPT, modern
+from tests.waiting import PATIENCE_S
 
 TOKEN = Secret("2abcDEF_canary")
 URL = "https://odd-name.ngrok.example"
@@ -95,10 +96,10 @@ class Room:
             yield
             group.cancel_scope.cancel()
 
-    async def reach(self, until: Callable[[], bool]) -> None:
-        """Return once something is true."""
-        with anyio.fail_after(5):
-            while not until():
+    async def reach(self, fact: Callable[[], bool]) -> None:
+        """Return once something is true, looked at in every turn: no time passes in here."""
+        with anyio.fail_after(PATIENCE_S):
+            while not fact():
                 await anyio.lowlevel.checkpoint()
 
     def is_open(self) -> bool:

@@ -22,6 +22,7 @@ from tests.reach.conftest import BASE, environment, open_gateway
 from tests.reach.test_limits import end_token, make_token
 from tests.relay.conftest import modern
 from tests.supervisor.conftest import GUARD_S
+from tests.waiting import until
 
 SERVER = Path(__file__).parents[1] / "supervisor" / "raw_server.py"
 PER_S = 5
@@ -234,11 +235,9 @@ async def test_a_caller_that_goes_away_cancels_what_was_begun(served: Served) ->
         before = served.begun
         _, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(served.post(*call("wait", 1, steps=1000)))
-        while served.begun == before or not served.in_flight():
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: served.begun > before and served.in_flight())
         writer.close()
-        while served.in_flight():
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: not served.in_flight())
 
 
 async def test_a_call_in_flight_holds_up_the_end(served: Served) -> None:
@@ -246,8 +245,7 @@ async def test_a_call_in_flight_holds_up_the_end(served: Served) -> None:
     with anyio.fail_after(GUARD_S):
         async with anyio.create_task_group() as group:
             group.start_soon(served.talk, served.post(*call("wait", 1, each_s=0.3)))
-            while not served.in_flight():
-                await anyio.lowlevel.checkpoint()
+            await until(served.in_flight)
             await served.gateway.router.drain(GUARD_S)
             assert not served.in_flight()
 

@@ -9,8 +9,9 @@ import anyio
 import pytest
 
 from gateway.gathering import JOINED_BYTES, Gathering
+from tests.waiting import PATIENCE_S
 
-GUARD_S = 20.0
+GUARD_S = PATIENCE_S
 
 
 @pytest.fixture

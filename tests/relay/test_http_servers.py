@@ -29,6 +29,7 @@ from gateway.relay.http import (
 from gateway.uvicorn_protocols import MAX_HEAD_BYTES, HttpProtocol
 from gateway.variables import HttpServer
 from tests.supervisor.conftest import GUARD_S
+from tests.waiting import until
 
 KINDS = tuple(HttpServer)
 
@@ -254,9 +255,7 @@ async def test_only_a_connection_without_a_request_is_silent_for_too_long() -> N
     assert look(KEEP_ALIVE_S - 5) == (False, False)
     assert look(KEEP_ALIVE_S) == (True, False)
     answer.set()
-    with anyio.fail_after(GUARD_S):
-        while not protocols[1].cycle.response_complete:
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: protocols[1].cycle.response_complete)
     assert look(KEEP_ALIVE_S - 5) == (True, False)
     assert look(KEEP_ALIVE_S) == (True, True)
 
@@ -286,7 +285,5 @@ async def test_a_caller_that_reads_nothing_gets_no_further_answer() -> None:
         await anyio.wait_all_tasks_blocked()
         assert protocol.cycle.response_complete is not paused
         protocol.resume_writing()
-        with anyio.fail_after(GUARD_S):
-            while not protocol.cycle.response_complete:
-                await anyio.lowlevel.checkpoint()
+        await until(lambda: protocol.cycle.response_complete)
     assert begun == [b"1"]

@@ -15,6 +15,7 @@ from mcp.client.subscriptions import listen
 from gateway.relay.listeners import MAX_PER_CALLER
 from tests.relay.conftest import Relay, modern
 from tests.supervisor.conftest import GUARD_S, raw_spec
+from tests.waiting import until_seen
 
 ERAS = pytest.mark.parametrize("behaviours", [(), ("modern",)], ids=["handshake", "modern"])
 ALL = {"toolsListChanged": True, "promptsListChanged": True, "resourcesListChanged": True}
@@ -100,6 +101,12 @@ async def test_a_resource_is_followed_once_for_all_and_anew_by_new_code(
     async def followed() -> list[str]:
         return json.loads(await relay.stage.call("raw", "followed"))
 
+    async def is_followed() -> bool:
+        return await followed() == ["test://a"]
+
+    async def is_left() -> bool:
+        return not await followed()
+
     wanted = {"resourceSubscriptions": ["test://a"]}
     async with listening(relay, wanted) as one:
         await anext(one)
@@ -108,14 +115,10 @@ async def test_a_resource_is_followed_once_for_all_and_anew_by_new_code(
             assert await followed() == ["test://a"]
         assert await followed() == ["test://a"]
         await supervisor.apply(raw_spec("raw", "tells", "version=2", *behaviours), enabled=True)
-        with anyio.fail_after(GUARD_S):
-            while await followed() != ["test://a"]:
-                await anyio.lowlevel.checkpoint()
+        await until_seen(is_followed)
         await tell(relay, "resources/updated", uri="test://a")
         assert await anext(one) == frame("resources/updated", uri="test://a")
-    with anyio.fail_after(GUARD_S):
-        while await followed():
-            await anyio.lowlevel.checkpoint()
+    await until_seen(is_left)
 
 
 async def test_a_stream_is_told_of_other_tools_of_new_code_and_is_no_call(relay: Relay) -> None:

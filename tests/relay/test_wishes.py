@@ -14,6 +14,7 @@ from supervisor.slots.levels import at_least
 from tests.relay.callers import CallerOf, session, talking
 from tests.relay.conftest import Relay, serve_relay
 from tests.supervisor.conftest import open_stage
+from tests.waiting import until_seen
 
 UPDATED = "notifications/resources/updated"
 
@@ -32,10 +33,12 @@ async def asked(caller: CallerOf, method: str) -> list[Any]:
 
 async def until_asked(caller: CallerOf, method: str, number: int) -> list[Any]:
     """Return the params once so many were sent."""
-    with anyio.fail_after(caller.relay.stage.guard_s):
-        while len(found := await asked(caller, method)) < number:
-            await anyio.lowlevel.checkpoint()
-    return found
+
+    async def enough() -> bool:
+        return len(await asked(caller, method)) >= number
+
+    await until_seen(enough)
+    return await asked(caller, method)
 
 
 async def test_a_changed_list_is_told_on_every_open_stream(relay: Relay) -> None:

@@ -1,20 +1,21 @@
 """One real gateway, the stand-in for its model and one browser, for all tests of a module."""
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 
 from gateway.cli.client import call_tool, request_local
 from gateway.domain.ids import new_id
 from gateway.local import LiveGateway
 from gateway.standin import ModelRequest, Reply, Say, StandIn
-from tests.cli.gateways import COMMAND, Place, make_place
+from tests.browsers import browser
+from tests.cli.gateways import Place, make_place
 from tests.tools.conftest import write_server
 from tests.tools.servers import server_code
 
@@ -64,10 +65,8 @@ class Stage:
 
     async def command(self, *arguments: str) -> tuple[int, str, str]:
         """Run a command to its end; return its status and what it wrote."""
-        done = await anyio.run_process(
-            [*COMMAND, *arguments], env=self.place.env(), cwd=self.place.folder, check=False
-        )
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
+        done = await anyio.to_thread.run_sync(partial(self.place.run, *arguments))
+        return done.returncode, done.stdout, done.stderr
 
     async def log_in(self) -> None:
         """Open the owner's session in the browser."""
@@ -88,22 +87,17 @@ def says(text: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory, toolchain: Any) -> AsyncIterator[Stage]:
+async def stage(
+    tmp_path_factory: pytest.TempPathFactory, chromium: Browser
+) -> AsyncIterator[Stage]:
     """A gateway whose runs need no key of anybody."""
     folder: Path = tmp_path_factory.mktemp("runs")
     place = make_place(folder)
     write_server(folder / "dynamic", "x", server_code(TOOLS, BODY))
-    # The Node that Playwright brings needs a library that a bare Debian has not.
-    os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(toolchain.node)
-    async with StandIn() as api, async_playwright() as playwright:
+    async with StandIn() as api, browser(chromium) as context:
         settings = {"ANTHROPIC_API_KEY": "sk-ant-of-this-test", "ANTHROPIC_BASE_URL": api.url}
         with place.gateway(SANDBOX="off", **settings) as live:
-            chromium = await playwright.chromium.launch(
-                executable_path=toolchain.chromium,
-                args=["--no-sandbox"] if os.geteuid() == 0 else [],
-            )
-            async with chromium, await chromium.new_context() as context:
-                stage = Stage(place, live, api, context)
-                await stage.call("enable_mcp_server", name="x")
-                await stage.log_in()
-                yield stage
+            stage = Stage(place, live, api, context)
+            await stage.call("enable_mcp_server", name="x")
+            await stage.log_in()
+            yield stage

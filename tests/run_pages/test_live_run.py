@@ -15,7 +15,6 @@ from tests.run_pages.conftest import SEND, Stage, says
 pytestmark = pytest.mark.timeout(180)
 
 GUARD_S = 60
-CHANGE_MS = 30_000
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -38,14 +37,14 @@ async def test_the_page_of_a_run_follows_it(stage: Stage) -> None:
     page = await stage.page(f"/runs/{run_id}")
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
-    await expect(page.locator("#draft")).to_contain_text("First this", timeout=CHANGE_MS)
+    await expect(page.locator("#draft")).to_contain_text("First this")
     await expect(page.locator("#connection")).to_have_text("Live")
     call = page.locator("details.call")
     await expect(call.locator("summary")).to_have_text(f"Call of {SEND}")
     await expect(call.locator("pre")).to_be_hidden()
     await expect(page.locator("details.result summary")).to_have_text(f"Answer of {SEND}")
     finish.set()
-    await expect(page.locator("#connection")).to_have_text("Ended", timeout=CHANGE_MS)
+    await expect(page.locator("#connection")).to_have_text("Ended")
     await expect(page.locator("#state")).to_contain_text("succeeded")
     await expect(page.locator("#state")).to_contain_text("2,000 in, 100 out")
     said = "[stand-in] First this <img src=x onerror=alert(1)> and then the rest"
@@ -57,9 +56,9 @@ async def test_the_page_of_a_run_follows_it(stage: Stage) -> None:
     stage.api.script = lambda _: Hang()
     await page.get_by_role("button", name="Run again").click()
     await page.wait_for_url(lambda url: run_id not in url)
-    await expect(page.locator("#state")).to_contain_text("running", timeout=CHANGE_MS)
+    await expect(page.locator("#state")).to_contain_text("running")
     await page.get_by_role("button", name="Kill").click()
-    await expect(page.locator("#state")).to_contain_text("cancelled", timeout=CHANGE_MS)
+    await expect(page.locator("#state")).to_contain_text("cancelled")
     await page.close()
 
 
@@ -247,13 +246,13 @@ async def run_again_from_the_list(stage: Stage, run_id: str) -> None:
     await expect(page.get_by_role("link", name=run_id)).to_be_visible()
     stage.api.script = says("Once more.")
     other = await stage.call("run_prompt", prompt="Again.", tools=["Read"], wait_s=50)
-    await expect(page.get_by_role("link", name=other["run"]["id"])).to_be_visible(timeout=CHANGE_MS)
+    await expect(page.get_by_role("link", name=other["run"]["id"])).to_be_visible()
     stage.api.script = lambda _: Hang()
     await page.get_by_role("button", name=f"Run again {other['run']['id']}").click()
     await page.wait_for_url("**/runs/run_*")
     started = page.url.rpartition("/")[2]
     await page.goto(f"{stage.live.url}/runs")
     await page.get_by_role("button", name=f"Kill {started}").click()
-    await expect(page.locator("#state")).to_contain_text("cancelled", timeout=CHANGE_MS)
+    await expect(page.locator("#state")).to_contain_text("cancelled")
     assert complaints == []
     await page.close()

@@ -16,8 +16,9 @@ from sandboxes.network.proxy_request import Refusal
 from sandboxes.network.traffic import Traffic
 from sandboxes.network.way_out import Egress
 from tests.outside import PUBLIC, FakeOutside
+from tests.waiting import PATIENCE_S
 
-GUARD_S = 10.0
+GUARD_S = PATIENCE_S
 GRANTED = ("api.example.com", "*.example.net:8443")
 OPENED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 

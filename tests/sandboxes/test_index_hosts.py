@@ -11,6 +11,7 @@ from sandboxes.network.hosts import Target
 from sandboxes.network.proxy_request import Refusal, read_request
 from sandboxes.network.upstream_proxy import Behind, UpstreamProxy, read_upstream
 from sandboxes.packages.index_hosts import node_hosts, public_indexes, python_hosts
+from tests.waiting import PATIENCE_S
 
 PYPI = tuple(Target(name, 443) for name in next(iter(public_indexes().items())))
 UV_TOML = """
@@ -107,7 +108,7 @@ async def test_the_machines_own_proxy_is_asked_with_its_password() -> None:
         port = port_of(listener)
         upstream = read_upstream({"https_proxy": f"http://me:p%40ss@127.0.0.1:{port}"})
         assert upstream is not None
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with await Behind(upstream).connect("index.example.com", 443) as far:
                 await far.send(b"hello")
                 assert await far.receive() == b"hello"

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import anyio
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from gateway.audit.requests import audit_requests
 from gateway.dashboard.live import Live
 from gateway.domain.audit import Actor, AuditEntry
 from gateway.server_pages import open_server_pages
+from tests.browsers import browser, complaints_of
 from tests.dashboard.parts import Shown
-from tests.dashboard.test_in_a_browser import browser, complaints_of, press_link, served
+from tests.dashboard.test_in_a_browser import press_link, served
 from tests.dashboard.test_untrusted_text import PLANTED, canary
-from tests.toolchain import Toolchain
 from tests.tools.conftest import Gateway, open_gateway, write_server
 from tests.tools.servers import server_code
 
@@ -85,7 +85,7 @@ async def press(page: Page, word: str) -> None:
 
 @pytest.fixture(scope="module")
 async def stage(
-    tmp_path_factory: pytest.TempPathFactory, toolchain: Toolchain
+    tmp_path_factory: pytest.TempPathFactory, chromium: Browser
 ) -> AsyncIterator[Stage]:
     """One gateway with server `x`, one browser that is logged in."""
     folder: Path = tmp_path_factory.mktemp("server-pages")
@@ -103,7 +103,7 @@ async def stage(
         )
         audit_requests(shown.app, services.trail, lambda: OWNER)
         url = await stack.enter_async_context(served(shown))
-        context: BrowserContext = await stack.enter_async_context(browser(toolchain))
+        context: BrowserContext = await stack.enter_async_context(browser(chromium))
         page = await context.new_page()
         complaints = complaints_of(page)
         await press_link(page, shown, url)

@@ -16,7 +16,6 @@ from tests.server_pages.conftest import CODE, Stage, press
 
 pytestmark = pytest.mark.timeout(120)
 
-CHANGE_MS = 10_000
 PHONE_WIDTH = 360
 
 
@@ -39,10 +38,10 @@ async def test_the_owner_finds_a_server_and_switches_it(stage: Stage) -> None:
     await press(page, "Restart")
     await expect(page.locator(".outcome")).to_contain_text("The server is restarted and ready.")
     assert stage.gateway.services.supervisor.snapshot("x").generation == before + 1
-    await expect(page.locator("#connection")).to_have_text("Live", timeout=CHANGE_MS)
+    await expect(page.locator("#connection")).to_have_text("Live")
     await stage.gateway.services.servers.restart("x")
     generation = page.locator("dl div", has_text="Generation").locator("dd")
-    await expect(generation).to_have_text(str(before + 2), timeout=CHANGE_MS)
+    await expect(generation).to_have_text(str(before + 2))
     await press(page, "Disable")
     await expect(page.locator(".outcome")).to_contain_text("The server is disabled.")
     await press(page, "Enable")
@@ -98,12 +97,12 @@ async def test_a_tool_is_tried_by_a_form_made_from_its_schema(stage: Stage) -> N
 async def test_a_log_is_followed_as_text_and_searched(stage: Stage) -> None:
     """Issue 8: new lines come by themselves; nothing in them becomes part of the page."""
     page = await stage.open("/server/x/logs")
-    await expect(page.locator("#connection")).to_have_text("Live", timeout=CHANGE_MS)
+    await expect(page.locator("#connection")).to_have_text("Live")
     before = await page.locator("#log > span").count()
     await stage.gateway.services.supervisor.request(
         "x", "tools/call", {"name": "free", "arguments": {}}
     )
-    await expect(page.locator("#log > span")).to_have_count(before + 1, timeout=CHANGE_MS)
+    await expect(page.locator("#log > span")).to_have_count(before + 1)
     await expect(page.locator("#log > span").last).to_contain_text(canary("log"))
     await stage.open("/server/x/logs?contains=onerror")
     assert await page.locator("#log > span").count() == before + 1

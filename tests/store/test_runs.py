@@ -15,6 +15,7 @@ from gateway.domain.run import Run, RunResult, RunStatus, RunWish, Trigger
 from gateway.store import Store, UnknownJob
 from gateway.store.run_history import select_newest
 from tests.store import examples
+from tests.waiting import PATIENCE_S
 
 RESULT = RunResult(
     status=RunStatus.SUCCEEDED,
@@ -150,7 +151,7 @@ async def test_an_instant_of_a_job_is_stored_once(store: Store, other: Store) ->
     async def add(table: Store, run: Run) -> None:
         added.append(await table.runs.add(run))
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as group:
             for number, run in enumerate(ticks):
                 group.start_soon(add, (store, other)[number % 2], run)
@@ -189,7 +190,7 @@ async def test_one_of_many_concurrent_claims_wins(store: Store, other: Store) ->
         if taken is not None:
             winners.append(taken)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as group:
             for number in range(20):
                 group.start_soon(claim, (store, other)[number % 2])
@@ -210,7 +211,7 @@ async def test_claim_next_gives_each_run_to_one_claimer(store: Store, other: Sto
         while (run := await table.runs.claim_next(100)) is not None:
             taken.append(run.id)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as group:
             for number in range(6):
                 group.start_soon(drain, (store, other)[number % 2])

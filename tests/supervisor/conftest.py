@@ -16,10 +16,10 @@ from supervisor.slots.restart import RestartPolicy
 from supervisor.snapshot import ServerSnapshot
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
+from tests.waiting import PATIENCE_S, until
 
 RAW_SERVER = Path(__file__).parent / "raw_server.py"
-GUARD_S = 10.0
-"""The bound of every wait; the machine may be busy, an answer takes milliseconds."""
+GUARD_S = PATIENCE_S
 IMPATIENT = RestartPolicy(base_s=0.02, cap_s=0.1, max_deaths=1000)
 
 
@@ -44,14 +44,14 @@ class Stage:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def until(self, fact: Callable[[], bool]) -> None:
-        """Return once the fact holds, looked at in every turn of the loop."""
-        with anyio.fail_after(self.guard_s):
-            while not fact():
-                await anyio.lowlevel.checkpoint()
+        """Return once the fact holds."""
+        await until(fact, self.guard_s)
 
     async def until_state(self, name: str, state: ServerState) -> ServerSnapshot:
-        """Return the server once it is in a state."""
-        await self.until(lambda: self.supervisor.snapshot(name).state is state)
+        """Return the server once it is in a state, which may last for one turn of the loop."""
+        with anyio.fail_after(self.guard_s):
+            while self.supervisor.snapshot(name).state is not state:
+                await anyio.lowlevel.checkpoint()
         return self.supervisor.snapshot(name)
 
     async def start(self, spec: ServerSpec) -> ServerSnapshot:

@@ -191,6 +191,6 @@ def test_of_a_call_only_its_shape_is_kept(params: object, tool: str, arguments: 
 def test_params_too_large_to_look_at_are_not_looked_at() -> None:
     """Ours: a report is made in the event loop."""
     body = msgspec.json.encode({"name": "send", "arguments": {"body": "x" * 10_000_000}})
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert call_shape("tools/call", body, SCHEMAS, 0.0).arguments == "{}"
-    assert time.perf_counter() - begun < 5.0
+    assert time.process_time() - begun < 5.0

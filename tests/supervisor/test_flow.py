@@ -10,8 +10,9 @@ from supervisor.children.flow import Allowance
 from supervisor.children.process import LONG_PIPE_BYTES, READ_BYTES
 from supervisor.errors import ChildDied
 from tests.supervisor.conftest import Stage, raw_spec
+from tests.waiting import PATIENCE_S
 
-GUARD_S = 5.0
+GUARD_S = PATIENCE_S
 """Of one call to the neighbour."""
 FLOOD_S = 40.0
 """Of the flood, on a machine that has other things to do."""

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import anyio
 import psutil
 import pytest
 
 from supervisor.events import LeftoverKilled
 from supervisor.starts.leftovers import MARKER
-from tests.supervisor.conftest import GUARD_S, open_stage
+from tests.supervisor.conftest import open_stage
+from tests.waiting import until
 
 DOOMED = """
 import anyio, sys
@@ -62,15 +62,11 @@ async def test_no_child_survives_a_killed_supervisor_and_the_next_start_sweeps_t
     process, children, grandchild = doomed
     assert len(children) == 2
     process.kill()
-    with anyio.fail_after(GUARD_S):
-        while any(alive(pid) for pid in children):
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: not any(alive(pid) for pid in children))
     assert alive(grandchild), "level off has no way to tie a grandchild to us"
     async with open_stage(tmp_path) as stage:
         assert stage.said(LeftoverKilled)
-    with anyio.fail_after(GUARD_S):
-        while alive(grandchild):
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: not alive(grandchild))
 
 
 async def test_a_number_that_was_used_again_is_nobody_of_ours(tmp_path: Path) -> None:

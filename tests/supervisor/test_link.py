@@ -11,6 +11,7 @@ import pytest
 from supervisor.children.call import Call, Notice
 from supervisor.children.link import Link
 from supervisor.errors import ChildDied
+from tests.waiting import PATIENCE_S
 
 
 class Pipe:
@@ -243,5 +244,5 @@ async def test_waiting_for_idle_ends_with_the_last_call() -> None:
     await anyio.lowlevel.checkpoint()
     assert not idle.done()
     pipe.say(id=last.id, result={})
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         await idle

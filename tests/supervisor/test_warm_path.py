@@ -28,6 +28,7 @@ from supervisor.supervisor import Supervisor
 from tests.sandboxes.conftest import Room, open_to_all
 from tests.sandboxes.warm_rooms import warm_config
 from tests.supervisor.conftest import IMPATIENT, RAW_SERVER, Stage
+from tests.waiting import until
 
 REHEARSAL = Path(__file__).resolve().parents[2] / "gateway" / "rehearsal.py"
 GUARD_S = 50.0
@@ -178,9 +179,7 @@ async def test_warm_process_without_children_ends_and_comes_back(tmp_path: Path)
             child = await source.fork(ready)
             assert len(started) == count
             child.give_up()
-            with anyio.fail_after(GUARD_S):
-                while psutil.pid_exists(started[-1]):
-                    await anyio.lowlevel.checkpoint()
+            await until(lambda: not psutil.pid_exists(started[-1]))
         group.cancel_scope.cancel()
 
 

@@ -14,8 +14,9 @@ from supervisor.events import ChildSpawned, Event, Reloaded, ReloadRejected, Ser
 from supervisor.folders.watcher import Watcher
 from tests.tools.conftest import Gateway, open_gateway, write_server
 from tests.tools.servers import ANY, server_code
+from tests.waiting import PATIENCE_S, until, until_seen
 
-GUARD_S = 20.0
+GUARD_S = PATIENCE_S
 NAME = "clock"
 
 
@@ -62,19 +63,17 @@ async def tell(gateway: Gateway, name: str = NAME, tool: str = "tell") -> str:
 
 async def until_told(gateway: Gateway, answer: str) -> None:
     """Return once the server answers this; no call may fail meanwhile."""
-    with anyio.fail_after(GUARD_S):
-        while await tell(gateway) != answer:
-            await anyio.lowlevel.checkpoint()
+
+    async def told() -> bool:
+        return await tell(gateway) == answer
+
+    await until_seen(told)
 
 
 async def until_event(gateway: Gateway, kind: type[Event]) -> Event:
     """Return the first event of a kind."""
-    with anyio.fail_after(GUARD_S):
-        while True:
-            for event in gateway.events:
-                if isinstance(event, kind):
-                    return event
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: count(gateway, kind) > 0)
+    return next(event for event in gateway.events if isinstance(event, kind))
 
 
 def count(gateway: Gateway, kind: type[Event]) -> int:
@@ -108,18 +107,14 @@ async def test_a_broken_edit_taken_back_starts_nothing_and_is_forgotten(gateway:
     save(gateway, "def broken(:\n")
     await until_event(gateway, ReloadRejected)
     save(gateway, code("one"))
-    with anyio.fail_after(GUARD_S):
-        while gateway.services.supervisor.snapshot(NAME).rejected:
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: not gateway.services.supervisor.snapshot(NAME).rejected)
     assert count(gateway, ChildSpawned) == 1
 
 
 async def test_a_start_that_hangs_gives_way_to_the_next_save(gateway: Gateway) -> None:
     """Issue 4: a later write supersedes one under way."""
     save(gateway, "import time\ntime.sleep(3600)\n")
-    with anyio.fail_after(GUARD_S):
-        while count(gateway, ChildSpawned) < 2:
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: count(gateway, ChildSpawned) >= 2)
     save(gateway, code("two"))
     await until_told(gateway, "two")
     assert count(gateway, Reloaded) == 1
@@ -138,9 +133,7 @@ async def test_a_change_by_a_tool_is_no_second_change(gateway: Gateway) -> None:
     await gateway.call("update_mcp_server", name=NAME, code=code("two"))
     (gateway.dynamic / NAME / "metadata.json").touch()
     write_server(gateway.dynamic, "later", code("later"))
-    with anyio.fail_after(GUARD_S):
-        while "later" not in gateway.services.servers.names():
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: "later" in gateway.services.servers.names())
     await gateway.services.supervisor.wait_settled("later", GUARD_S)
     assert (count(gateway, Reloaded), count(gateway, ChildSpawned)) == (1, 3)
 
@@ -155,9 +148,7 @@ async def test_what_editors_and_interpreters_leave_beside_the_code_is_no_change(
         (folder / name).write_bytes(b"noise")
     (folder / "server.py").write_text(code("one"), "utf-8")
     write_server(gateway.dynamic, "later", code("later"))
-    with anyio.fail_after(GUARD_S):
-        while "later" not in gateway.services.servers.names():
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: "later" in gateway.services.servers.names())
     assert count(gateway, Reloaded) == 0
 
 
@@ -183,16 +174,12 @@ async def test_a_folder_that_appears_is_a_server_and_one_that_goes_takes_it_alon
 ) -> None:
     """Issue 4: folder added, server appears; folder gone, children ended."""
     write_server(gateway.dynamic, "second", code("second"))
-    with anyio.fail_after(GUARD_S):
-        while "second" not in gateway.services.supervisor.names:
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: "second" in gateway.services.supervisor.names)
     seen = await gateway.services.supervisor.wait_settled("second", GUARD_S)
     assert (seen.state, await tell(gateway, "second")) == (ServerState.READY, "second")
     assert seen.pid is not None
     (gateway.dynamic / "second").rename(gateway.folder / "away")
-    with anyio.fail_after(GUARD_S):
-        while "second" in gateway.services.supervisor.names:
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: "second" not in gateway.services.supervisor.names)
     assert gateway.services.servers.names() == (NAME,)
     assert not psutil.pid_exists(seen.pid)
 

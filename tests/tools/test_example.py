@@ -158,10 +158,10 @@ def test_hostile_schemas_cost_little() -> None:
         {"properties": {"x": {"type": "integer", "minimum": 10**400}}},
         {"properties": {"x": {"type": "number", "minimum": 1e308, "exclusiveMinimum": 1e308}}},
     ]
-    before = time.monotonic()
+    before = time.process_time()
     for schema in hostile:
         Maker(Checker({**schema, "required": ["x"]})).payload()
-    assert time.monotonic() - before < 5
+    assert time.process_time() - before < 5
 
 
 def test_schemas_of_any_make_get_a_fitting_example_or_none() -> None:

@@ -24,8 +24,9 @@ from gateway.domain.token import Scope
 from supervisor.children.call import Notice
 from tests.tools.conftest import Gateway, open_gateway, text_of
 from tests.tools.test_scopes import connected
+from tests.waiting import PATIENCE_S
 
-GUARD_S = 10.0
+GUARD_S = PATIENCE_S
 CODE = """
 import json, sys, threading
 

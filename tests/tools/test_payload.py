@@ -126,22 +126,22 @@ def test_a_childs_regular_expression_is_never_run() -> None:
         "patternProperties": {"^(b+)+$": {"type": "integer"}},
         "additionalProperties": False,
     }
-    before = time.monotonic()
+    before = time.process_time()
     assert sentence({"x": "a" * 40 + "!", "b" * 40 + "!": 1}, schema) == ""
     expected = "pattern must be of type integer, not a string"
     assert sentence({"pattern": "x"}, schema) == expected
     assert sentence({"$schema": "x"}, schema) == expected.replace("pattern", "$schema")
-    assert time.monotonic() - before < 5
+    assert time.process_time() - before < 5
 
 
 def test_items_are_told_apart_without_comparing_each_with_each() -> None:
     """Ours: fifty thousand objects would take an hour, in the event loop."""
     checker = Checker({"properties": {"x": {"type": "array", "uniqueItems": True}}})
     many: list[object] = [0, *({"a": [n]} for n in range(50_000))]
-    before = time.monotonic()
+    before = time.process_time()
     assert faults_in({"x": many}, checker) == []
     assert len(faults_in({"x": [*many, {"a": [7]}]}, checker)) == 1
-    assert time.monotonic() - before < 5
+    assert time.process_time() - before < 5
     assert len(faults_in({"x": [1, 1.0]}, checker)) == 1
     assert faults_in({"x": [1, True, "1", [1], {"1": 1}, None]}, checker) == []
 
@@ -150,9 +150,9 @@ def test_a_check_that_takes_too_many_steps_is_none() -> None:
     """Ours: a long list of choices, asked of many items."""
     items = {"enum": [{"n": n} for n in range(5000)]}
     checker = Checker({"properties": {"x": {"items": items}}})
-    before = time.monotonic()
+    before = time.process_time()
     assert faults_in({"x": [{"n": -1}] * 50_000}, checker) == []
-    assert time.monotonic() - before < 5
+    assert time.process_time() - before < 5
     assert len(faults_in({"x": [{"n": -1}]}, checker)) == 1
 
 
@@ -166,10 +166,10 @@ def test_references_that_ask_for_billions_of_steps_are_not_followed(extra: dict[
         "$defs": {**twice, "d40": {"type": "integer"}},
         "properties": {"x": {"$ref": "#/$defs/d0"}},
     }
-    before = time.monotonic()
+    before = time.process_time()
     assert faults_in({"x": "a"}, Checker(schema)) == []
     assert mended({"x": "a"}, Checker(schema)) == '{"x": "a"}'
-    assert time.monotonic() - before < 5
+    assert time.process_time() - before < 5
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from gateway.domain.token import Scope
 from gateway.tools.scopes import ADMIN_TOOLS, RUN_TOOLS
 from tests.tools.conftest import Gateway
 from tests.tools.test_every_tool import READING, TOOLS
+from tests.waiting import PATIENCE_S
 
 READ_TOOLS = {name for name in TOOLS if name.startswith(READING)} - RUN_TOOLS - ADMIN_TOOLS
 MODERN = "2026-07-28"
@@ -79,7 +80,7 @@ class Endpoint:
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 ended.set()
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             await self._app(scope, receive, send)
         return bytes(answer)
 

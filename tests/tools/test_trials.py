@@ -11,6 +11,7 @@ import pytest
 from gateway.servers import trials
 from tests.tools.conftest import Gateway, open_gateway
 from tests.tools.servers import ANY, SEND, server_code
+from tests.waiting import until
 
 WRITES = server_code(
     {"note": ANY, "fail": ANY, "die": ANY},
@@ -166,9 +167,7 @@ async def test_a_caller_who_leaves_and_a_killed_gateway_leave_nothing(tmp_path: 
         run = partial(gateway.services.trials.run, None, draft, [], with_credentials=False)
         async with anyio.create_task_group() as group:
             group.start_soon(run)
-            with anyio.fail_after(10):
-                while psutil.Process().children() == others:
-                    await anyio.lowlevel.checkpoint()
+            await until(lambda: psutil.Process().children() != others)
             group.cancel_scope.cancel()
         assert psutil.Process().children() == others
         assert remains(gateway) == []

@@ -6,6 +6,7 @@ from weakref import WeakSet
 import anyio
 
 from gateway.servers.known import Known
+from tests.waiting import PATIENCE_S
 
 
 async def test_a_turn_is_one_for_all_who_wait_and_gone_afterwards() -> None:
@@ -21,7 +22,7 @@ async def test_a_turn_is_one_for_all_who_wait_and_gone_afterwards() -> None:
             await go_on.wait()
             order.append(who)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as group:
             group.start_soon(change, "first")
             await first_has_it.wait()

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
 from gateway.domain.server_version import VersionFile, VersionResult
@@ -16,6 +15,7 @@ from supervisor.spec import ServerKind
 from tests.store.examples import server_version
 from tests.tools.conftest import Gateway, open_gateway, write_server
 from tests.tools.servers import ANY, SEND, server_code
+from tests.waiting import until_seen
 
 OTHER = server_code({"other": ANY})
 BROKEN = "raise RuntimeError('no such luck')\n"
@@ -28,11 +28,12 @@ async def versions(gateway: Gateway, name: str = "email") -> list[dict[str, Any]
 
 async def version_of(gateway: Gateway, number: int) -> dict[str, Any]:
     """Return a version once it is written down."""
-    with anyio.fail_after(10):
-        while True:
-            found = await versions(gateway)
-            if found and found[0]["number"] >= number:
-                return next(version for version in found if version["number"] == number)
+
+    async def is_there() -> bool:
+        return any(version["number"] >= number for version in await versions(gateway))
+
+    await until_seen(is_there)
+    return next(each for each in await versions(gateway) if each["number"] == number)
 
 
 async def test_every_change_is_a_version_also_one_that_did_not_start(gateway: Gateway) -> None:
@@ -151,9 +152,11 @@ async def test_a_server_that_waited_for_its_credential_worked_in_the_end(
     assert made["ok"] is False
     assert (await versions(gateway))[0]["result"] == "untried"
     await gateway.call("set_server_credential", server="email", key="KEY", value="hidden-value")
-    with anyio.fail_after(10):
-        while (await versions(gateway))[0]["result"] != "worked":
-            await anyio.lowlevel.checkpoint()
+
+    async def worked() -> bool:
+        return (await versions(gateway))[0]["result"] == "worked"
+
+    await until_seen(worked)
     kept = await gateway.services.store.server_versions.all("email")
     assert "hidden-value" not in repr(kept)
 

@@ -28,9 +28,10 @@ from gateway.webhooks.schemes import new_secret, signing_headers
 from supervisor.redaction import Redactor
 from tests.databases import open_store
 from tests.jobs.parts import Gate
+from tests.waiting import PATIENCE_S
 
 NOW = 1_790_000_000_000
-GUARD_S = 5
+GUARD_S = PATIENCE_S
 MAX_QUEUED = 30
 WEBHOOK = Webhook(
     id="webhook_1",

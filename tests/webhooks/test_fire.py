@@ -15,6 +15,7 @@ from gateway.jobs.day_budgets import DayBudgets
 from gateway.webhooks.fire import JOB_RATE, MAX_TEXT_CHARS, Fire
 from gateway.webhooks.limits import Senders
 from tests.store import examples
+from tests.waiting import PATIENCE_S
 from tests.webhooks.parts import NOW, Answer, Door
 
 TOKEN = "crf_" + "t" * 43
@@ -59,7 +60,7 @@ async def fire(
         "client": ("192.0.2.7", 1),
         "headers": headers,
     }
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         await app(scope, receive, send)
     start, end = sent
     named = {name.decode(): value.decode() for name, value in start["headers"]}

@@ -124,7 +124,7 @@ def test_characters_that_people_do_not_see_are_left_out():
 
 def test_hostile_template_takes_no_time():
     """Ours: rendering is linear."""
-    started = time.perf_counter()
+    started = time.process_time()
     render("{{payload" + ".a" * 50_000, PAYLOAD, MARK)
     render("{{ payload" + " " * 50_000, PAYLOAD, MARK)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
