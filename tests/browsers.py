@@ -28,7 +28,8 @@ async def launched(toolchain: Toolchain) -> AsyncGenerator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
             executable_path=toolchain.chromium,
-            args=["--no-sandbox"] if os.geteuid() == 0 else [],
+            # A graphics processor in software takes the processor longer than no such thing.
+            args=["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])],
         )
         async with chromium:
             yield chromium
