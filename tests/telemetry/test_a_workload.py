@@ -343,7 +343,13 @@ NAMED = re.compile(r"\b(?:claude_runner|process)_\w+")
 
 
 @pytest.mark.parametrize(
-    "file", ["deploy/telemetry/grafana.json", "deploy/telemetry/alerts.yml", "docs/telemetry.md"]
+    "file",
+    [
+        "deploy/telemetry/grafana.json",
+        "deploy/telemetry/alerts.yml",
+        "deploy/telemetry/prometheus.yml",
+        "docs/telemetry.md",
+    ],
 )
 def test_shipped_dashboards_alerts_and_docs_name_figures_that_there_are(
     story: Story, file: str
@@ -356,4 +362,4 @@ def test_shipped_dashboards_alerts_and_docs_name_figures_that_there_are(
     assert set(NAMED.findall(text)) - written == set()
     if file != "docs/telemetry.md":
         # JSON is YAML too.
-        assert set(yaml.safe_load(text)) & {"panels", "groups"}
+        assert set(yaml.safe_load(text)) & {"panels", "groups", "scrape_configs"}
