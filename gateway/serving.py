@@ -21,6 +21,7 @@ from gateway.listening import CannotListen, listen, take_passed, url_of
 from gateway.local import GatewayLock, LiveGateway, publish, withdraw
 from gateway.log_lines import log_to_stderr
 from gateway.main import Gateway, build
+from gateway.notify.heartbeat import Heartbeat, failure_told
 from gateway.oauth.server import AuthorizationServer
 from gateway.own_memory import close_own_memory
 from gateway.reach.opening import listen_for_tunnel, port_of
@@ -72,10 +73,17 @@ def serve(settings: Settings, stdio_path: str = MANAGEMENT, outside: Outside | N
     with GatewayLock(settings.home):
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(settings, stdio_path, redactor, outside))
+                runner.run(_serve_or_tell(settings, stdio_path, redactor, outside))
         except (CannotListen, StoreError, VaultError, CredentialRefused, RefusedName) as error:
             raise CannotStart(str(error)) from error
     return 0
+
+
+async def _serve_or_tell(
+    settings: Settings, stdio_path: str, redactor: Redactor, outside: Outside | None
+) -> None:
+    async with failure_told(settings.healthcheck_url):
+        await _serve(settings, stdio_path, redactor, outside)
 
 
 async def _serve(
@@ -152,6 +160,7 @@ async def _run(
         if transport in (Transport.STDIO, Transport.BOTH) and stdin_is_pipe():
             group.start_soon(_serve_stdio, live, stdio_path, transport, shutdown)
         group.start_soon(telling.keep_alive)
+        group.start_soon(Heartbeat(settings.healthcheck_url, gateway.loaded.wait).run)
         group.start_soon(_stop, gateway, shutdown, stop_http, telling)
         async with gateway.router.running():
             telling.ready(f"Serving {live.url}")

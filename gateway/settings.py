@@ -111,6 +111,7 @@ class Settings:
     otel_exporter_otlp_headers: Secret | None
     otel_traces_sampler_arg: float
     """Which share of the traces that begin here is collected, from 0 to 1."""
+    healthcheck_url: Secret | None = None
     server_concurrency: ServerLimits = field(default_factory=ServerLimits)
     package_hosts: tuple[Target, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
@@ -185,6 +186,7 @@ def load(
         otel_exporter_otlp_endpoint=source.optional(known.OTEL_EXPORTER_OTLP_ENDPOINT),
         otel_exporter_otlp_headers=source.optional(known.OTEL_EXPORTER_OTLP_HEADERS),
         otel_traces_sampler_arg=source.read(known.OTEL_TRACES_SAMPLER_ARG),
+        healthcheck_url=source.optional(known.HEALTHCHECK_URL),
         webhook_sender_rate=source.read(known.WEBHOOK_SENDER_RATE),
         daily_budget_usd=source.read(known.DAILY_BUDGET_USD),
         default_run_budget_usd=source.read(known.DEFAULT_RUN_BUDGET_USD),

@@ -170,6 +170,14 @@ def _web_address(raw: str) -> str:
     return _text(raw).rstrip("/")
 
 
+def _secret_address(raw: str) -> Secret:
+    parts = urlsplit(raw)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
+        raise ValueError
+    _ = parts.port  # raises ValueError outside 0-65535
+    return Secret(_text(raw))
+
+
 def _origin(raw: str) -> str:
     address = _web_address(raw)
     if urlsplit(address).path:
@@ -361,6 +369,9 @@ DEFAULT_RUN_TIMEOUT_S = Variable(
     "DEFAULT_RUN_TIMEOUT_S", "a number of seconds from 1 to 86400", _seconds(1, 86_400), "1800"
 )
 NOTIFY_AFTER = Variable("NOTIFY_AFTER", "a whole number from 0 to 1000", _whole(0, 1000), "1")
+HEALTHCHECK_URL = Variable(
+    "HEALTHCHECK_URL", "an http:// or https:// address", _secret_address, secret=True
+)
 PACKAGE_HOSTS = Variable(
     "PACKAGE_HOSTS", "host names with commas between them, each perhaps with a :port", _targets
 )
@@ -432,4 +443,5 @@ VARIABLES: tuple[Variable[object], ...] = (
     OTEL_EXPORTER_OTLP_ENDPOINT,
     OTEL_EXPORTER_OTLP_HEADERS,
     OTEL_TRACES_SAMPLER_ARG,
+    HEALTHCHECK_URL,
 )

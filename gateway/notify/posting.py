@@ -1,4 +1,4 @@
-"""Sends by HTTP: Slack's form, and a signed one.
+"""Sends by HTTP: Slack's form, a signed one, and nothing, where the request is the message.
 
 The owner names the address, so private ones may be meant. What answers is not followed elsewhere,
 and of its answer only the status is read.
@@ -46,6 +46,11 @@ def signed_body(notice: Notice) -> bytes:
         "data": {"subject": notice.subject, "title": notice.title, "text": notice.text},
     }
     return json.dumps(said).encode()
+
+
+async def post_empty(address: Secret) -> None:
+    """Send a request without a body. Raises NotSent."""
+    await _post(address, b"", {"user-agent": "claude-runner"})
 
 
 def host_of(address: str) -> str:

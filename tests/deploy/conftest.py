@@ -9,6 +9,7 @@ import pytest
 
 from tests.deploy.installed import PYTHON, clone, give_environment
 from tests.deploy.machine import Machine, booted, why_not
+from tests.notify.receiver import Receiver, receiving
 from tests.ports import free_port
 
 INSTALL = "/opt/claude-runner/deploy/install.sh"
@@ -24,6 +25,8 @@ class Installed:
     """Outside; inside it is /opt/claude-runner."""
     port: int
     said: str
+    switch: Receiver
+    """The dead man's switch."""
 
     @property
     def url(self) -> str:
@@ -45,6 +48,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Installed]:
     folder = tmp_path_factory.mktemp("machine")
     checkout, port = clone(folder / "checkout"), free_port()
     give_environment(checkout)
-    with booted(folder, checkout) as machine:
+    with receiving() as switch, booted(folder, checkout) as machine:
+        secret = machine.path("/etc/credstore/claude-runner.HEALTHCHECK_URL")
+        secret.write_text(f"{switch.url}/ping/Qz81LmXw\n", "utf-8")
         said = machine.run(INSTALL, "--port", str(port))
-        yield Installed(machine, checkout, port, said)
+        yield Installed(machine, checkout, port, said, switch)

@@ -1,4 +1,6 @@
-"""`install.sh` on a machine with real systemd: what it makes, and how the service lives there."""
+"""`install.sh` on a machine with real systemd: what it makes, and how the service lives there,
+how `update.sh` takes it to another commit and back.
+"""
 
 import json
 import stat
@@ -12,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.conftest import INSTALL, STATE, Installed
+from tests.deploy.installed import commit, git
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 WAIT_S = 60.0
 LOOK_EVERY_S = 0.1
 SERVICE = "claude-runner.service"
 CALLERS = 4
+UPDATE = "/opt/claude-runner/deploy/update.sh"
 DICE = """
 import random
 
@@ -91,6 +95,14 @@ def test_a_server_is_confined_below_the_hardened_unit(installed: Installed) -> N
     )
 
 
+def test_a_secret_comes_from_the_credential_store(installed: Installed) -> None:
+    """Issue 9, What 4 and 6: systemd hands it over, it works, and is in no environment."""
+    assert installed.switch.one().path == "/ping/Qz81LmXw"
+    process = installed.machine.show(SERVICE, "MainPID")
+    assert "Qz81LmXw" not in installed.machine.run("cat", f"/proc/{process}/environ")
+    assert "Qz81LmXw" not in installed.machine.run("journalctl", "--unit", SERVICE)
+
+
 def test_a_restart_refuses_no_caller(installed: Installed) -> None:
     """Issue 9, What 4: the socket is systemd's, and whoever connects meanwhile waits in it."""
     over = threading.Event()
@@ -143,23 +155,102 @@ def test_a_hung_gateway_is_started_again(installed: Installed) -> None:
 
 
 @pytest.mark.full
-def test_a_secret_comes_from_the_credential_store(installed: Installed) -> None:
-    """Issue 9, What 4: a file of root, handed over by systemd and in no environment."""
-    run = installed.machine.run
-    store = installed.machine.path("/etc/credstore")
-    (store / "claude-runner.DASHBOARD_PASSWORD").write_text("correct horse", "utf-8")
-    with installed.machine.path("/opt/claude-runner/.env").open("a", encoding="utf-8") as env:
-        env.write("DASHBOARD_USERNAME=ann\n")
-    run("systemctl", "restart", SERVICE)
-    said = "log in by the password of your settings"
-    wait_for(lambda: said in run("journalctl", "--unit", SERVICE, "--output", "cat"), said)
-    environment = run("cat", f"/proc/{installed.machine.show(SERVICE, 'MainPID')}/environ")
-    assert "correct horse" not in environment
-
-
-@pytest.mark.full
 def test_the_nightly_backup_writes_an_archive(installed: Installed) -> None:
     """Issue 9, What 4: under a unit that is tighter than the service's."""
     installed.machine.run("systemctl", "start", "claude-runner-backup.service")
     (archive,) = installed.machine.path(f"{STATE}/backups").iterdir()
     assert mode(archive) == "0o600"
+
+
+@pytest.fixture(scope="module")
+def origin(installed: Installed) -> Path:
+    """Where the checkout came from and fetches from; inside the machine too."""
+    origin = installed.checkout / ".git" / "origin"
+    git(installed.checkout, "clone", "--quiet", "--no-local", ".", str(origin))
+    git(installed.checkout, "remote", "add", "origin", "/opt/claude-runner/.git/origin")
+    return origin
+
+
+def release(origin: Path, tag: str, file: str, text: str) -> str:
+    """Commit a change of one file at the origin under a tag; return the hash."""
+    path = origin / file
+    path.write_text(text, "utf-8")
+    made = commit(origin, f"Release {tag}")
+    git(origin, "tag", tag)
+    return made
+
+
+def head(installed: Installed) -> str:
+    """Return the commit of the installed checkout."""
+    return git(installed.checkout, "rev-parse", "HEAD")
+
+
+def test_a_good_update_runs_and_keeps_a_backup(installed: Installed, origin: Path) -> None:
+    """Issue 9, Shows: to the newest tag, with the hash that the owner expects."""
+    installed.command("call", "create_job", '{"name": "kept", "cron": "0 3 * * *", "prompt": "x"}')
+    program = (origin / "gateway/version.py").read_text("utf-8")
+    new = release(origin, "v9.0.0", "gateway/version.py", f"{program}\n# another\n")
+    before = installed.machine.show(SERVICE, "MainPID")
+    said = installed.machine.run(UPDATE, "--commit", new)
+    assert said.splitlines()[-1].startswith(f"update: {new} runs and is ready; the back-up from")
+    assert head(installed) == new
+    assert installed.machine.show(SERVICE, "MainPID") != before
+    assert ask(installed, "/readyz") == 200
+    (archive,) = installed.machine.path(f"{STATE}/backups").iterdir()
+    assert archive.name.startswith(f"before-{new[:12]}-")
+    assert '"kept"' in installed.command("call", "list_jobs")
+
+
+def test_a_broken_update_is_taken_back(installed: Installed, origin: Path) -> None:
+    """Issue 9, Shows: code, database and service are what they were; the status says so."""
+    old = head(installed)
+    serving = (origin / "gateway/serving.py").read_text("utf-8")
+    broken = serving.replace(
+        "async def _load_servers(gateway: Gateway) -> None:\n",
+        "async def _load_servers(gateway: Gateway) -> None:\n"
+        "    await gateway.servers.forget_everything()\n",
+    )
+    assert broken != serving
+    new = release(origin, "v9.0.1", "gateway/serving.py", broken)
+    said = installed.machine.run(UPDATE, fails=2)
+    assert f"update: {new} failed; {old} runs again" in said
+    assert head(installed) == old
+    assert ask(installed, "/readyz") == 200
+    assert '"kept"' in installed.command("call", "list_jobs")
+    assert "/ping/Qz81LmXw/fail" in [got.path for got in installed.switch.all()]
+
+
+def test_what_cannot_be_verified_is_refused_and_changes_nothing(
+    installed: Installed, origin: Path
+) -> None:
+    """Ours: another hash than expected, no signature, no such name, a dirty tree."""
+    old = head(installed)
+    expected = "0" * 40
+    newest = git(origin, "rev-parse", "v9.0.1")
+    refused = {
+        ("--commit", expected, "v9.0.1"): f"v9.0.1 is {newest} and not {expected}.",
+        ("--signed", "v9.0.1"): "v9.0.1 has no signature of a known key.",
+        ("v77",): "v77 is neither tag, branch nor commit.",
+    }
+    for arguments, sentence in refused.items():
+        said = installed.machine.run(UPDATE, *arguments, fails=1)
+        assert said.endswith(f"update: {sentence} Nothing was changed.\n")
+    readme = installed.checkout / "deploy" / "README.md"
+    text = readme.read_text("utf-8")
+    readme.write_text("mine", "utf-8")
+    assert " M deploy/README.md\n" in installed.machine.run(UPDATE, fails=1)
+    readme.write_text(text, "utf-8")
+    assert head(installed) == old
+
+
+def test_a_checkout_of_another_user_is_updated_as_that_user(
+    installed: Installed, origin: Path
+) -> None:
+    """Issue 9, What 4: git refuses root there, and what is in .git is not carried out as root."""
+    run = installed.machine.run
+    run("useradd", "--create-home", "ann")
+    run("chown", "--recursive", "ann", "/opt/claude-runner/.git")
+    run("chown", "ann", "/opt/claude-runner")
+    assert "which runs already" in run(UPDATE, "v9.0.0")
+    run("chown", "--recursive", "claude-runner", "/opt/claude-runner/.git")
+    assert "must not write its own program" in run(UPDATE, "v9.0.0", fails=1)

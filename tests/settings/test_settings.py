@@ -132,6 +132,7 @@ RIGHT: dict[str, tuple[str, object]] = {
         Secret("api-key=abc, tenant=a%20b"),
     ),
     "OTEL_TRACES_SAMPLER_ARG": ("0.05", 0.05),
+    "HEALTHCHECK_URL": ("https://hc.example/ping/1?x=y", Secret("https://hc.example/ping/1?x=y")),
     "RUNS_KEPT": ("500", 500),
     "RUNS_DAYS": ("7", 7),
     "PACKAGE_HOSTS": (
@@ -195,6 +196,7 @@ WRONG = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": ["collector:4318", "grpc://collector"],
     "OTEL_EXPORTER_OTLP_HEADERS": ["api-key", "a b=c", "a=b,,c=d"],
     "OTEL_TRACES_SAMPLER_ARG": ["1.1", "5%", "-0.1"],
+    "HEALTHCHECK_URL": ["hc.example/ping/1", "ftp://hc.example/", "https://hc.example/a b"],
     "RUNS_KEPT": ["99", "all"],
     "RUNS_DAYS": ["2", "3651"],
     "PACKAGE_HOSTS": ["10.0.0.1", "https://files.example.com", "a.example,", "*.example.com"],
