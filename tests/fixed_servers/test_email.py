@@ -217,21 +217,31 @@ async def test_a_mail_that_may_have_gone_is_not_sent_again(desk: Desk) -> None:
     assert desk.office(**smtp(office)).status()["left_today"] == 99
 
 
-def test_a_mail_server_is_reached_through_the_proxy_of_the_sandbox(desk: Desk) -> None:
-    """Ours: CONNECT to host and port; a refusal of the proxy is told as it is."""
+@pytest.mark.parametrize(
+    "answer, why",
+    [
+        (b"403 Add it to its hosts.\r\ncontent-length: 0\r\n\r\n", "403 Add it to its hosts"),
+        # The greeting comes in the same breath as the proxy's word.
+        (b"200 Connection established\r\n\r\n554 no service\r\n", "answered 554 no service"),
+    ],
+)
+def test_a_mail_server_is_reached_through_the_proxy_of_the_sandbox(
+    desk: Desk, answer: bytes, why: str
+) -> None:
+    """Ours: CONNECT to host and port; what comes after the proxy's answer is the server's."""
     with socket.create_server(("127.0.0.1", 0)) as proxy, ThreadPoolExecutor(1) as beside:
         proxy.settimeout(30)
 
-        def refuse() -> bytes:
+        def attend() -> bytes:
             near, _ = proxy.accept()
             with near:
                 asked = near.recv(4096)
-                near.sendall(b"HTTP/1.1 403 Add it to its hosts.\r\ncontent-length: 0\r\n\r\n")
+                near.sendall(b"HTTP/1.1 " + answer)
                 return asked
 
-        seen = beside.submit(refuse)
+        seen = beside.submit(attend)
         way = f"http://127.0.0.1:{proxy.getsockname()[1]}"
-        with pytest.raises(MailError, match=r"mail\.example\.com:587: .*403 Add it to its hosts"):
+        with pytest.raises(MailError, match=rf"mail\.example\.com:587: .*{why}"):
             desk.send_now(GIVEN, SMTP_HOST="mail.example.com", HTTPS_PROXY=way)
         assert seen.result().startswith(b"CONNECT mail.example.com:587 HTTP/1.")
 
@@ -365,6 +375,7 @@ def test_the_first_provider_with_credentials_is_taken_or_the_one_that_is_named(d
 @pytest.mark.parametrize(
     "key, value, why",
     [
+        ("SMTP_HOST", "a b\r\nc", "SMTP_HOST is"),
         ("SMTP_PORT", "0", "a whole number from 1 to 65535"),
         ("EMAIL_DAILY_CAP", "many", "a whole number from 1 to 10000"),
         ("EMAIL_DRY_RUN", "maybe", "write yes or no"),

@@ -154,6 +154,7 @@ async def test_a_granted_host_is_enough_for_a_mail_server(folder: Path) -> None:
             said = await supervisor.request(
                 "email", "tools/call", {"name": "send_email", "arguments": given}
             )
+    assert "isError" not in said or said["isError"] is False, said
     assert said["structuredContent"]["sent"] is True
     assert office.secured == [True]
 

@@ -1,6 +1,7 @@
 """What the environment says: who sends, through whom, to whom, and how much a day."""
 
 import ipaddress
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from mailing.addresses import read_address
 from mailing.errors import MailError
 
 MOST_A_DAY = 10_000
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 SUBMISSION_PORT, TLS_PORT = 587, 465
 
 
@@ -132,6 +134,8 @@ def _provider(given: Mapping[str, str]) -> Provider:
 
 def _mail_server(given: Mapping[str, str]) -> MailServer:
     host = given["SMTP_HOST"]
+    if not _HOST.fullmatch(host):
+        raise MailError(f"SMTP_HOST is {host[:100]!r}; write a name such as smtp.example.com.")
     port = _number(given, "SMTP_PORT", SUBMISSION_PORT, most=65535)
     usual = Security.TLS if port == TLS_PORT else Security.STARTTLS
     near = _is_loopback(host)

@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from email.headerregistry import Address
-from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from mailing.settings import MailServer, Security
 
 TIMEOUT_S = 30.0
 """For each answer of the server."""
+MAX_HEAD_BYTES = 8192
 OURSELVES = "[127.0.0.1]"
 """How we greet: as a program without a name in DNS (RFC 5321, 4.1.4)."""
 DONE, FORWARDED = 250, 251
@@ -136,13 +136,30 @@ def _reach(proxy: str, host: str, port: int) -> socket.socket:
     if not proxy:
         return socket.create_connection((host, port), TIMEOUT_S)
     way = urlsplit(proxy)
-    request = HTTPConnection(way.hostname or "", way.port, timeout=TIMEOUT_S)
-    request.set_tunnel(host, port)
-    request.connect()
-    return request.sock
+    near = socket.create_connection((way.hostname or "", way.port or 0), TIMEOUT_S)
+    try:
+        near.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+        _, status, reason = (*_head(near).partition(b"\r\n")[0].split(b" ", 2), b"", b"")[:3]
+        if status != b"200":
+            raise OSError(f"the proxy of the sandbox answered {_text(status)} {_text(reason)}")
+    except BaseException:
+        near.close()
+        raise
+    return near
 
 
-_TROUBLE = (smtplib.SMTPException, OSError, HTTPException)
+def _head(near: socket.socket) -> bytes:
+    """Return the proxy's answer and not a byte more: a mail server speaks first, and at once."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n") and len(head) < MAX_HEAD_BYTES:
+        byte = near.recv(1)
+        if not byte:
+            break
+        head += byte
+    return head
+
+
+_TROUBLE = (smtplib.SMTPException, OSError)
 
 
 def _why(error: Exception) -> str:
