@@ -21,7 +21,7 @@ TIMEOUT_S = 30.0
 MAX_HEAD_BYTES = 8192
 OURSELVES = "[127.0.0.1]"
 """How we greet: as a program without a name in DNS (RFC 5321, 4.1.4)."""
-DONE, FORWARDED = 250, 251
+WELCOME, DONE, FORWARDED = 220, 250, 251
 
 
 def deliver(
@@ -53,7 +53,9 @@ def _connect(server: MailServer, context: ssl.SSLContext) -> smtplib.SMTP:
     """Return a connection that nobody else reads, logged in."""
     kind = _Tls(server, context) if server.security is Security.TLS else _Plain(server)
     try:
-        kind.connect(server.host, server.port)
+        code, reply = kind.connect(server.host, server.port)
+        if code != WELCOME:
+            raise smtplib.SMTPConnectError(code, reply)
         kind.ehlo_or_helo_if_needed()
         offered = server.security is Security.OFFERED and kind.has_extn("starttls")
         if offered or server.security is Security.STARTTLS:
