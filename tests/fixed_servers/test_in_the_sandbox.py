@@ -119,6 +119,7 @@ async def test_the_email_leaves_as_a_mime_message(house: House) -> None:
     assert (said["sent"], said["provider"], said["left_today"]) == (True, "smtp", 98)
 
 
+@pytest.mark.full
 async def test_a_granted_host_is_enough_for_a_mail_server(folder: Path) -> None:
     """Ours: STARTTLS through the proxy of the sandbox, with no other network."""
     skip_unless_available(Level.STRONG)
