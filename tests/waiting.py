@@ -11,7 +11,7 @@ from itertools import chain, repeat
 import anyio
 
 PATIENCE_S = 30.0
-"""The bound of every wait for what takes milliseconds: half of what pytest grants a test."""
+"""The bound of every wait for what takes milliseconds: a quarter of what pytest grants a test."""
 PAUSES_S = (0.0, 0.001, 0.002, 0.004)
 LONGEST_PAUSE_S = 0.008
 

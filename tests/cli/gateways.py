@@ -1,5 +1,6 @@
 """The command line as a process, and a real gateway for it to talk to."""
 
+import http.client
 import json
 import os
 import signal
@@ -7,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.local import GatewayStarting, LiveGateway, find_live
 from gateway.variables import CHECKOUT
@@ -154,16 +156,25 @@ class Place:
                 process.wait(END_S)
 
     def _wait(self, ended: Callable[[float], int], log: Path) -> LiveGateway:
-        """Return the gateway once it listens; a request before it serves waits in the socket."""
+        """Return the gateway once it serves: whatever it logs on the way there is in its log."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             with suppress(GatewayStarting):
                 if live := find_live(self.home):
+                    _ask(live)
                     return live
             with suppress(subprocess.TimeoutExpired):
                 status = ended(LOOK_EVERY_S)
                 raise AssertionError(f"it ended with {status}: {log.read_text('utf-8')}")
         raise AssertionError(f"no gateway after {START_S} s: {log.read_text('utf-8')}")
+
+
+def _ask(live: LiveGateway) -> None:
+    """Return once it answers; a request before it serves waits in the socket."""
+    asked = http.client.HTTPConnection(urlsplit(live.url).netloc, timeout=START_S)
+    with closing(asked):
+        asked.request("GET", "/healthz")
+        assert asked.getresponse().status == 200
 
 
 def make_place(folder: Path) -> Place:

@@ -224,7 +224,7 @@ async def test_what_a_killed_gateway_spent_of_a_runs_time_counts(tmp_path: Path)
         await store.runs.add(run)
         assert await store.runs.claim(run.id, 1_000)
         await store.runs.append_messages([RunMessage(run.id, 0, "assistant", "{}", 61_000)])
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with a_runner(store, tmp_path) as runner:
                 found = await runner.wait(run.id)
     assert (found.status, found.attempt, found.worked_ms) == (RunStatus.INTERRUPTED, 1, 60_000)

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.standin import Call, ModelRequest, Refuse, Reply, Say, StandIn
 from gateway.standin.script import OfferedTool, call_then_report, example
+from tests.waiting import PATIENCE_S
 
 ADD = {
     "name": "mcp__adder__add",
@@ -34,7 +35,7 @@ async def ask(api: StandIn, request: dict[str, Any]) -> tuple[int, str]:
     def post() -> tuple[int, str]:
         asked = urllib.request.Request(f"{api.url}/v1/messages", json.dumps(request).encode())
         try:
-            with urllib.request.urlopen(asked, timeout=5) as answer:
+            with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

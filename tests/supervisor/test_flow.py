@@ -14,7 +14,7 @@ from tests.waiting import PATIENCE_S
 
 GUARD_S = PATIENCE_S
 """Of one call to the neighbour."""
-FLOOD_S = 40.0
+FLOOD_S = 90.0
 """Of the flood, on a machine that has other things to do."""
 NOTICE = {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": "a:b"}}
 REQUEST = {"jsonrpc": "2.0", "id": 1, "method": "roots/list"}
