@@ -12,7 +12,8 @@ from gateway.local import LiveGateway
 from tests.cli.gateways import Place
 from tests.waiting import wait_until
 
-READY_S = 60.0
+READY_S = 100.0
+"""A gateway with several servers is ready in two seconds on an idle machine."""
 
 
 def client(live: LiveGateway, path: str, mode: str) -> Client[StreamableHttpTransport]:
