@@ -80,8 +80,10 @@ class Live:
             self._wake()
 
     def health_changed(self, *names: str) -> None:
-        """Have fragments, by their full names, rendered at once."""
-        shown = {name for name in names if name in self._fragments} - self._urgent
+        """Have fragments rendered at once: by their full names, or all of a kind."""
+        kinds = {name for name in self._fragments if name.partition(":")[0] in names}
+        shown = {name for name in names if name in self._fragments} | kinds
+        shown -= self._urgent
         if shown:
             self._urgent |= shown
             self.look_round()

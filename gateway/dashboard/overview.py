@@ -3,13 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment
 from markupsafe import Markup
 
 from gateway.dashboard.fragment import Listing
 from gateway.dashboard.live import HEALTH_S, TICK_S, Live
+from gateway.dashboard.server_filter import BROKEN, cut, of_argument
 from gateway.dashboard.views import ServerRow, run_rows, server_row
 from gateway.dashboard.work import Runs, Work
 from supervisor.events import ServerState
@@ -27,7 +28,6 @@ SHOWN_NAMES = 8
 
 HEALTH = ("attention", "figures", "servers")
 """The fragments that show the health of processes."""
-_BROKEN = (ServerState.BACKOFF, ServerState.QUARANTINED, ServerState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,15 @@ class Warning:
     sentence: str
     path: str
     word: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A row as it was written last."""
+
+    row: ServerRow
+    html: str
+    read_at: float
 
 
 class Overview:
@@ -58,11 +67,11 @@ class Overview:
         self._monotonic = monotonic
         # Rows are many and small: rendering one by one costs less without coroutines.
         self._row = templates.overlay(enable_async=False).get_template("overview_row.html")
-        self._rows: dict[str, tuple[ServerRow, str]] = {}
-        """By server, as they were written last."""
-        self._changed: set[str] = set()
-        """Servers of rows that are no longer so, as events told."""
-        self._whole_at = monotonic()
+        self._rows: dict[str, _Written] = {}
+        """By server."""
+        self._changed: dict[str, float] = {}
+        """When an event told last that a server's row is no longer so."""
+        self._event_at = -TICK_S
         self._seen_metrics: dict[str, tuple[float, ServerMetrics]] = {}
         self._runs: tuple[float, Runs] | None = None
         self.rows_read = 0
@@ -78,8 +87,9 @@ class Overview:
     def changed(self, server: str) -> None:
         """Read a server and its figures anew the next time: it may have another process."""
         self._seen_metrics.pop(server, None)
+        self._event_at = self._monotonic()
         if server in self._rows:
-            self._changed.add(server)
+            self._changed[server] = self._event_at
 
     async def _attention(self, _: str) -> str:
         waiting = await self._work.waiting()
@@ -106,26 +116,28 @@ class Overview:
             servers=states.total(),
             ready=states[ServerState.READY],
             asleep=states[ServerState.STOPPED] + states[ServerState.DISABLED],
-            broken=sum(states[each] for each in _BROKEN),
+            broken=sum(states[each] for each in BROKEN),
             runs=await self._read_runs(),
         )
 
-    async def _servers(self, _: str) -> Listing:
-        # Markup, so that templates put it where it belongs without escaping it once more.
-        before, after = (await self._render("overview_servers.html")).split("<!-- rows -->")
-        snapshots = sorted(self._snapshots(), key=lambda each: each.name)
-        changed, rows = self._take_changed(), dict[str, str]()
-        for number, snapshot in enumerate(snapshots):
-            known = self._rows.get(snapshot.name)
-            if known is None or changed is None or snapshot.name in changed:
-                known = self._rows[snapshot.name] = self._read(snapshot, known)
-            row, rows[row.id] = known
-            if number % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
-                await asyncio.sleep(0)
+    async def _servers(self, argument: str) -> Listing:
+        now, snapshots, rows = self._monotonic(), self._snapshots(), dict[str, str]()
         for gone in self._rows.keys() - {each.name for each in snapshots}:
             del self._rows[gone]
-        if not rows:
+            self._changed.pop(gone, None)
+        if not snapshots:
             return Listing(await self._render("overview_none.html"), {}, "")
+        shown = cut(of_argument(argument), snapshots)
+        for number, snapshot in enumerate(shown.servers):
+            known = self._rows.get(snapshot.name)
+            if known is None or self._is_old(snapshot.name, known, now):
+                known = self._rows[snapshot.name] = self._read(snapshot, known, now)
+            rows[known.row.id] = known.html
+            if number % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
+                await asyncio.sleep(0)
+        # Markup, so that templates put it where it belongs without escaping it once more.
+        frame = await self._render("overview_servers.html", shown=shown)
+        before, after = frame.split("<!-- rows -->")
         return Listing(before, rows, after)
 
     async def _recent(self, _: str) -> str:
@@ -138,22 +150,24 @@ class Overview:
             jobs=runs.next_jobs,
         )
 
-    def _take_changed(self) -> set[str] | None:
-        """Return whose rows are to be read anew; None for all: for a page, and with each tick."""
-        changed, self._changed = self._changed, set()
-        now = self._monotonic()
-        # A tick is never quite TICK_S after the one before.
-        if changed and now - self._whole_at < TICK_S - HEALTH_S:
-            return changed
-        self._whole_at = now
-        return None
+    def _is_old(self, server: str, known: "_Written", now: float) -> bool:
+        """Tell whether a row is to be read anew: all for a page, and with each tick.
 
-    def _read(
-        self, snapshot: ServerSnapshot, known: tuple[ServerRow, str] | None
-    ) -> tuple[ServerRow, str]:
+        Soon after an event, only those that it changed.
+        """
+        changed_at = self._changed.get(server)
+        if changed_at is not None and changed_at >= known.read_at:
+            return True
+        # A tick is never quite TICK_S after the one before.
+        by_event = now - self._event_at < 2 * HEALTH_S
+        return not by_event or now - known.read_at >= TICK_S - HEALTH_S
+
+    def _read(self, snapshot: ServerSnapshot, known: "_Written | None", now: float) -> "_Written":
         self.rows_read += 1
         row = server_row(snapshot, self._metrics_of(snapshot.name))
-        return known if known is not None and known[0] == row else (row, self._write(row))
+        if known is not None and known.row == row:
+            return replace(known, read_at=now)
+        return _Written(row, self._write(row), now)
 
     def _write(self, row: ServerRow) -> str:
         self.rows_written += 1

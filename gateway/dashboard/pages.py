@@ -13,11 +13,13 @@ from gateway.approvals import Approvals, Decision
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.forms import read_form
 from gateway.dashboard.live import Live, UnknownFragment
+from gateway.dashboard.server_filter import STATES, read_filter
 from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.streams import Place
 from gateway.dashboard.views import approval_rows
 from supervisor.errors import NotPending, UnknownServer
 
+SHOWN_STATES = (("", "all"), *((name, name) for name in STATES))
 _COMMENT = ": alive\n\n"
 _RETRY = "retry: 1000\n\n"
 """Milliseconds until a browser whose stream broke off comes back."""
@@ -47,7 +49,8 @@ class Pages:
 
     async def overview(self) -> str:
         """The whole page, readable without JavaScript."""
-        return await render_template("overview.html")
+        asked = read_filter(request.args)
+        return await render_template("overview.html", asked=asked, states=SHOWN_STATES)
 
     async def events(self) -> Response:
         """What changes of the fragments of one page, as server-sent events."""

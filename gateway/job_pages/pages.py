@@ -10,12 +10,12 @@ from werkzeug.wrappers import Response
 
 from gateway.budgets.days import day_of, days_before
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.cost_chart import DAYS, cost_chart
 from gateway.dashboard.fields import read_values
 from gateway.dashboard.live import Live as Fragments
 from gateway.domain.budget import CostGroup
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import Job
-from gateway.job_pages.chart import DAYS, cost_chart
 from gateway.job_pages.form import REFUSALS
 from gateway.job_pages.listing import WEEK, JobList
 from gateway.job_pages.newest_runs import fragment_of, register_runs

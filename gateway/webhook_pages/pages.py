@@ -12,8 +12,10 @@ from werkzeug.wrappers import Response
 
 from gateway.budgets.days import day_begins, day_of, days_before
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.cost_chart import DAYS, cost_chart
 from gateway.dashboard.fields import read_values
 from gateway.dashboard.live import Live as Fragments
+from gateway.dashboard.views import money
 from gateway.domain.budget import CostGroup
 from gateway.domain.clock import utc_ms
 from gateway.domain.webhook import DAY_S, Webhook
@@ -25,7 +27,7 @@ from gateway.webhook_pages.form import SCHEMES
 from gateway.webhook_pages.listing import WebhookList
 from gateway.webhook_pages.log import DeliveryLog, fragment_of
 from gateway.webhook_pages.once import ShownOnce
-from gateway.webhook_pages.rows import WebhookRow, facts_of, webhook_row
+from gateway.webhook_pages.rows import facts_of, webhook_row
 from gateway.webhook_pages.writing import WritingPages
 from gateway.webhooks import Webhooks
 from gateway.webhooks.curl import curl_of
@@ -35,7 +37,7 @@ from gateway.webhooks.refusal import Refused
 from gateway.webhooks.remarks import tools_sentence, warnings_of
 from gateway.webhooks.sending import Tried
 
-COST_DAYS = 30
+WEEK = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +146,19 @@ class WebhookPages:
         further = further or Further()
         webhook = await self._webhooks.desk.get(webhook_id)
         before = request.args.get("before")
-        row, facts = await self._head(webhook)
+        now, zone = utc_ms(), self._settings.default_timezone
+        today = day_of(now, zone).name
+        days = await self._costs(webhook, today)
+        counts = await self._store.deliveries.counts(day_begins(now, zone))
+        row = webhook_row(webhook, counts.get(webhook.id, Counter()), days.get(today, 0), now)
         doubts = self._webhooks.desk.doubts(webhook)
         return await render_template(
             "webhook.html",
             webhook=webhook,
             row=row,
-            facts=facts,
+            facts=facts_of(webhook, row),
+            chart=cost_chart(days, today),
+            week=money(sum(days.get(days_before(today, back), 0) for back in range(WEEK))),
             remarks=[*warnings_of(webhook, utc_ms()), tools_sentence(webhook), *doubts],
             further=further,
             problems=further.problems,
@@ -162,15 +170,11 @@ class WebhookPages:
             log=None if before is None else await self._log.read(webhook_id, before),
         )
 
-    async def _head(self, webhook: Webhook) -> tuple[WebhookRow, list[tuple[str, str]]]:
-        now, zone = utc_ms(), self._settings.default_timezone
-        counts = await self._store.deliveries.counts(day_begins(now, zone))
-        today = day_of(now, zone).name
-        since = days_before(today, COST_DAYS - 1)
-        days = await self._store.cost_history.lines(CostGroup.DAY, since, webhook.id)
-        cost = next((line.tokens.cost_micro_usd for line in days if line.name == today), 0)
-        row = webhook_row(webhook, counts.get(webhook.id, Counter()), cost, now)
-        return row, facts_of(webhook, row, days)
+    async def _costs(self, webhook: Webhook, today: str) -> dict[str, int]:
+        """Return micro-dollars by day."""
+        since = days_before(today, DAYS - 1)
+        lines = await self._store.cost_history.lines(CostGroup.DAY, since, webhook.id)
+        return {line.name: line.tokens.cost_micro_usd for line in lines}
 
     async def _require_session(self) -> None:
         self._browser.require_session()

@@ -1,11 +1,9 @@
 """What the pages show of webhooks and deliveries: values turned into text. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.dashboard.views import money
-from gateway.domain.budget import CostLine
 from gateway.domain.delivery import Delivery, Outcome
 from gateway.domain.units import instant, size
 from gateway.domain.webhook import Scheme, Webhook
@@ -90,17 +88,15 @@ def delivery_row(delivery: Delivery) -> DeliveryRow:
     )
 
 
-def facts_of(webhook: Webhook, row: WebhookRow, days: Sequence[CostLine]) -> list[tuple[str, str]]:
-    """Return what stands at the head of a webhook's page; `days`: its costs, a line a day."""
+def facts_of(webhook: Webhook, row: WebhookRow) -> list[tuple[str, str]]:
+    """Return what stands at the head of a webhook's page."""
     budget, per_day = webhook.budget_micro_usd, webhook.day_budget_micro_usd
-    month = sum(line.tokens.cost_micro_usd for line in days)
     return [
         ("Scheme", row.scheme),
         ("Today", f"{row.accepted} accepted, {row.refused} refused"),
         ("Accepted in all", f"{webhook.deliveries:,}"),
         ("Last accepted", row.last),
         ("Cost today", row.cost),
-        ("Cost in 30 days", money(month)),
         ("Budget of a run", "none" if budget is None else money(budget)),
         ("Budget of a day", "none" if per_day is None else money(per_day)),
         ("Time for a run", f"{webhook.timeout_s:g} s"),

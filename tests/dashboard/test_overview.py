@@ -1,10 +1,13 @@
 """What the overview costs: rows are written when they change, whoever looks and however often."""
 
+import html
 import json
+import re
 from dataclasses import replace
 
 from gateway.dashboard.live import HEALTH_S, TICK_S
 from gateway.dashboard.overview import METRICS_S
+from gateway.dashboard.server_filter import PAGE_ROWS
 from supervisor.events import ServerState, StateChanged
 from supervisor.snapshot import ServerSnapshot
 from tests.dashboard.parts import SNAPSHOT, Shown, sign_in
@@ -26,9 +29,9 @@ async def test_one_crash_of_five_hundred_servers_reads_and_writes_one_row() -> N
     overview = shown.dashboard.overview
     client = await sign_in(shown)
     text = await (await client.get("/")).get_data(as_text=True)
-    assert (text.count('<tr id="server-'), overview.rows_written) == (SERVERS, SERVERS)
+    assert (text.count('<tr id="server-'), overview.rows_written) == (PAGE_ROWS, PAGE_ROWS)
     await client.get("/")
-    assert overview.rows_written == SERVERS
+    assert overview.rows_written == PAGE_ROWS
 
     tab = shown.live.updates(["servers"])
     await anext(tab)
@@ -41,12 +44,49 @@ async def test_one_crash_of_five_hundred_servers_reads_and_writes_one_row() -> N
     shown.dashboard.hear(event)
     (patch,) = json.loads(await anext(tab) or "")
     assert (patch["row"], "it died" in patch["html"]) == ("server-server-007", True)
-    assert (overview.rows_read, overview.rows_written) == (read + 1, SERVERS + 1)
+    assert (overview.rows_read, overview.rows_written) == (read + 1, PAGE_ROWS + 1)
     shown.clock.now_s += TICK_S
     shown.dashboard.hear(event)
-    assert len(json.loads(await anext(tab) or "")) == SERVERS - 1
-    assert (overview.rows_read, overview.rows_written) == (read + 1 + SERVERS, 2 * SERVERS)
+    assert len(json.loads(await anext(tab) or "")) == PAGE_ROWS - 1
+    assert (overview.rows_read, overview.rows_written) == (read + 1 + PAGE_ROWS, 2 * PAGE_ROWS)
     await tab.aclose()
+
+
+def names_in(text: str) -> list[str]:
+    """Return the servers whose rows are in a text."""
+    return re.findall(r'<tr id="server-([\w-]+)"', text)
+
+
+async def test_a_page_and_its_stream_show_the_same_servers() -> None:
+    """Issue 8, 1: by state and name, a page at a time; who comes and goes is seen by the stream."""
+    shown = Shown(snapshots=servers())
+    client = await sign_in(shown)
+    text = await (await client.get("/?name=SERVER-&page=5")).get_data(as_text=True)
+    followed = html.unescape(re.findall(r'data-live="(servers[^"]*)"', text)[0])
+    assert names_in(text) == [f"server-{number}" for number in range(400, 500)]
+    assert "401 to 500 of 500" in text
+    assert 'href="/?name=server-&amp;page=4"' in text
+    assert "More servers" not in text
+    tab = shown.live.updates([followed])
+    assert names_in(json.loads(await anext(tab) or "")[0]["html"]) == names_in(text)
+    await tab.aclose()
+
+    tab = shown.live.updates(["servers:state=trouble", "servers:state=trouble&name=nobody"])
+    first = json.loads(await anext(tab) or "")
+    assert [names_in(each["html"]) for each in first] == [[], []]
+    assert all("No server is like this." in each["html"] for each in first)
+    one_tool = ({"name": "send"},)
+    died = replace(SNAPSHOT, name="server-007", state=ServerState.QUARANTINED, tools=one_tool)
+    shown.snapshots = tuple(died if each.name == died.name else each for each in servers())
+    shown.clock.now_s += HEALTH_S
+    shown.dashboard.hear(StateChanged(died.name, ServerState.READY, died.state, "it died"))
+    (patch,) = json.loads(await anext(tab) or "")
+    assert (patch["live"], names_in(patch["html"])) == ("servers:state=trouble", ["server-007"])
+    assert "dynamic, 1 tool<" in patch["html"]
+    await tab.aclose()
+    for odd in ("/?state=none&page=x", "/?page=0", "/?page=99999999"):
+        text = await (await client.get(odd)).get_data(as_text=True)
+        assert names_in(text)[0] == "server-000"
 
 
 async def test_figures_of_a_server_are_read_no_more_often_than_they_change() -> None:

@@ -16,12 +16,12 @@ from gateway.auth.run_tokens import RunTokens, token_hash
 from gateway.budgets.days import day_of
 from gateway.budgets.report import CostReport
 from gateway.cost_pages.pages import CostPages
+from gateway.dashboard.cost_chart import HEIGHT, cost_chart
 from gateway.dashboard.live import Live
 from gateway.domain.budget import Charge, Tokens
 from gateway.domain.clock import utc_ms
 from gateway.domain.job import Job
 from gateway.domain.run import RunStatus, Trigger, run_of_job
-from gateway.job_pages.chart import HEIGHT, cost_chart
 from gateway.job_pages.pages import JobPages
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.desk import JobDesk

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from gateway.audit.actions import ACTIONS
-from gateway.budgets.days import day_of
+from gateway.budgets.days import day_of, days_before
 from gateway.domain.budget import Charge, Tokens
 from gateway.domain.clock import utc_ms
 from gateway.domain.delivery import Outcome
@@ -16,6 +16,7 @@ from gateway.domain.webhook import Scheme
 from gateway.webhooks.curl import curl_of
 from gateway.webhooks.reasons import REASONS
 from tests.dashboard.parts import send
+from tests.store import examples
 from tests.webhook_pages.conftest import Pages
 from tests.webhooks.parts import JSON, WEBHOOK, Door
 
@@ -69,6 +70,22 @@ async def test_the_list_flags_open_webhooks_and_never_has_an_address(pages: Page
     assert 'data-live="webhook-list"' in page
     await pages.door.post(b"{}")
     assert "3 accepted, 1 refused" in await pages.shown.live.render("webhook-list")
+
+
+async def test_what_a_webhook_cost_is_drawn_by_day(pages: Pages) -> None:
+    """Issue 8, 1: today, the last seven days, thirty days, and a bar for each of these."""
+    hook = await pages.door.have(id="webhook_dear")
+    run = examples.run(webhook_id=hook.id)
+    await pages.door.store.runs.add(run)
+    today = day_of(utc_ms(), "UTC").name
+    for back, cost in ((0, 1_200_000), (6, 300_000), (7, 500_000), (30, 9_000_000)):
+        tokens = Tokens(1, 1, 1, 0, 0, cost, 0)
+        charge = Charge(run.id, 1, days_before(today, back), hook.id, "m", tokens)
+        await pages.door.store.costs.charge(charge)
+    page = await text_of(pages.owner.get(f"/webhooks/{hook.id}"))
+    await pages.door.hooks.delete(hook.id)
+    assert "$2.0000 in 30 days, $1.5000 in the last 7; at most $1.2000 in a day" in page
+    assert page.count("<rect") == 30
 
 
 async def test_the_address_is_shown_when_it_is_asked_for(pages: Pages) -> None:

@@ -1,4 +1,4 @@
-"""What a job cost, a bar a day, as an SVG that needs neither script nor style. Pure."""
+"""What a job or webhook cost, a bar a day, as an SVG that needs neither script nor style. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
