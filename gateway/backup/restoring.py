@@ -6,6 +6,7 @@ Whoever asks holds the lock of the home.
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from gateway.setting_origins import Standing
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.store.copying import hold_notices, interrupt_runs
+from gateway.store.transfer import emptying_postgres, holds_rows, replacing_postgres
 from gateway.vault.master_key import find_master_key
 from gateway.vault.opening import key_sources
 from gateway.vault.vault import choose_master_key
@@ -61,7 +63,6 @@ async def restore(
         VaultError: the master key of this machine is another one.
         StoreError, OSError: something cannot be read or written.
     """
-    _check_sqlite(settings)
     there = has_content(settings)
     if there and not replace:
         raise BackupError(
@@ -81,7 +82,7 @@ async def restore(
         interrupt_runs(staging / DATABASE, RESTORED, utc_ms())
         held = hold_notices(staging / DATABASE, NOT_SENT, utc_ms())
         before = await keep_before(settings, standings) if there else None
-        _put_in_place(settings, staging)
+        await _put_all_in_place(settings, staging)
     finally:
         tree.remove(staging)
     return Restored(manifest, before, bool(keys), found.source if found else None, held)
@@ -92,38 +93,57 @@ async def reset(settings: Settings, standings: Sequence[Standing]) -> Path | Non
 
     Installed servers, settings and the master key stay. Raises as `restore`.
     """
-    _check_sqlite(settings)
     check_made(settings)
+    url = database_url(settings)
     before = await keep_before(settings, standings) if has_content(settings) else None
-    empty_home(settings)
-    _empty_servers(settings.dynamic_servers_dir)
+    with nullcontext() if url is None else emptying_postgres(url):
+        empty_home(settings)
+        _empty_servers(settings.dynamic_servers_dir)
     return before
 
 
 def has_content(settings: Settings) -> bool:
-    """Tell whether there is anything that would be lost."""
-    return bool(content(settings) or _servers(settings.dynamic_servers_dir))
+    """Tell whether there is anything that would be lost. Raises StoreError."""
+    url = database_url(settings)
+    return bool(
+        content(settings)
+        or _servers(settings.dynamic_servers_dir)
+        or (url is not None and holds_rows(url))
+    )
 
 
-def _check_sqlite(settings: Settings) -> None:
-    if settings.database_url is not None:
-        raise BackupError(
-            "DATABASE_URL names PostgreSQL, and an archive holds a SQLite database; use "
-            "PostgreSQL's own tools."
-        )
+def database_url(settings: Settings) -> str | None:
+    """Return the address of PostgreSQL; None: the database is a file in the home."""
+    return None if settings.database_url is None else settings.database_url.reveal()
 
 
 async def keep_before(settings: Settings, standings: Sequence[Standing]) -> Path:
     """Write an archive beside the home and return its path."""
-    database = settings.home / DATABASE_FILE
-    if not database.exists():
+    url, file = database_url(settings), settings.home / DATABASE_FILE
+    if url is not None or not file.exists():
         # Servers alone: an archive always has a database.
-        async with Store.open(None, path=database):
+        async with Store.open(url, path=file):
             pass
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     target = settings.home.with_name(f"{settings.home.name}-before-{now}.tar.gz")
     write_archive(settings, standings, target)
     return target
+
+
+async def _put_all_in_place(settings: Settings, staging: Path) -> None:
+    url, file = database_url(settings), settings.home / DATABASE_FILE
+    if url is None:
+        _put_in_place(settings, staging)
+        # The last step: without a database nothing was restored yet.
+        (staging / DATABASE).rename(file)
+    else:
+        # Both are brought to this release's schema first.
+        for each in (None, url):
+            async with Store.open(each, path=staging / DATABASE):
+                pass
+        with replacing_postgres(url, staging / DATABASE):
+            _put_in_place(settings, staging)
+    _sync(settings.home)
 
 
 def _put_in_place(settings: Settings, staging: Path) -> None:
@@ -141,9 +161,6 @@ def _put_in_place(settings: Settings, staging: Path) -> None:
     for part in sorted((staging / HOME).glob("*")):
         part.rename(settings.home / part.name)
     (staging / SETTINGS).rename(settings.home / RESTORED_SETTINGS)
-    # The last step: without a database nothing was restored yet.
-    (staging / DATABASE).rename(settings.home / DATABASE_FILE)
-    _sync(settings.home)
 
 
 def _servers(root: Path) -> list[Path]:

@@ -29,6 +29,7 @@ from gateway.domain.clock import utc_ms
 from gateway.setting_origins import Standing
 from gateway.settings import Settings
 from gateway.store.copying import check_sqlite, copy_sqlite
+from gateway.store.transfer import export_postgres
 from gateway.version import read_version
 
 KEPT_OF_HOME = ("claude_playground", "grants", "run_files")
@@ -91,14 +92,9 @@ def write_archive(settings: Settings, standings: Sequence[Standing], target: Pat
 
     A gateway may run meanwhile. Raises BackupError, StoreUnavailable and OSError.
     """
-    if settings.database_url is not None:
-        raise BackupError(
-            "The database is PostgreSQL, whose own tools back it up: use pg_dump, and copy the "
-            "home and the servers' folders beside it."
-        )
     with _beside(target) as file, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         copied = Path(scratch) / "jobs.db"
-        copy_sqlite(settings.home / "jobs.db", copied)
+        _copy_database(settings, copied)
         schema, secrets = check_sqlite(copied), secret_names(standings)
         blank = Manifest(FORMAT, utc_ms(), read_version(), schema, secrets)
         with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as tar:
@@ -112,6 +108,14 @@ def write_archive(settings: Settings, standings: Sequence[Standing], target: Pat
             manifest = replace(blank, files=dict(archive.files), left_out=shown)
             archive.add_bytes(NAME, manifest.encode())
     return manifest
+
+
+def _copy_database(settings: Settings, target: Path) -> None:
+    """Write the database of one instant to a SQLite file, whichever of both it is."""
+    if settings.database_url is None:
+        copy_sqlite(settings.home / "jobs.db", target)
+    else:
+        export_postgres(settings.database_url.reveal(), target)
 
 
 def _trees(settings: Settings) -> Iterator[tuple[str, Path]]:

@@ -9,7 +9,7 @@ from gateway.audit.actions import RESTORE
 from gateway.audit.offline import note_offline
 from gateway.backup.emptying import RESTORED_SETTINGS
 from gateway.backup.errors import BackupError
-from gateway.backup.restoring import Restored, restore
+from gateway.backup.restoring import Restored, database_url, restore
 from gateway.cli.answers import show
 from gateway.cli.backup import where_the_key_is
 from gateway.cli.exits import Exit, Failure
@@ -54,7 +54,7 @@ async def _restore(
 ) -> Restored:
     restored = await restore(settings, standings, args.file.absolute(), replace=args.replace)
     # Opening it brings an older database up to date.
-    async with Store.open(None, path=settings.home / "jobs.db") as store:
+    async with Store.open(database_url(settings), path=settings.home / "jobs.db") as store:
         await note_offline(store, settings, RESTORE, target=args.file.name)
     return restored
 

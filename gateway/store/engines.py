@@ -58,12 +58,17 @@ def postgres_engine(url: URL) -> AsyncEngine:
         hide_parameters=True,
         pool_pre_ping=True,
         pool_timeout=POOL_TIMEOUT_S,
-        connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "tcp_user_timeout": SILENCE_TIMEOUT_MS,
-            "application_name": "claude-runner",
-        },
+        connect_args=postgres_connecting(),
     )
+
+
+def postgres_connecting() -> dict[str, int | str]:
+    """Return what every connection to PostgreSQL is made with."""
+    return {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": SILENCE_TIMEOUT_MS,
+        "application_name": "claude-runner",
+    }
 
 
 def create_private_file(path: Path) -> None:

@@ -171,7 +171,10 @@ def test_a_home_with_files_of_others_is_not_emptied(archive: Path, new: Shell) -
         assert (refused.status, "no gateway made ('thesis.txt')" in refused.err) == (1, True)
     thesis.unlink()
     postgres = new("reset", "--yes", env={"DATABASE_URL": "postgresql://nobody@127.0.0.1/none"})
-    assert (postgres.status, "DATABASE_URL names PostgreSQL" in postgres.err) == (1, True)
+    assert (postgres.status, "none on PostgreSQL at 127.0.0.1 cannot be used" in postgres.err) == (
+        1,
+        True,
+    )
     assert work.read_text("utf-8") == "kept"
     own = new.write("home/fixed/own/server.py", "kept")
     emptied = new("reset", "--yes", env={"FIXED_SERVERS_DIR": str(own.parent.parent)})
