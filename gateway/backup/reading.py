@@ -25,6 +25,7 @@ from gateway.backup.manifest import (
     read_head,
     read_manifest,
 )
+from gateway.backup.telling import Told, untold
 from gateway.backup.trees import MAX_ENTRIES, leads_outside
 from gateway.store.copying import check_sqlite
 from gateway.store.errors import StoreUnavailable
@@ -45,6 +46,7 @@ class _Unpacked:
     folder: Path
     room: int
     """Bytes that may still be written."""
+    told: Told
     found: dict[str, Entry] = field(default_factory=dict[str, Entry])
     links: dict[str, str] = field(default_factory=dict[str, str])
     modes: dict[str, int] = field(default_factory=dict[str, int])
@@ -93,6 +95,7 @@ class _Unpacked:
             return
         self.room -= member.size
         self.found[member.name] = self._write(member, content)
+        self.told(len(self.found))
 
     def _write(self, member: tarfile.TarInfo, content: IO[bytes]) -> Entry:
         place = self.folder / member.name
@@ -118,14 +121,16 @@ class _Unpacked:
             raise self.damaged("it has too many files")
 
 
-def unpack(path: Path, folder: Path) -> Manifest:
+def unpack(path: Path, folder: Path, told: Told = untold) -> Manifest:
     """Write what an archive holds into an empty folder and return what it says of itself.
+
+    `told` hears how many files are done.
 
     Raises:
         ArchiveDamaged, ArchiveTooNew: nothing of it may be used; the folder is to be removed.
         BackupError: it cannot be read, or the disk is too small.
     """
-    unpacked = _Unpacked(path, folder, shutil.disk_usage(folder).free - SPARE_BYTES)
+    unpacked = _Unpacked(path, folder, shutil.disk_usage(folder).free - SPARE_BYTES, told)
     try:
         for member, tar in _members(path):
             unpacked.take(member, tar)

@@ -21,6 +21,7 @@ from gateway.backup.emptying import (
 from gateway.backup.errors import BackupError
 from gateway.backup.manifest import DATABASE, DYNAMIC, FIXED, HOME, SETTINGS, Manifest
 from gateway.backup.reading import unpack
+from gateway.backup.telling import Told, untold
 from gateway.backup.writing import write_archive
 from gateway.domain.clock import utc_ms
 from gateway.setting_origins import Standing
@@ -54,9 +55,16 @@ class Restored:
 
 
 async def restore(
-    settings: Settings, standings: Sequence[Standing], path: Path, *, replace: bool
+    settings: Settings,
+    standings: Sequence[Standing],
+    path: Path,
+    *,
+    replace: bool,
+    told: Told = untold,
 ) -> Restored:
     """Unpack and check an archive, then put it in place of what is there.
+
+    `told` hears how many files are done, of the archive and of the back-up of what is there.
 
     Raises:
         BackupError: the archive may not be used, or there is something and `replace` was not said.
@@ -74,28 +82,31 @@ async def restore(
     tree.remove(staging)
     staging.mkdir(mode=0o700)
     try:
-        manifest = unpack(path, staging)
+        manifest = unpack(path, staging, told)
         keys = await Store.peek_data_keys(None, path=staging / DATABASE)
         sources = key_sources(settings)
         found = find_master_key(sources) and choose_master_key(sources, keys)
         # Since then they may have ended elsewhere: none of them begins a second time.
         interrupt_runs(staging / DATABASE, RESTORED, utc_ms())
         held = hold_notices(staging / DATABASE, NOT_SENT, utc_ms())
-        before = await keep_before(settings, standings) if there else None
+        before = await keep_before(settings, standings, told) if there else None
         await _put_all_in_place(settings, staging)
     finally:
         tree.remove(staging)
     return Restored(manifest, before, bool(keys), found.source if found else None, held)
 
 
-async def reset(settings: Settings, standings: Sequence[Standing]) -> Path | None:
+async def reset(
+    settings: Settings, standings: Sequence[Standing], told: Told = untold
+) -> Path | None:
     """Empty the home and the folder of dynamic servers; return the back-up of what was there.
 
-    Installed servers, settings and the master key stay. Raises as `restore`.
+    Installed servers, settings and the master key stay. `told` hears how many files the back-up
+    has. Raises as `restore`.
     """
     check_made(settings)
     url = database_url(settings)
-    before = await keep_before(settings, standings) if has_content(settings) else None
+    before = await keep_before(settings, standings, told) if has_content(settings) else None
     with nullcontext() if url is None else emptying_postgres(url):
         empty_home(settings)
         _empty_servers(settings.dynamic_servers_dir)
@@ -117,7 +128,9 @@ def database_url(settings: Settings) -> str | None:
     return None if settings.database_url is None else settings.database_url.reveal()
 
 
-async def keep_before(settings: Settings, standings: Sequence[Standing]) -> Path:
+async def keep_before(
+    settings: Settings, standings: Sequence[Standing], told: Told = untold
+) -> Path:
     """Write an archive beside the home and return its path."""
     url, file = database_url(settings), settings.home / DATABASE_FILE
     if url is not None or not file.exists():
@@ -126,7 +139,7 @@ async def keep_before(settings: Settings, standings: Sequence[Standing]) -> Path
             pass
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     target = settings.home.with_name(f"{settings.home.name}-before-{now}.tar.gz")
-    write_archive(settings, standings, target)
+    write_archive(settings, standings, target, told)
     return target
 
 

@@ -24,6 +24,7 @@ from gateway.backup.manifest import (
     Manifest,
 )
 from gateway.backup.settings_file import secret_names, settings_text
+from gateway.backup.telling import Told, untold
 from gateway.backup.trees import MAX_ENTRIES, Found, LeftOut, walk
 from gateway.domain.clock import utc_ms
 from gateway.setting_origins import Standing
@@ -43,6 +44,7 @@ LEFT_OUT_SHOWN = 1000
 @dataclass(slots=True)
 class _Archive:
     tar: tarfile.TarFile
+    told: Told
     files: dict[str, Entry] = field(default_factory=dict[str, Entry])
     left_out: list[str] = field(default_factory=list[str])
 
@@ -68,6 +70,7 @@ class _Archive:
             whole.seek(0)
             self.tar.addfile(info, whole)
         self.files[name] = Entry(info.size, digest.hexdigest())
+        self.told(len(self.files))
 
     def add_bytes(self, name: str, content: bytes) -> None:
         """Add a file of ours."""
@@ -87,10 +90,13 @@ class _Archive:
             self.tar.addfile(info)
 
 
-def write_archive(settings: Settings, standings: Sequence[Standing], target: Path) -> Manifest:
+def write_archive(
+    settings: Settings, standings: Sequence[Standing], target: Path, told: Told = untold
+) -> Manifest:
     """Write everything of a home and its servers to `target`, for its owner's eyes only.
 
-    A gateway may run meanwhile. Raises BackupError, StoreUnavailable and OSError.
+    A gateway may run meanwhile. `told` hears how many files are done. Raises BackupError,
+    StoreError and OSError.
     """
     with _beside(target) as file, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         copied = Path(scratch) / "jobs.db"
@@ -98,7 +104,7 @@ def write_archive(settings: Settings, standings: Sequence[Standing], target: Pat
         schema, secrets = check_sqlite(copied), secret_names(standings)
         blank = Manifest(FORMAT, utc_ms(), read_version(), schema, secrets)
         with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as tar:
-            archive = _Archive(tar)
+            archive = _Archive(tar, told)
             with copied.open("rb") as database:
                 archive.add_file(DATABASE, database)
             archive.add_bytes(SETTINGS, settings_text(standings).encode())

@@ -10,6 +10,7 @@ from gateway.cli.call import answer_of
 from gateway.cli.client import call_tool
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import live_gateway
+from gateway.cli.progress import waiting
 from gateway.cli.table import plain
 
 
@@ -19,7 +20,8 @@ def ask(args: Namespace, tool: str, /, **arguments: Any) -> Any:
     Raises Failure, Refused and GatewayUnreachable.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
-    return answer_of(call_tool(live_gateway(args), "/mcp", tool, given))
+    with waiting(args, f"Waiting for {tool}"):
+        return answer_of(call_tool(live_gateway(args), "/mcp", tool, given))
 
 
 def show(args: Namespace, answer: Any, text: Callable[[Any], str]) -> Exit:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from gateway.backup.errors import BackupError
+from gateway.backup.telling import Told
 from gateway.backup.writing import write_archive
 from gateway.cli.answers import show
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import read_settings, read_standings
+from gateway.cli.progress import Progress, progress
 from gateway.cli.table import plain
 from gateway.domain.units import counted, size
 from gateway.settings import Settings
@@ -29,7 +31,8 @@ def run(args: Namespace) -> int:
     if not (settings.home / "jobs.db").exists() and settings.database_url is None:
         raise Failure(Exit.FAILED, f"There is nothing to back up in the home {settings.home}.")
     try:
-        manifest = write_archive(settings, standings, target)
+        with progress(args) as line:
+            manifest = write_archive(settings, standings, target, counting(line, "Backed up"))
     except (BackupError, StoreError) as error:
         raise Failure(Exit.FAILED, str(error)) from error
     except OSError as error:
@@ -43,6 +46,11 @@ def run(args: Namespace) -> int:
         "master_key": where_the_key_is(settings),
     }
     return show(args, answer, _text)
+
+
+def counting(line: Progress, done: str) -> Told:
+    """Return what shows how many files are done."""
+    return lambda files: line.say(f"{done} {counted(files, 'file')}")
 
 
 def where_the_key_is(settings: Settings) -> str:

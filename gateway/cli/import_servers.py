@@ -13,6 +13,7 @@ from typing import Any, cast
 from gateway.cli.answers import ask, ask_first, show
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import read_settings
+from gateway.cli.progress import progress
 from gateway.cli.table import plain
 from gateway.importing.entries import read_programs
 from gateway.importing.finding import client_files
@@ -115,11 +116,13 @@ def _make(args: Namespace, settings: Settings, plans: Sequence[Plan]) -> None:
         seal = cast("Callable[..., Coroutine[Any, Any, None]]", module.seal)
         asyncio.run(seal(settings, plans))
         return
-    for made in plans:
-        if made.values:
-            _wait_until_known(args, made.name)
-        for key, value in made.values.items():
-            ask(args, "set_server_credential", server=made.name, key=key, value=value)
+    with progress(args) as line:
+        for number, made in enumerate(plans, 1):
+            line.say(f"Sealing the secrets of {made.name}: {number} of {len(plans)}")
+            if made.values:
+                _wait_until_known(args, made.name)
+            for key, value in made.values.items():
+                ask(args, "set_server_credential", server=made.name, key=key, value=value)
 
 
 def _wait_until_known(args: Namespace, name: str) -> None:

@@ -6,8 +6,10 @@ from argparse import Namespace
 from gateway.backup.errors import BackupError
 from gateway.backup.restoring import reset
 from gateway.cli.answers import ask_first, show
+from gateway.cli.backup import counting
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import read_settings, read_standings
+from gateway.cli.progress import progress
 from gateway.local import GatewayLock
 from gateway.store import StoreError
 
@@ -23,7 +25,9 @@ def run(args: Namespace) -> int:
             f"the servers in {settings.dynamic_servers_dir}? A back-up is kept.",
         )
         try:
-            before = asyncio.run(reset(settings, standings))
+            with progress(args) as line:
+                told = counting(line, "Backed up")
+                before = asyncio.run(reset(settings, standings, told))
         except (BackupError, StoreError) as error:
             raise Failure(Exit.FAILED, str(error)) from error
         except OSError as error:

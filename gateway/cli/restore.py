@@ -11,9 +11,10 @@ from gateway.backup.emptying import RESTORED_SETTINGS
 from gateway.backup.errors import BackupError
 from gateway.backup.restoring import Restored, database_url, restore
 from gateway.cli.answers import show
-from gateway.cli.backup import where_the_key_is
+from gateway.cli.backup import counting, where_the_key_is
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import read_settings, read_standings
+from gateway.cli.progress import progress
 from gateway.cli.table import plain
 from gateway.domain.units import counted
 from gateway.local import GatewayLock
@@ -52,7 +53,10 @@ def run(args: Namespace) -> int:
 async def _restore(
     args: Namespace, settings: Settings, standings: tuple[Standing, ...]
 ) -> Restored:
-    restored = await restore(settings, standings, args.file.absolute(), replace=args.replace)
+    path = args.file.absolute()
+    with progress(args) as line:
+        told = counting(line, "Done with")
+        restored = await restore(settings, standings, path, replace=args.replace, told=told)
     # Opening it brings an older database up to date.
     async with Store.open(database_url(settings), path=settings.home / "jobs.db") as store:
         await note_offline(store, settings, RESTORE, target=args.file.name)
