@@ -23,14 +23,17 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!-]*")
 START = """\
 // Starts the program of the package, as npx would.
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 
-const root = new URL("./node_modules/%(package)s/", import.meta.url);
-const { bin } = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
+// Beside this file or in a folder above it: that depends on the sandbox.
+const places = createRequire(import.meta.url).resolve.paths("%(package)s");
+const root = places.map((each) => join(each, "%(package)s")).find((each) => existsSync(each));
+const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const own = "%(own)s";
 const file = typeof bin === "string" ? bin : (bin[own] ?? Object.values(bin)[0]);
-const argv = [fileURLToPath(new URL(file, root)), ...process.argv.slice(2)];
+const argv = [join(root, file), ...process.argv.slice(2)];
 const child = spawn(process.execPath, argv, { stdio: "inherit" });
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code) => process.exit(code ?? 1));

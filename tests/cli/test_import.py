@@ -1,6 +1,7 @@
 """`import` and `export`: other clients' files, and servers of the registry."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.cli.gateways import make_place
 from tests.cli.shell import Shell
+from tests.toolchain import Toolchain
 
 REGISTRY = {
     "name": "io.github.somebody/weather-mcp",
@@ -159,6 +161,24 @@ def test_a_server_of_the_registry_is_imported(shell: Shell) -> None:
         "args": ["-y", "@somebody/weather@1.2.0", "--units", "metric"],
         "env": {"LOG_LEVEL": "info", "API_TOKEN": "${API_TOKEN}"},
     }
+
+
+@pytest.mark.parametrize("level", [".", ".."], ids=["copied", "strong"])
+def test_a_package_is_found_where_its_sandbox_level_shows_it(
+    shell: Shell, toolchain: Toolchain, level: str
+) -> None:
+    """Ours: beside the program that starts it, or in the folder above."""
+    entry = {"command": "npx", "args": ["-y", "@somebody/weather@1.0.0", "--units", "metric"]}
+    file = shell.write("given.json", json.dumps({"mcpServers": {"weather": entry}}))
+    shell.text("import", file, "--yes")
+    folder = shell.place.folder / "fixed" / "weather"
+    package = folder / level / "node_modules" / "@somebody" / "weather"
+    package.mkdir(parents=True)
+    (package / "package.json").write_text('{"bin": {"weather": "./go.js"}}', "utf-8")
+    (package / "go.js").write_text("console.log(process.argv.slice(2).join())", "utf-8")
+    command = [toolchain.node, folder / "start.mjs", "--units", "metric"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("--units,metric\n", "")
 
 
 def test_secrets_are_sealed_without_a_gateway_and_names_that_steer_are_left_out(

@@ -1,18 +1,24 @@
 """Every page of the dashboard, by the router's rule, and a gateway that has something on each."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
+import httpx2
+from anyio import to_thread
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from gateway.cli.client import call_tool
 from gateway.domain.delivery import Outcome
 from gateway.domain.notice import USUAL, ChannelKind
 from gateway.domain.run import RunMessage, RunResult, RunStatus, Trigger
 from gateway.listening import listen
+from gateway.local import LiveGateway
 from gateway.main import Gateway, build
 from gateway.notify.apprise_process import Apprise
 from gateway.notify.channels import Channels, Wish
@@ -24,6 +30,7 @@ from gateway.vault import KeySources, Vault
 from gateway.webhooks.hooks import Hooks
 from supervisor.redaction import Redactor
 from supervisor.spec import ServerKind
+from tests.oauth.parts import Program
 from tests.store.examples import delivery, job, run, webhook
 from tests.tools.conftest import write_server
 from tests.tools.servers import server_code
@@ -68,13 +75,9 @@ PAGES = {
     "/webhooks/<webhook_id>": f"/webhooks/{WEBHOOK}",
     "/webhooks/<webhook_id>/edit": f"/webhooks/{WEBHOOK}/edit",
 }
-"""Where each is opened. Every page belongs in here."""
-OPENED_ELSEWHERE = {
-    "/authorize": "tests/dashboard/test_owner.py",
-    "/oauth/authorize": "the same page",
-    "/credential/<link>": "tests/e2e/test_secrets.py",
-    "/changes/<server>/<int:number>": "tests/dashboard/test_owners_code.py",
-}
+"""Where each is opened. Every page belongs in here, or into what `made_pages` makes."""
+MADE = {"/authorize", "/oauth/authorize", "/credential/<link>", "/changes/<server>/<int:number>"}
+"""Pages that something else leads to, each time another address."""
 NO_PAGES = {
     "/audit.jsonl",
     "/events",
@@ -89,6 +92,10 @@ NO_PAGES = {
 """What no person looks at."""
 NOW = 1_795_330_000_000
 TOOLS = {"send": {"type": "object", "properties": {"to": {"type": "string"}}, "required": ["to"]}}
+MAILER = "mailer"
+MAILER_CODE = server_code(
+    {"show": {"type": "object"}}, 'os.environ.get("SMTP_PASSWORD"); return {}'
+)
 BODY = 'return {"content": [{"type": "text", "text": "sent"}]}'
 SAID = '{"content": [{"text": "Good morning."}]}'
 
@@ -99,6 +106,8 @@ class Seen:
 
     gateway: Gateway
     url: str
+    pages: Mapping[str, str]
+    """Where each page is opened, by rule."""
 
 
 @asynccontextmanager
@@ -113,6 +122,7 @@ async def serve_gateway(folder: Path) -> AsyncGenerator[Seen]:
             "FIXED_SERVERS_DIR": str(folder / "fixed"),
             "DYNAMIC_SERVERS_DIR": str(folder / "dynamic"),
             "SANDBOX": "off",
+            "CODE_CHANGES": "approve",
         },
         None,
     )
@@ -132,9 +142,33 @@ async def serve_gateway(folder: Path) -> AsyncGenerator[Seen]:
                 group.start_soon(
                     lambda: serve(gateway.app, config, shutdown_trigger=ending.wait)  # pyright: ignore[reportArgumentType] - an ASGI application
                 )
-                yield Seen(gateway, url)
+                yield Seen(gateway, url, {**PAGES, **await made_pages(gateway, url)})
                 gateway.dashboard.live.close()
                 ending.set()
+
+
+async def made_pages(gateway: Gateway, url: str) -> dict[str, str]:
+    """Have a client ask for access, a tool for a secret, and code of a server with one wait."""
+    live = LiveGateway(0, url, gateway.guard.make_local_token(), "")
+
+    async def call(tool: str, **arguments: str) -> dict[str, Any]:
+        called = await to_thread.run_sync(call_tool, live, "/mcp", tool, arguments)
+        return called["structuredContent"]
+
+    await call("create_mcp_server", name=MAILER, code=MAILER_CODE)
+    asked = {"server": MAILER, "key": "SMTP_PASSWORD"}
+    link = (await call("request_credential", **asked))["link"]
+    await call("set_server_credential", value="correct horse", **asked)
+    held = await call("update_mcp_server", name=MAILER, code=f"{MAILER_CODE}\n# {HOSTILE}\n")
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        program = Program(url, http)
+        await program.register(client_name=HOSTILE[:60])
+    return {
+        "/authorize": program.authorize_url().removeprefix(url),
+        "/oauth/authorize": program.authorize_url("/oauth/authorize").removeprefix(url),
+        "/credential/<link>": urlsplit(link).path,
+        "/changes/<server>/<int:number>": f"/changes/{MAILER}/{held['version']}",
+    }
 
 
 async def _seed(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 
 from gateway.dashboard.navigation import NAVIGATION
 from tests.browsers import browser, complaints_of
-from tests.dashboard.pages import NO_PAGES, OPENED_ELSEWHERE, PAGES, Seen, serve_gateway
+from tests.dashboard.pages import MADE, NO_PAGES, PAGES, Seen, serve_gateway
 from tests.demonstrations import Demonstrations
 from tests.toolchain import CHECKOUT, Toolchain
 
@@ -59,7 +59,8 @@ async def test_the_list_has_every_page(seen: Seen) -> None:
         for rule in seen.gateway.dashboard.app.url_map.iter_rules()
         if "GET" in (rule.methods or ())
     }
-    assert rules == {*PAGES, *OPENED_ELSEWHERE, *NO_PAGES}
+    assert rules == {*PAGES, *MADE, *NO_PAGES}
+    assert seen.pages.keys() == {*PAGES, *MADE}
     linked = {entry.path for group in NAVIGATION for entry in group.entries}
     assert linked <= PAGES.keys()
 
@@ -73,7 +74,7 @@ async def test_every_page_is_for_everybody(
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     complaints = complaints_of(page)
     wrong: list[Any] = []
-    for rule, path in PAGES.items():
+    for rule, path in seen.pages.items():
         answer = await page.goto(f"{seen.url}{path}")
         assert answer is not None
         wrong += [(path, answer.status)] if answer.status != 200 else []
