@@ -99,10 +99,12 @@ def find() -> Toolchain:
 def install() -> int:
     """Install what is missing and return an exit code; a second call finds everything in place."""
     wanted: dict[str, Callable[[], Path | None]] = {
+        "caddy": lambda: _program("caddy"),
         "chromium": _chromium,
         "curl": lambda: _program("curl"),
         "git": lambda: _program("git"),
         "jq": lambda: _program("jq"),
+        "nginx-light": lambda: _program("nginx"),
         "postgresql": _postgresql,
         "shellcheck": lambda: _program("shellcheck"),
         "systemd": lambda: _program("systemd-analyze"),

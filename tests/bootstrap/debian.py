@@ -43,16 +43,20 @@ class BareDebian:
 
 
 @contextmanager
-def bare_debian(suite: str) -> Iterator[BareDebian]:
-    """Make a Debian of that suite from the mirror that this machine uses; removed at the end."""
+def bare_debian(suite: str, *packages: str) -> Iterator[BareDebian]:
+    """Make a Debian of that suite, with these packages too, from the mirror that this machine uses.
+
+    Removed at the end.
+    """
     if not shutil.which("debootstrap"):
         bootstrap.provide(["debootstrap"])
     with tempfile.TemporaryDirectory(prefix="bare-debian-") as name:
         root = Path(name)
         root.chmod(0o755)
-        packages = "--include=python3,ca-certificates"
+        wanted = ",".join(("python3", "ca-certificates", *packages))
         subprocess.run(
-            ["debootstrap", "--variant=minbase", packages, suite, name, _mirror()], check=True
+            ["debootstrap", "--variant=minbase", f"--include={wanted}", suite, name, _mirror()],
+            check=True,
         )
         for place in map(Path, NETWORK):
             _copy(Path("/") / place, root / place)

@@ -83,21 +83,21 @@ class Machine:
 
     pid: int
 
-    def start(self, *command: str, **env: str) -> "subprocess.Popen[str]":
+    def start(self, *command: str) -> "subprocess.Popen[str]":
         """Start a command as root of the inside; both its outputs are one."""
         inside = ["nsenter", "-t", str(self.pid), "-m", "-p", "-u", "-i", "-C"]
-        variables = [f"{name}={value}" for name, value in {"PATH": PATH, **env}.items()]
+        variables = [f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8"]
         return subprocess.Popen(
-            [*inside, "env", "-i", "HOME=/root", "LANG=C.UTF-8", *variables, *command],
+            [*inside, "env", "-i", *variables, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def run(self, *command: str, fails: int = 0, **env: str) -> str:
+    def run(self, *command: str, fails: int = 0) -> str:
         """Run a command to its end, which has this status; return what it printed."""
-        with self.start(*command, **env) as process:
+        with self.start(*command) as process:
             try:
                 said, _ = process.communicate(timeout=COMMAND_S)
             except subprocess.TimeoutExpired:

@@ -1,8 +1,9 @@
-"""`install.sh` on a machine with real systemd: what it makes, and how the service lives there,
-how `update.sh` takes it to another commit and back.
+"""What a newcomer with the guide has on a machine with real systemd, how the service lives there,
+and how `update.sh` takes it to another commit and back.
 """
 
 import json
+import ssl
 import stat
 import threading
 import time
@@ -11,12 +12,21 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 
+import httpx2
 import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StreamableHttpTransport
 
-from tests.deploy.conftest import INSTALL, STATE, Installed
+from tests.deploy.conftest import CERTIFICATE, INSTALL, STATE, Installed
 from tests.deploy.installed import commit, git
+from tests.oauth.fastmcp_client import ScriptedOAuth
+from tests.oauth.parts import Browser
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [
+    pytest.mark.timeout(300),
+    # The client's tokens live as long as the test.
+    pytest.mark.filterwarnings("ignore:Using in-memory token storage"),
+]
 
 WAIT_S = 60.0
 LOOK_EVERY_S = 0.1
@@ -56,15 +66,34 @@ def mode(path: Path) -> str:
     return oct(stat.S_IMODE(path.stat().st_mode))
 
 
-def test_it_runs_and_the_owner_has_a_link(installed: Installed) -> None:
-    """Issue 9, What 4: systemd heard READY; the last line opens the dashboard."""
+def test_the_newcomer_ends_with_a_service_that_is_well(installed: Installed) -> None:
+    """Issue 9, Shows: systemd heard READY, the link was shown, claude.ai's way has no obstacle."""
     show = installed.machine.show
     assert (show(SERVICE, "ActiveState"), show(SERVICE, "Type")) == ("active", "notify")
     assert show(SERVICE, "StatusText") == f"Serving {installed.url}"
     assert show("claude-runner-backup.timer", "ActiveState") == "active"
-    link = installed.said.splitlines()[-1]
-    assert link.startswith(f"{installed.url}/login?key=")
-    assert ask(installed, link.removeprefix(installed.url)) == 200
+    assert installed.said[1].splitlines()[-1].startswith(f"{installed.url}/login?key=")
+    assert installed.said[5].startswith('{"status":"ok"}')
+
+
+async def test_the_newcomer_ends_with_a_connected_client(installed: Installed) -> None:
+    """Issue 9, Shows: with id, secret and password as the guide's commands printed them."""
+    client = dict(line.split("=", 1) for line in installed.said[6].splitlines())
+    context = ssl.create_default_context(cafile=installed.machine.path(CERTIFICATE))
+    async with httpx2.AsyncClient(verify=context, timeout=30) as http:
+        browser = Browser(installed.public, http)
+        page = await browser.open(f"{installed.public}/login")
+        password = installed.said[3].splitlines()[0]
+        assert (await browser.log_in_by_password(page.text, "ann", password)).status_code == 303
+        auth = ScriptedOAuth(
+            browser,
+            client_id=client["OAUTH_CLIENT_ID"],
+            client_secret=client["OAUTH_CLIENT_SECRET"],
+            callback_port=49152,
+        )
+        way = StreamableHttpTransport(f"{installed.public}/mcp", auth=auth, verify=context)
+        async with Client(way) as connected:
+            assert await connected.list_tools()
 
 
 def test_what_it_made_is_closed_to_others(installed: Installed) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bootstrap.debian import bare_debian
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEPLOY = CHECKOUT / "deploy"
 EXPOSURE = 32
@@ -53,3 +55,15 @@ def test_shellcheck_finds_nothing() -> None:
     scripts = [CHECKOUT / "claude-runner", *sorted(DEPLOY.glob("*.sh"))]
     done = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_apparmor_accepts_the_profile() -> None:
+    """Ours: by the parser of Debian 13, which knows the rule that Ubuntu 24.04 made."""
+    with bare_debian("trixie", "apparmor") as inside:
+        shutil.copy(DEPLOY / "apparmor" / "claude-runner-bwrap", inside.root / "profile")
+        script = inside.root / "parse"
+        script.write_text("#!/bin/sh\nexec apparmor_parser -Q -K /profile\n", "utf-8")
+        script.chmod(0o755)
+        subprocess.run(inside.command(0, script), check=True)

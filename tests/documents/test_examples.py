@@ -18,7 +18,6 @@ from jinja2 import nodes
 
 from gateway.budgets.price_file import read_price_file
 from gateway.cli.parser import build_parser
-from gateway.connector import doctor, way
 from gateway.dashboard.live import Live
 from gateway.domain.notice import Occasion, new_notice
 from gateway.importing.entries import read_programs
@@ -187,14 +186,6 @@ def read_settings(block: Block, typing: Typist, folder: Path) -> None:
     load({}, path)
 
 
-def read_nginx(block: Block, typing: Typist, folder: Path) -> None:
-    """nginx is not among what the tests install: it says what the connector's doctor advises."""
-    code = "".join(Path(module.__file__ or "").read_text("utf-8") for module in (way, doctor))
-    advised = re.findall(r"\(nginx: ([^)]+)\)", code)
-    assert len(advised) == 3
-    assert [line for line in advised if f" {line};" not in block.text] == []
-
-
 CHECKS: dict[str, Callable[[Block, Typist, Path], object]] = {
     "sh": type_shell,
     "python": run_python,
@@ -202,7 +193,6 @@ CHECKS: dict[str, Callable[[Block, Typist, Path], object]] = {
     "toml": read_toml,
     "jinja": compile_template,
     "dotenv": read_settings,
-    "nginx": read_nginx,
 }
 
 
