@@ -54,6 +54,10 @@ class Account:
         self._book = book
         self._unpriced = False
 
+    def charge_to(self, book: Book) -> None:
+        """From now on write down what is spent, and keep to the budgets of the day."""
+        self._book = book
+
     def hold(self) -> None:
         """Let requests wait: whether the run has its tools is still to be seen."""
         self.admitted = anyio.Event()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.domain.run import Run
+from gateway.jobs.setup import owner_of
 from gateway.server_entries import McpHttpEntry
 from sandboxes.limits import tree
 
@@ -68,24 +69,26 @@ class RunFolders:
 
 def folders_of(home: Path, run: Run) -> RunFolders:
     """Return where the folders of `run` are under `home`, made or not."""
-    owner = run.job_id or run.webhook_id or run.id
-    return RunFolders(home / RUNS / run.id, home / PLAYGROUND / owner)
+    return folders_for(home, run.id, owner_of(run))
 
 
-def make_folders(home: Path, run: Run, *, passable: bool = False) -> RunFolders:
-    """Create the folders of `run` under `home`.
+def folders_for(home: Path, run_id: str, owner: str | None) -> RunFolders:
+    """Return the folders of a run by its id, and the job or webhook that it is of, if any."""
+    return RunFolders(home / RUNS / run_id, home / PLAYGROUND / (owner or run_id))
+
+
+def make_folders(folders: RunFolders, *, passable: bool = False) -> None:
+    """Create the folders of a run.
 
     `passable`: other users may walk through to what is theirs, as a CLI without a mount tree
     of its own must; they can list and read nothing on the way.
     """
-    folders = folders_of(home, run)
     inner = (folders.home, folders.temporary, folders.handed)
     for folder in (folders.private, *inner, folders.work):
         folder.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
     if passable:
         for folder in (folders.private.parent, folders.private, folders.work.parent):
             folder.chmod(PASSABLE_MODE)
-    return folders
 
 
 def remove_folders(folders: RunFolders) -> None:

@@ -42,11 +42,15 @@ class ServerGate(Protocol):
         """Answer a run's request to ``/servers/<name>/mcp``; an ASGI application."""
         ...
 
-    async def entries(
+    async def ready(self, servers: tuple[str, ...]) -> None:
+        """Return once each of `servers` takes calls.
+
+        Raises SupervisorError with one sentence when one of them cannot.
+        """
+        ...
+
+    def entries(
         self, servers: tuple[str, ...], token: str, base_url: str
     ) -> dict[str, McpHttpEntry]:
-        """Return where below `base_url` each of `servers` answers to `token`.
-
-        Raises SupervisorError with one sentence when one of them cannot take calls.
-        """
+        """Return where below `base_url` each of `servers` answers to `token`."""
         ...

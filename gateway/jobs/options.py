@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.budgets.prices import PriceList
-from gateway.domain.network import NetworkAccess
-from gateway.domain.run import Run, Trigger
-from gateway.jobs.access import ALL, Access
+from gateway.domain.network import NetworkAccess, RunNetwork
+from gateway.jobs.access import ALL
 from gateway.jobs.confinement import LIMITS
 from gateway.jobs.door import CHANNEL
 from gateway.jobs.folders import RunFolders
 from gateway.jobs.proof import cli_name
+from gateway.jobs.setup import Setup
 from gateway.secret import Secret
 from sandboxes.launch import Launch
 from sandboxes.ownership import UID_BASE
@@ -80,28 +80,23 @@ class AgentConfig:
 
 
 def cli_options(
-    run: Run,
-    access: Access,
+    setup: Setup,
     folders: RunFolders,
     *,
     config: AgentConfig,
     launch: Launch,
-    withheld: tuple[tuple[str, str], ...],
     stderr: Callable[[str], None],
 ) -> "ClaudeAgentOptions":
-    """Return the SDK's options.
-
-    `launch`: how the CLI is confined. `withheld`: tools of its servers that the run may not call.
-    """
+    """Return the SDK's options. `launch`: how the CLI is confined."""
     # By now a run is being prepared, which needs it anyway.
     from claude_agent_sdk import ClaudeAgentOptions
 
-    budget = run.budget_micro_usd
+    access, budget = setup.access, setup.budget_micro_usd
     return ClaudeAgentOptions(
         cli_path=LAUNCHER,
         cwd=folders.work,
         env=_orders(launch, folders, config.level),
-        settings=_settings(run),
+        settings=_settings(setup.network),
         # A file and no variable: the CLI's Bash inherits variables, and the file is gone before
         # the model's first word.
         mcp_servers=folders.servers_file if access.servers else {},
@@ -110,17 +105,17 @@ def cli_options(
         permission_mode="dontAsk",
         tools=list(dict.fromkeys(rule.partition("(")[0] for rule in access.built_in)),
         allowed_tools=[*access.built_in, *(_rule(*pair) for pair in access.shown)],
-        disallowed_tools=[cli_name(server, tool) for server, tool in withheld],
-        model=run.model or config.model,
-        system_prompt=_system_prompt(run, folders),
-        resume=run.session_id,
-        output_format=_output_format(run),
-        max_turns=run.max_turns,
+        disallowed_tools=[cli_name(server, tool) for server, tool in setup.withheld],
+        model=setup.model,
+        system_prompt=_system_prompt(setup, folders),
+        resume=setup.session_id,
+        output_format=_output_format(setup.output_schema),
+        max_turns=setup.max_turns,
         # The CLI counts by its own prices, which must not end a run that the owner's prices let
         # go on; the forwarder counts by ours.
         max_budget_usd=None if budget is None or config.prices.own else budget / MICRO,
         # Strangers write a webhook's prompt: no @file and no /command in it means anything.
-        verbatim_prompts=run.trigger is Trigger.WEBHOOK,
+        verbatim_prompts=setup.is_written_by_strangers,
         max_buffer_size=MAX_MESSAGE_BYTES,
         include_partial_messages=True,
         stderr=stderr,
@@ -164,7 +159,7 @@ def join_words(words: Sequence[str]) -> str:
     return "\n".join(word.encode("unicode_escape").decode("ascii") for word in words)
 
 
-def _settings(run: Run) -> str:
+def _settings(network: RunNetwork) -> str:
     return json.dumps(
         {
             # Ours is the fence: the CLI's sandbox around its shell needs rights that it does not
@@ -172,22 +167,22 @@ def _settings(run: Run) -> str:
             "sandbox": {"enabled": False},
             # WebFetch asks Anthropic's website about each host first, which a run that was
             # narrowed to named hosts cannot reach; its owner has judged them.
-            "skipWebFetchPreflight": run.network.access is NetworkAccess.HOSTS,
+            "skipWebFetchPreflight": network.access is NetworkAccess.HOSTS,
         }
     )
 
 
-def _output_format(run: Run) -> dict[str, Any] | None:
-    if run.output_schema is None:
+def _output_format(schema: str | None) -> dict[str, Any] | None:
+    if schema is None:
         return None
-    return {"type": "json_schema", "schema": json.loads(run.output_schema)}
+    return {"type": "json_schema", "schema": json.loads(schema)}
 
 
 def _rule(server: str, tool: str) -> str:
     return f"mcp__{server}__*" if tool == ALL else cli_name(server, tool)
 
 
-def _system_prompt(run: Run, folders: RunFolders) -> "SystemPromptFile | SystemPromptPreset":
-    if run.system_prompt is None:
+def _system_prompt(setup: Setup, folders: RunFolders) -> "SystemPromptFile | SystemPromptPreset":
+    if setup.system_prompt is None:
         return {"type": "preset", "preset": "claude_code"}
     return {"type": "file", "path": str(folders.system_prompt_file)}

@@ -3,7 +3,6 @@
 import logging
 
 from gateway.domain.network import NetworkAccess, RunNetwork
-from gateway.domain.run import Run
 from gateway.jobs.errors import RunRefused
 from sandboxes.network.egress import Proxy
 from sandboxes.network.hosts import parse_rules
@@ -37,10 +36,10 @@ def egress_of(network: RunNetwork, level: Level) -> Egress | None:
     return Egress(parse_rules(network.hosts), holder="run")
 
 
-def proxy_of(run: Run, egress: Egress, outside: Outside, traffic: Traffic) -> Proxy:
+def proxy_of(run_id: str, egress: Egress, outside: Outside, traffic: Traffic) -> Proxy:
     """Return the proxy of one run, which logs each host that it refuses once."""
 
     def note(refusal: Refusal) -> None:
-        log.info("Run %s was refused %s: %s", run.id, refusal.asked, refusal)
+        log.info("Run %s was refused %s: %s", run_id, refusal.asked, refusal)
 
     return Proxy(egress, outside, on_refused=note, traffic=traffic)

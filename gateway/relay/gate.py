@@ -68,10 +68,8 @@ class LiveServers:
             case _:
                 await send_body(send, 404)
 
-    async def entries(
-        self, servers: tuple[str, ...], token: str, base_url: str
-    ) -> dict[str, McpHttpEntry]:
-        """Return an entry for each server once all can be called.
+    async def ready(self, servers: tuple[str, ...]) -> None:
+        """Return once all can be called.
 
         Raises:
             UnknownServer, ServerUnavailable: one of them cannot, and why.
@@ -80,4 +78,9 @@ class LiveServers:
             slot = self._supervisor.slot(name)
             if slot.current is None:
                 await slot.child_for_call()
+
+    def entries(
+        self, servers: tuple[str, ...], token: str, base_url: str
+    ) -> dict[str, McpHttpEntry]:
+        """Return an entry for each server."""
         return server_entries(servers, base_url=base_url, token=token)

@@ -83,11 +83,13 @@ class Gate:
         else:
             await self.app(scope, receive, send)
 
-    async def entries(
-        self, servers: tuple[str, ...], token: str, base_url: str
-    ) -> dict[str, McpHttpEntry]:
+    async def ready(self, servers: tuple[str, ...]) -> None:
         for server in self.refuse.intersection(servers):
             raise ServerUnavailable(server, "backoff", "its child ended with exit code 1")
+
+    def entries(
+        self, servers: tuple[str, ...], token: str, base_url: str
+    ) -> dict[str, McpHttpEntry]:
         self.tokens.append(token)
         return {
             server: {

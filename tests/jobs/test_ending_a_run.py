@@ -9,7 +9,6 @@ import pytest
 from gateway.domain.run import RunStatus
 from gateway.jobs.errors import RunFinished, RunNotFound
 from gateway.jobs.limits import RunLimits
-from gateway.server_entries import McpHttpEntry
 from gateway.standin import Call, Hang, ModelRequest, Reply, Say
 from tests.jobs.parts import (
     CLI_GUARD_S,
@@ -109,12 +108,11 @@ async def test_kill_does_not_wait_for_a_server_that_is_still_starting(parts: Par
     """Ours: a run that still waits for its servers ends at once."""
     asked = anyio.Event()
 
-    async def never(servers: tuple[str, ...], token: str, base_url: str) -> dict[str, McpHttpEntry]:
+    async def never(servers: tuple[str, ...]) -> None:
         asked.set()
         await anyio.sleep_forever()
-        return {}
 
-    parts.gate.entries = never
+    parts.gate.ready = never
     run = a_run()
     with anyio.fail_after(PATIENCE_S):
         async with parts.runner() as runner:

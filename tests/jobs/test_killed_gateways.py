@@ -16,7 +16,7 @@ from gateway.domain.job import OnInterrupt
 from gateway.domain.run import Run, RunStatus
 from gateway.jobs.attempt import RESUMED
 from gateway.jobs.ending import INTERRUPTED
-from gateway.jobs.folders import make_folders
+from gateway.jobs.folders import folders_of, make_folders
 from gateway.run_files.shelf import mark_beginning
 from gateway.standin import Call, Hang, ModelRequest, Reply, Say
 from tests.jobs.parts import CLI_GUARD_S, Parts, Seen, WatchedShelf, a_run, until_processes
@@ -57,7 +57,8 @@ async def killed_when_stored(parts: Parts, shelf: WatchedShelf) -> Run:
     """Return a run whose gateway died between the storing of its files and that of its end."""
     run = a_run(status=RunStatus.RUNNING, attempt=1)
     await parts.store.runs.add(run)
-    folders = make_folders(parts.home, run)
+    folders = folders_of(parts.home, run)
+    make_folders(folders)
     beginning = mark_beginning(folders.began_file)
     (folders.work / "report").write_text("done", "utf-8")
     left = await shelf.take(run.id, 1, folders.work, beginning)

@@ -17,7 +17,6 @@ from gateway.jobs.options import AgentConfig
 from gateway.jobs.queue import EXPIRED
 from gateway.jobs.runner import Runner
 from gateway.secret import Secret
-from gateway.server_entries import McpHttpEntry
 from gateway.store import Store
 from sandboxes.policy import Level
 from supervisor.errors import ServerUnavailable
@@ -120,9 +119,7 @@ class CountingGate(Gate):
         self._together = together
         self._complete = anyio.Event()
 
-    async def entries(
-        self, servers: tuple[str, ...], token: str, base_url: str
-    ) -> dict[str, McpHttpEntry]:
+    async def ready(self, servers: tuple[str, ...]) -> None:
         self.asking += 1
         self.most = max(self.most, self.asking)
         if self.asking == self._together:

@@ -292,11 +292,12 @@ async def test_a_disabled_server_is_given_to_no_run(relay: Relay) -> None:
     await relay.stage.start(HANDSHAKE)
     supervisor = relay.stage.supervisor
     gate = LiveServers(supervisor, None, None, None)  # pyright: ignore[reportArgumentType] - none of them is asked
-    assert set(await gate.entries(("raw",), "token", relay.url)) == {"raw"}
+    await gate.ready(("raw",))
+    assert set(gate.entries(("raw",), "token", relay.url)) == {"raw"}
     await supervisor.disable("raw")
     assert gate.enabled_servers() == ()
     with pytest.raises(ServerUnavailable) as refused:
-        await gate.entries(("raw",), "token", relay.url)
+        await gate.ready(("raw",))
     assert str(refused.value) == "Server 'raw' is disabled: disabled."
 
 

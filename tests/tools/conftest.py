@@ -70,7 +70,10 @@ class NoServers:
         """None."""
         raise NotImplementedError
 
-    async def entries(
+    async def ready(self, servers: tuple[str, ...]) -> None:
+        """At once."""
+
+    def entries(
         self, servers: tuple[str, ...], token: str, base_url: str
     ) -> dict[str, McpHttpEntry]:
         """None."""
