@@ -288,4 +288,5 @@ def _agent(settings: Settings, closed_ports: tuple[int, ...]) -> AgentConfig:
         certificates=settings.certificates,
         closed_ports=closed_ports,
         prices=settings.prices,
+        standby_s=settings.run_standby_s,
     )

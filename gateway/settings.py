@@ -89,6 +89,8 @@ class Settings:
     sandbox: Level
     sandbox_uid_base: int
     run_concurrency: int
+    run_standby_s: int
+    """How long a CLI waits for a run like the last one; 0: none does."""
     audit_entries: int
     audit_days: int
     runs_kept: int
@@ -172,6 +174,7 @@ def load(
         sandbox=source.read(known.SANDBOX),
         sandbox_uid_base=source.read(known.SANDBOX_UID_BASE),
         run_concurrency=source.read(known.RUN_CONCURRENCY),
+        run_standby_s=source.read(known.RUN_STANDBY_S),
         server_concurrency=source.optional(known.SERVER_CONCURRENCY) or ServerLimits(),
         audit_entries=source.read(known.AUDIT_ENTRIES),
         audit_days=source.read(known.AUDIT_DAYS),

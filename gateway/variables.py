@@ -331,6 +331,9 @@ SANDBOX_UID_BASE = Variable(
 RUN_CONCURRENCY = Variable(
     "RUN_CONCURRENCY", "a whole number from 1 to 100", _whole(1, 100), str(DEFAULT_CONCURRENCY)
 )
+RUN_STANDBY_S = Variable(
+    "RUN_STANDBY_S", "a whole number from 0 to 86400", _whole(0, 86_400), "300"
+)
 SERVER_CONCURRENCY = Variable(
     "SERVER_CONCURRENCY",
     "a whole number, server=number pairs, or both, with commas between them",
@@ -423,6 +426,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     PACKAGE_HOSTS,
     RUN_CONCURRENCY,
     SERVER_CONCURRENCY,
+    RUN_STANDBY_S,
     AUDIT_ENTRIES,
     AUDIT_DAYS,
     RUNS_KEPT,

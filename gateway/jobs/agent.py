@@ -1,8 +1,10 @@
 """Prepares the attempt at a run: what it may use, what is paid for it, the place of its CLI."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from anyio.abc import TaskGroup
 
 from gateway.auth.run_tokens import RunTokens
 from gateway.budgets.book import Book
@@ -23,6 +25,7 @@ from gateway.jobs.proof import problem_with_offer
 from gateway.jobs.queue import defaults_of
 from gateway.jobs.recorder import Recorder
 from gateway.jobs.setup import Setup, setup_of
+from gateway.jobs.standby import Standbys
 from gateway.run_files.shelf import Shelf
 from gateway.server_entries import COMBINED_NAME
 from gateway.store import Store
@@ -49,7 +52,10 @@ class Agent:
         redactor: Redactor,
         days: DayBudgets,
         shelf: Shelf,
+        tasks: TaskGroup,
+        on_unused: Callable[[], None],
     ) -> None:
+        """`tasks` outlives every attempt. `on_unused`: see `Standbys`."""
         self._store = store
         self._clock = clock
         self._config = config
@@ -58,6 +64,9 @@ class Agent:
         self._days = days
         self._shelf = shelf
         self._places = Places(home, config, gate, run_tokens, accounts, forwarder, outside)
+        self.standbys = Standbys(
+            tasks, self._places, self._set_up, clock, config.limits, config.standby_s, on_unused
+        )
 
     @asynccontextmanager
     async def attempt(self, run: Run, feed: Feed) -> AsyncGenerator[Attempt]:
@@ -71,9 +80,19 @@ class Agent:
         self._check_price(run, book)
         first_message = await self._store.runs.count_messages(run.id) if run.attempt > 1 else 0
         setup = await self._set_up(run)
-        async with self._places.open(run.id, setup) as place:
+        async with self._place(run, setup) as place:
             place.account.charge_to(book)
             yield self._attempt(run, place, feed, first_message)
+
+    @asynccontextmanager
+    async def _place(self, run: Run, setup: Setup) -> AsyncGenerator[Place]:
+        """Give the place where a CLI waits for this run, or a new one."""
+        async with self.standbys.place(run, setup) as place:
+            if place is not None:
+                yield place
+                return
+        async with self._places.open(run.id, setup) as place:
+            yield place
 
     def _attempt(self, run: Run, place: Place, feed: Feed, first_message: int) -> Attempt:
         hide = self._redactor.hide_tree

@@ -17,7 +17,13 @@ from gateway.domain.run import Run, RunResult, RunStatus
 from gateway.jobs.chain import chained_run, follower_id
 from gateway.jobs.clock import Clock
 from gateway.jobs.day_budgets import DayBudgets
-from gateway.jobs.folders import RunFolders, folders_of, keep_conversation, remove_folders
+from gateway.jobs.folders import (
+    RunFolders,
+    folders_of,
+    keep_conversation,
+    remove_folders,
+    remove_standbys,
+)
 from gateway.jobs.outcome import Ended
 from gateway.jobs.process import ProcessGroup, end_leftover
 from gateway.jobs.repeating import is_resumed, pause_s, with_earlier
@@ -86,6 +92,7 @@ class Endings:
             )
             await self._clear_away(run, result)
             await self._write(run, Ended(result))
+        await anyio.to_thread.run_sync(remove_standbys, self._home)
 
     async def _known_work_ms(self, run: Run) -> int:
         """Return how long an attempt of a killed gateway was at work, up to its last message."""

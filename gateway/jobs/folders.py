@@ -57,6 +57,11 @@ class RunFolders:
         return self.private / "began"
 
     @property
+    def standby_file(self) -> Path:
+        """There while nothing but a waiting CLI lives here (see `standby`)."""
+        return self.private / "standby"
+
+    @property
     def servers_file(self) -> Path:
         """The MCP configuration with the run's token; exists only while the CLI starts."""
         return self.handed / "mcp.json"
@@ -97,6 +102,22 @@ def remove_folders(folders: RunFolders) -> None:
         tree.remove(folders.private)
     except OSError as error:
         log.warning("The folder of a run cannot be removed: %s", error)
+
+
+def remove_unused(folders: RunFolders) -> None:
+    """Remove what a CLI left that waited for a run in vain, with a work folder of its own."""
+    remove_folders(folders)
+    if folders.work.name == folders.private.name:
+        try:
+            tree.remove(folders.work)
+        except OSError as error:
+            log.warning("The folder of a run cannot be removed: %s", error)
+
+
+def remove_standbys(home: Path) -> None:
+    """Remove what waiting CLIs of a killed gateway left."""
+    for left in (home / RUNS).glob("*/standby"):
+        remove_unused(folders_for(home, left.parent.name, None))
 
 
 def keep_conversation(folders: RunFolders) -> None:

@@ -77,6 +77,8 @@ class AgentConfig:
     closed_ports: tuple[int, ...] = ()
     """The gateway's own, which runs with the machine's network must not reach."""
     prices: PriceList = field(default_factory=PriceList)
+    standby_s: float = 0.0
+    """How long a CLI waits for a run like the last one; 0: none does."""
 
 
 def cli_options(

@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 
 from gateway.auth.run_tokens import RunTokens
+from gateway.domain.run import Run
 from gateway.forwarder import Account, Accounts
 from gateway.jobs.cli_process import CliProcess
 from gateway.jobs.confinement import assign_uid, confine, hand_over_folders
@@ -20,6 +21,7 @@ from gateway.jobs.door import Asgi, Door, door_on_loopback, door_to_sandbox, roo
 from gateway.jobs.folders import (
     RunFolders,
     folders_for,
+    folders_of,
     keep_conversation,
     make_folders,
     remove_folders,
@@ -77,6 +79,10 @@ class Places:
         self._assigning = anyio.Lock()
         """One user at a time: the owner of a work folder is the record that its uid is taken."""
 
+    def folders(self, run: Run) -> RunFolders:
+        """Return where the folders of a run are, made or not."""
+        return folders_of(self._home, run)
+
     @asynccontextmanager
     async def open(
         self, run_id: str, setup: Setup, *, wait_s: float = 0.0
@@ -91,6 +97,8 @@ class Places:
         proxy = egress and proxy_of(run_id, egress, self._outside, traffic)
         folders = folders_for(self._home, run_id, setup.owner)
         make_folders(folders, passable=level is Level.REDUCED)
+        if wait_s:
+            folders.standby_file.touch()
         api_token, account = self._accounts.open(
             run_id, setup.left_micro_usd, max_turns=setup.max_turns, turns=setup.turns
         )

@@ -71,6 +71,11 @@ async def _wait_until_empty(group: ProcessGroup) -> None:
         await anyio.sleep(POLL_S)
 
 
+def is_alive(group: ProcessGroup) -> bool:
+    """Tell whether the leader of the group lives."""
+    return _is_leader(group)
+
+
 def _is_leader(group: ProcessGroup) -> bool:
     try:
         started_at = psutil.Process(group.number).create_time()

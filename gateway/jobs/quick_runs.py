@@ -80,6 +80,6 @@ class QuickRuns:
             output_schema=changed_schema(None, asked.output_schema),
         )
         check_budget(self._settings, run.model, run.budget_micro_usd)
-        await self._runner.submit(run)
+        run = await self._runner.submit(run)
         said = [*checked.warnings, *doubts(run.network, run.tools)]
         return Started(run, tuple(said if run.tools else [*said, EVERYTHING]))

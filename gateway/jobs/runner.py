@@ -5,7 +5,6 @@ a claim writes carries its attempt number. A run that this process could not fin
 interrupted, at the end or at the next start.
 """
 
-import importlib
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -29,13 +28,14 @@ from gateway.jobs.feed import Feed
 from gateway.jobs.feeds import Feeds
 from gateway.jobs.folders import folders_of, remove_folders
 from gateway.jobs.gate import ServerGate
+from gateway.jobs.late_agent import LateAgent
 from gateway.jobs.limits import RunLimits
 from gateway.jobs.live import LiveRun
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.outcome import Ended, Stop
 from gateway.jobs.queue import Queue
+from gateway.jobs.tidying import Tidying
 from gateway.jobs.work_folders import Retention, WorkFolders
-from gateway.late_imports import IMPORTING
 from gateway.log_lines import about
 from gateway.run_files.shelf import Shelf
 from gateway.store import Store, StoreError
@@ -45,7 +45,7 @@ from supervisor.errors import SupervisorError
 from supervisor.redaction import Redactor
 
 if TYPE_CHECKING:
-    # It imports the Agent SDK, which takes a second; see _load_agent.
+    # It imports the Agent SDK, which takes a second; see `late_agent`.
     from gateway.jobs.agent import Agent
 
 log = logging.getLogger(__name__)
@@ -56,8 +56,6 @@ STOP_S = 8.0
 """After that: an interrupt (5 s at most) and the kill (2 s), with a second to write it down."""
 KEPT = Retention()
 DEFAULT_LIMITS = RunLimits()
-TIDY_EVERY_S = 3600.0
-"""For what grows old by itself; everything else is tidied up when it happens."""
 KILLED = "Killed on request."
 SHUT_DOWN = "The gateway was stopped while the run was going on."
 
@@ -99,8 +97,7 @@ class Runner:
         self._config = agent
         self._gate = gate
         self._run_tokens = run_tokens
-        self._agent: Agent | None = None
-        self._loading = anyio.Lock()
+        self._agent = LateAgent(self._make_agent)
         self._limits = limits
         self._upstream = Upstream(agent.api_key, agent.base_url or DEFAULT_URL)
         self._client: httpx2.AsyncClient
@@ -124,12 +121,19 @@ class Runner:
         self._told = told
         self.feeds = Feeds(store, self._redactor.hide_settled)
         """Where readers follow runs."""
-        self._work_folders = WorkFolders(home, store, clock.now_ms, retention)
-        self._untidy = anyio.Event()
+        self._tidying = Tidying(
+            WorkFolders(home, store, clock.now_ms, retention),
+            self._shelf,
+            self._days,
+            busy=self._busy_folders,
+            live=lambda: set(self._live),
+        )
         self._tasks: TaskGroup
         self._wake = anyio.Event()
         self._live: dict[str, LiveRun] = {}
         self._changed: dict[str, anyio.Event] = {}
+        self._last: Run | None = None
+        """Succeeded, and nothing has been done about another one like it."""
         self._claiming = anyio.Lock()
         self._accepting = True
 
@@ -140,7 +144,7 @@ class Runner:
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._claim_forever)
-        self._tasks.start_soon(self._tidy_forever)
+        self._tasks.start_soon(self._tidying.forever)
         return self
 
     async def __aexit__(
@@ -154,14 +158,6 @@ class Runner:
         self._tasks.cancel_scope.cancel()
         await self._tasks.__aexit__(kind, error, trace)
         await self._stack.aclose()
-
-    async def _load_agent(self) -> "Agent":
-        """Return what makes attempts; the Agent SDK takes a second to import, once."""
-        async with self._loading:
-            if self._agent is None:
-                await anyio.to_thread.run_sync(_import_agent)
-                self._agent = self._make_agent()
-        return self._agent
 
     def _make_agent(self) -> "Agent":
         # Imported by now.
@@ -181,6 +177,8 @@ class Runner:
             redactor=self._redactor,
             days=self._days,
             shelf=self._shelf,
+            tasks=self._tasks,
+            on_unused=self._tidying.soon,
         )
 
     @property
@@ -188,12 +186,17 @@ class Runner:
         """How many runs are going on."""
         return len(self._live)
 
+    def _busy_folders(self) -> set[str]:
+        """Return the names of work folders in use."""
+        return {*self._agent.work_folders(), *(live.work for live in self._live.values())}
+
     async def submit(self, run: Run) -> Run:
         """Store a queued run and see to it that it is executed.
 
-        Returns the run as stored. Raises UnknownJob, and RunRefused for an instant that the job
-        has already run.
+        Returns the run as stored: its id may be another one, for which a CLI waits already.
+        Raises UnknownJob, and RunRefused for an instant that the job has already run.
         """
+        run = self._agent.named(run)
         if not await self._store.runs.add(run):
             raise RunRefused(f"Job {run.job_id!r} has already run for this instant.")
         self._wake.set()
@@ -231,6 +234,7 @@ class Runner:
 
     async def _leave_nothing(self, run_id: str) -> None:
         """Clear away what a run left that ended in the queue, and say that it did."""
+        await self._agent.end(run_id)
         # One that was to go on with its conversation had left it there.
         run = await self._get(run_id)
         self._told(run)
@@ -252,8 +256,8 @@ class Runner:
 
     def forget_folder(self, owner: str) -> None:
         """Remove the work folder of a job or webhook that was deleted, soon."""
-        self._work_folders.forget(owner)
-        self._untidy.set()
+        self._agent.forget(owner)
+        self._tidying.forget_folder(owner)
 
     async def drain(self, timeout_s: float) -> None:
         """Claim nothing more; let live runs end, and interrupt those that have not by then."""
@@ -272,12 +276,13 @@ class Runner:
     async def _claim_forever(self) -> None:
         await self._begin()
         if self._config.api_key is not None:
-            await self._load_agent()
+            await self._agent.load()
         while True:
             self._wake = anyio.Event()
             try:
                 while self._accepting and await self._claim_one():
                     pass
+                self._follow_last()
                 # Afterwards, for what has expired is not claimed, and what can start waits for us.
                 await self._expire()
                 look_at = await self._store.runs.next_change_at(self._clock.now_ms())
@@ -287,17 +292,11 @@ class Runner:
             else:
                 await wait_until(self._clock, look_at, self._wake)
 
-    async def _tidy_forever(self) -> None:
-        while True:
-            self._untidy = anyio.Event()
-            try:
-                await self._work_folders.sweep({live.work for live in self._live.values()})
-                await self._shelf.sweep(set(self._live))
-                await self._days.forget_old()
-            except StoreError as error:
-                log.warning("What grew old is not looked for: %s", error)
-            with anyio.move_on_after(TIDY_EVERY_S):
-                await self._untidy.wait()
+    def _follow_last(self) -> None:
+        """Have a CLI wait for a run like the last one, if nothing else is to be done now."""
+        if self._last and self._accepting and not self._live:
+            self._agent.follow(self._last)
+            self._last = None
 
     async def _expire(self) -> None:
         for run_id in await self._queue.expire(self._clock.now_ms()):
@@ -314,6 +313,7 @@ class Runner:
             run = claimed.run
             live = LiveRun(claimed, folders_of(self._home, run).work.name)
             self._live[run.id] = live
+        self._agent.make_way(run.id)
         self.feeds.mark(run.id)
         self._tasks.start_soon(self._carry_out, run, live)
         return True
@@ -325,18 +325,20 @@ class Runner:
                 live.over = True
                 await self._endings.write(run, ended)
                 feed.end_attempt()
+                if ended.result.status is RunStatus.SUCCEEDED:
+                    self._last = run
         finally:
             del self._live[run.id]
             live.ended.set()
             self._announce(run.id)
             if live.work == run.id:
-                self._untidy.set()
+                self._tidying.soon()
             self._wake.set()
 
     async def _execute(self, run: Run, live: LiveRun, feed: Feed) -> Ended:
         try:
             with live.preparation:
-                agent = await self._load_agent()
+                agent = await self._agent.load()
                 async with agent.attempt(run, feed) as attempt:
                     live.begin(attempt)
                     return await attempt.execute()
@@ -360,8 +362,3 @@ class Runner:
         self.feeds.mark(run_id)
         if changed := self._changed.pop(run_id, None):
             changed.set()
-
-
-def _import_agent() -> None:
-    with IMPORTING:
-        importlib.import_module("gateway.jobs.agent")

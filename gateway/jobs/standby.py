@@ -1,0 +1,308 @@
+"""A CLI that has started already and waits for a run like the last one.
+
+It waits under the id that this run will have, in the place that this run will have, so that nothing
+has to change hands: folders, tokens, sandbox and the way to the gateway are the run's own from the
+beginning. It is given to a run of that id whose setup is equal in everything (`setup`), and else
+ended before anything is started for the run. It has seen no prompt, and its requests to the model
+wait like those of every run until the run is seen to have its tools.
+
+One at a time, only while no run goes on, for a bounded time, and not where memory is short.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import psutil
+from anyio.abc import TaskGroup
+from claude_agent_sdk import ClaudeSDKError
+
+from gateway.domain.run import Run, Trigger, run_again
+from gateway.jobs.appetite import until_too_much
+from gateway.jobs.clock import Clock
+from gateway.jobs.errors import RunRefused
+from gateway.jobs.folders import remove_unused
+from gateway.jobs.places import Place, Places
+from gateway.jobs.process import is_alive
+from gateway.jobs.proof import problem_with_servers
+from gateway.jobs.setup import Setup, owner_of
+from gateway.store import StoreError
+from sandboxes.errors import SandboxError
+from sandboxes.policy import MIB, Limits
+from supervisor.errors import SupervisorError
+
+log = logging.getLogger(__name__)
+
+FREE_BYTES = 1024 * MIB
+"""An idle CLI takes 200 MiB; with less than this it would be in the way."""
+LOOK_AT_MEMORY_EVERY_S = 10.0
+ATTENDED = (Trigger.MANUAL, Trigger.QUICK, Trigger.WEBHOOK)
+"""Somebody waits for these and may want another one; the next tick of a schedule is far away."""
+
+SetUp = Callable[[Run], Awaitable[Setup]]
+
+
+class Standby:
+    """One CLI, from before its start to its last process."""
+
+    def __init__(self, run: Run, day: date) -> None:
+        """`run`: the one that it waits for, as far as it can be known."""
+        self.run = run
+        self.is_named = False
+        """A run was stored under its id."""
+        self._day = day
+        self._place: Place | None = None
+        self._decided = anyio.Event()
+        """It waits, or never will."""
+        self._claimed = anyio.Event()
+        self._over = anyio.Event()
+        self._ended = anyio.Event()
+        self._scope = anyio.CancelScope()
+
+    @property
+    def is_claimed(self) -> bool:
+        """Tell whether a run has got it."""
+        return self._claimed.is_set()
+
+    async def keep(self, places: Places, set_up: SetUp, limits: Limits, kept_s: float) -> None:
+        """Start it, let it wait, and return when nothing is left of it."""
+        try:
+            with self._scope:
+                await self._open(places, set_up, limits, kept_s)
+        finally:
+            if not self.is_claimed:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(remove_unused, places.folders(self.run))
+            self._decided.set()
+            self._ended.set()
+
+    async def claim(self, setup: Setup) -> Place | None:
+        """Return its place for a run of this setup; None when it does not fit."""
+        await self._decided.wait()
+        place = self._place
+        if place is None or place.setup != setup or not await self._is_fresh(place):
+            return None
+        place.folders.standby_file.unlink(missing_ok=True)
+        self._claimed.set()
+        return place
+
+    def drop(self) -> None:
+        """End it, soon, if no run has claimed it."""
+        if not self.is_claimed:
+            self._place = None
+            self._scope.cancel()
+
+    async def end(self) -> None:
+        """Return when nothing is left of it; the run that claimed it is over."""
+        self.drop()
+        self._over.set()
+        await self._ended.wait()
+
+    async def _open(self, places: Places, set_up: SetUp, limits: Limits, kept_s: float) -> None:
+        try:
+            setup = await set_up(self.run)
+            async with places.open(self.run.id, setup, wait_s=kept_s) as place:
+                await self._live(place, limits, kept_s)
+        except (RunRefused, SandboxError, SupervisorError, StoreError) as error:
+            log.info("No CLI waits for the next run: %s", error)
+        except Exception:
+            log.exception("The CLI that was to wait for the next run failed in the gateway")
+
+    async def _live(self, place: Place, limits: Limits, kept_s: float) -> None:
+        cli = place.cli
+        try:
+            await cli.start()
+            if problem := problem_with_servers(place.setup.access, await cli.reach_servers()):
+                log.info("No CLI waits for the next run: %s", problem)
+                return
+            self._place = place
+            self._decided.set()
+            with anyio.move_on_after(kept_s):
+                await self._until_claimed(place, limits)
+            if self.is_claimed:
+                # Whoever is to end it as well ends the attempt, which needs the place until then.
+                with anyio.CancelScope(shield=True):
+                    await self._over.wait()
+        except ClaudeSDKError as error:
+            log.info("No CLI waits for the next run: %s", cli.sentence(error))
+        finally:
+            self._place = None
+            if not self.is_claimed:
+                with anyio.CancelScope(shield=True):
+                    await cli.end(idle=False)
+
+    async def _until_claimed(self, place: Place, limits: Limits) -> None:
+        """Return once it is claimed, or must not wait any longer."""
+        group, folders = place.cli.group, place.folders
+        assert group is not None, "it has started"
+
+        async def watch_appetite() -> None:
+            owned = (folders.work, folders.home, folders.temporary)
+            reason = await until_too_much(group.number, limits, owned)
+            log.warning("The CLI that waited for the next run was ended: %s", reason)
+            tasks.cancel_scope.cancel()
+
+        async def watch_memory() -> None:
+            while has_room():  # noqa: ASYNC110 - the kernel has no event for it
+                await anyio.sleep(LOOK_AT_MEMORY_EVERY_S)
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch_appetite)
+            tasks.start_soon(watch_memory)
+            await self._claimed.wait()
+            tasks.cancel_scope.cancel()
+
+    async def _is_fresh(self, place: Place) -> bool:
+        """Tell whether what it learned at its start is still so."""
+        group = place.cli.group
+        if group is None or not is_alive(group) or self._day != today():
+            return False
+        if is_versioned(place.folders.work):
+            return False
+        try:
+            reports = await place.cli.reach_servers()
+        except ClaudeSDKError:
+            return False
+        return self._place is place and not problem_with_servers(place.setup.access, reports)
+
+
+class Standbys:
+    """The one CLI that may wait."""
+
+    def __init__(
+        self,
+        tasks: TaskGroup,
+        places: Places,
+        set_up: SetUp,
+        clock: Clock,
+        limits: Limits,
+        kept_s: float,
+        on_unused: Callable[[], None],
+    ) -> None:
+        """`tasks` outlives every run. `kept_s`: how long a CLI waits; 0: none does.
+
+        `on_unused` is called when one has waited in vain and its folders are free.
+        """
+        self._tasks = tasks
+        self._places = places
+        self._set_up = set_up
+        self._clock = clock
+        self._limits = limits
+        self._kept_s = kept_s
+        self._on_unused = on_unused
+        self._waiting: Standby | None = None
+        self._known: dict[str, Standby] = {}
+        """By the ids of their runs, until nothing is left of them."""
+
+    def work_folders(self) -> set[str]:
+        """Return the names of work folders in use by what waits."""
+        return {self._places.folders(each.run).work.name for each in self._known.values()}
+
+    def follow(self, run: Run) -> None:
+        """Have a CLI wait for a run like this one, which has succeeded, while no other goes on."""
+        if not _may_come_again(run) or self._waiting or not self._kept_s or not has_room():
+            return
+        if is_versioned(self._places.folders(run).work):
+            return
+        following = replace(run_again(run, self._clock.now_ms()), attempt=1)
+        self._waiting = self._known[following.id] = Standby(following, today())
+        self._tasks.start_soon(self._keep, self._waiting)
+
+    def named(self, run: Run) -> Run:
+        """Return a run that is to be stored, under the id for which a CLI waits if it may fit."""
+        waiting = self._waiting
+        if waiting is None or waiting.is_named or _asked(waiting.run) != _asked(run):
+            return run
+        waiting.is_named = True
+        return replace(run, id=waiting.run.id)
+
+    def make_way(self, run_id: str) -> None:
+        """End, soon, what waits for another run than the one that begins."""
+        if self._waiting and self._waiting.run.id != run_id:
+            self._waiting.drop()
+            self._waiting = None
+
+    def forget(self, owner: str) -> None:
+        """End, soon, what waits for a run of a job or webhook that was deleted."""
+        if self._waiting and owner_of(self._waiting.run) == owner:
+            self._waiting.drop()
+            self._waiting = None
+
+    async def end(self, run_id: str) -> None:
+        """Return when nothing is left of what waits for a run that does not come."""
+        if waiting := self._known.get(run_id):
+            await waiting.end()
+
+    @asynccontextmanager
+    async def place(self, run: Run, setup: Setup) -> AsyncGenerator[Place | None]:
+        """Give the place of a CLI that has waited for this run; None: there is none."""
+        waiting = self._known.get(run.id)
+        if waiting is None:
+            yield None
+            return
+        if self._waiting is waiting:
+            self._waiting = None
+        try:
+            place = await waiting.claim(setup) if run.attempt == waiting.run.attempt else None
+            if place is None:
+                # Its folders and tokens are those of the run.
+                await waiting.end()
+            yield place
+        finally:
+            with anyio.CancelScope(shield=True):
+                await waiting.end()
+
+    async def _keep(self, waiting: Standby) -> None:
+        try:
+            await waiting.keep(self._places, self._set_up, self._limits, self._kept_s)
+        finally:
+            del self._known[waiting.run.id]
+            if self._waiting is waiting:
+                self._waiting = None
+            if not waiting.is_claimed:
+                self._on_unused()
+
+
+def today() -> date:
+    """Return the date of this machine, which the CLI tells the model as it was at its start."""
+    return datetime.now(UTC).astimezone().date()
+
+
+def is_versioned(work: Path) -> bool:
+    """Tell whether the CLI finds a Git repository, of which it notes the state at its start."""
+    return any((folder / ".git").exists() for folder in (work, *work.parents))
+
+
+def has_room() -> bool:
+    """Tell whether the machine has memory to spare."""
+    return psutil.virtual_memory().available >= FREE_BYTES
+
+
+def _may_come_again(run: Run) -> bool:
+    # Deliveries of webhooks get their ids where they are written down, many at a time.
+    owned = run.job_id is not None or run.trigger is Trigger.QUICK
+    return owned and run.trigger in ATTENDED
+
+
+def _asked(run: Run) -> tuple[object, ...]:
+    """Return what of a run decides its setup, but for what is found out when it starts."""
+    return (
+        owner_of(run),
+        run.trigger is Trigger.QUICK,
+        run.trigger is Trigger.WEBHOOK,
+        run.tools,
+        run.servers,
+        run.model,
+        run.system_prompt,
+        run.max_turns,
+        run.timeout_s,
+        run.budget_micro_usd,
+        run.network,
+        run.output_schema,
+    )

@@ -1,0 +1,42 @@
+"""A small Claude CLI: answers the Agent SDK and every prompt, with its process number."""
+
+import json
+import os
+import sys
+
+INIT = {
+    "type": "system",
+    "subtype": "init",
+    "session_id": "s",
+    "mcp_servers": [{"name": "adder", "status": "connected"}],
+    "tools": ["Read", "mcp__adder__add"],
+    "model": "m",
+    "claude_code_version": "9.0.0",
+}
+SERVERS = [{"name": "adder", "status": "connected", "tools": [{"name": "add"}]}]
+RESULT = {
+    "type": "result",
+    "subtype": "success",
+    "session_id": "s",
+    "duration_ms": 1,
+    "duration_api_ms": 1,
+    "is_error": False,
+    "num_turns": 1,
+    "result": str(os.getpid()),
+}
+
+
+def say(message: object) -> None:
+    """Write one line."""
+    print(json.dumps(message), flush=True)
+
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked["type"] == "control_request":
+        response = {"mcpServers": SERVERS} if asked["request"]["subtype"] == "mcp_status" else {}
+        answer = {"subtype": "success", "request_id": asked["request_id"], "response": response}
+        say({"type": "control_response", "response": answer})
+    elif asked["type"] == "user":
+        say(INIT)
+        say(RESULT)
