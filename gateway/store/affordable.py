@@ -5,6 +5,7 @@ budget of its own reserves nothing; it is held to the day's budgets by the forwa
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, case, func, literal, select
@@ -13,11 +14,18 @@ from gateway.domain.budget import DayLimits
 from gateway.domain.run import RunStatus
 from gateway.store.schema import day_costs, jobs, runs, webhooks
 
+KEPT = 4
+"""Limits for which the conditions are kept: making them takes longer than the claim itself."""
 CLAIMED = (RunStatus.STARTING, RunStatus.RUNNING)
 
 
-def affordable(within: DayLimits) -> Iterator[ColumnElement[bool]]:
-    """Yield what holds for runs that may start."""
+@lru_cache(maxsize=KEPT)
+def affordable(within: DayLimits) -> tuple[ColumnElement[bool], ...]:
+    """Return what holds for runs that may start."""
+    return tuple(_affordable(within))
+
+
+def _affordable(within: DayLimits) -> Iterator[ColumnElement[bool]]:
     for owners, column in ((jobs, "job_id"), (webhooks, "webhook_id")):
         # What its live runs may yet spend counts as spent.
         taken = _spent(within.day).where(day_costs.c.owner == owners.c.id)
