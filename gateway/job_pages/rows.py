@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.dashboard.fields import network_text
 from gateway.dashboard.views import Tone, money, tone_of
@@ -12,6 +13,8 @@ from gateway.jobs.network_words import show_network
 from gateway.jobs.times import local_times
 
 LISTED_TIMES = 2
+LISTED_JOBS = 2000
+"""Whose times are remembered: an open list is written every two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,19 @@ def job_row(job: Job, last: Run | None, cost_micro_usd: int, now: int) -> JobRow
         tone=tone,
         why=why,
         schedule=schedule_of(job),
-        next=times_of(job, now, LISTED_TIMES),
+        next=_listed_times(job),
         last="never ran" if last is None else last.status.value.replace("_", " "),
         last_tone=Tone.QUIET if last is None else tone_of(last.status),
         last_run="" if last is None else last.id,
         cost=money(cost_micro_usd),
     )
+
+
+@lru_cache(LISTED_JOBS)
+def _listed_times(job: Job) -> tuple[str, ...]:
+    """Return the next times of a job, which stay so until its next instant moves."""
+    due = job.next_fire_at
+    return () if due is None else times_of(job, due - 1, LISTED_TIMES)
 
 
 def times_of(job: Job, now: int, count: int) -> tuple[str, ...]:
