@@ -36,6 +36,7 @@ from gateway.run_files.opening import open_shelf
 from gateway.server_entries import McpHttpEntry
 from gateway.servers import Follower, Servers, Trials
 from gateway.settings import load
+from gateway.telemetry.opening import Telemetry
 from gateway.tool_names import live_tools
 from gateway.tools import Services
 from gateway.tools.server import build_mcp
@@ -238,6 +239,7 @@ async def open_gateway(
                 base_url=url,
                 address=lambda: url,
                 trail=audit.trail,
+                telemetry=Telemetry(),
                 audit_log=audit.log,
             )
             mcp = build_mcp(services)
