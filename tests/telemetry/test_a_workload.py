@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +79,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Generator[Story]:
     code.mkdir(parents=True, exist_ok=True)
     shutil.copy(SERVER, code / "server.py")
     (code / "metadata.json").write_text('{"start": "eager"}', "utf-8")
-    with collecting() as collector:
-        yield anyio.run(play, place, collector, code / "server.py")
+    # In a thread of its own: the tests' own loop is running already where they share a browser.
+    with collecting() as collector, ThreadPoolExecutor(1) as thread:
+        yield thread.submit(anyio.run, play, place, collector, code / "server.py").result()
 
 
 async def play(place: Place, collector: Collector, code: Path) -> Story:

@@ -137,7 +137,7 @@ async def test_a_disabled_servers_tools_are_not_found(mail: Gateway) -> None:
     """Ours: what cannot be called is no answer; describing it says how to get it back."""
     answer = await mail.call("search_tools", query="send")
     assert [hit["tool"] for hit in answer["tools"]] == [SEND_NAME]
-    assert answer["message"] == "1 of 1 tools."
+    assert answer["message"] == "1 of 1 tool."
     described = await mail.call("describe_tool", tool="off:send_off")
     assert described["state"] == "disabled"
     refusal = await mail.refusal("invoke_internal_mcp_tool", tool="off:send_off")
