@@ -49,6 +49,7 @@ ACTIONS = {
     "servers.disable": "disable a server",
     "servers.remove": "delete a server",
     "servers.call": "call a tool",
+    "servers.cancel": "cancel a call",
     "servers.create": "create a server",
     "servers.save": "change a server's code",
     "servers.try_code": "try a server's code",

@@ -1,14 +1,14 @@
 """Calls of servers' tools, each a task of its own, so that one can outlive the request it came by.
 
 Whoever asked waits for a while; a call that takes longer goes on under a handle, which is its
-caller's alone. Nothing is ever called twice. Above: `invoke`, `long_calls`.
+caller's alone. Nothing is ever called twice. Above: `invoke`, `long_calls`, the page of a tool.
 """
 
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 import anyio
 import msgspec
@@ -18,10 +18,6 @@ from gateway.domain.ids import new_id
 from supervisor.children.call import Notice
 from supervisor.children.wire import decode
 from supervisor.errors import SupervisorError
-
-if TYPE_CHECKING:
-    # Only for its name: it takes a second to import, and not every gateway needs it.
-    from fastmcp.tools import ToolResult
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +31,9 @@ LONGEST_S = 24 * 3600.0
 """Also a call that goes on telling of progress ends."""
 MESSAGE_CHARACTERS = 500
 
-Ask = Callable[[Callable[[Notice], None]], "Awaitable[ToolResult]"]
+R = TypeVar("R")
+
+Ask = Callable[[Callable[[Notice], None]], Awaitable[R]]
 """Carries a call out, and tells of its progress meanwhile."""
 
 
@@ -78,7 +76,7 @@ class Progress:
 
 
 @dataclass(eq=False, slots=True)
-class LongCall:
+class LongCall(Generic[R]):
     """One call, under way or ended."""
 
     owner: str
@@ -91,11 +89,11 @@ class LongCall:
     handed_over: bool = False
     """True once its caller was given the handle instead of an answer."""
     why_ended: str = f"it took longer than {LONGEST_S / 3600:g} hours"
-    _result: "ToolResult | None" = None
+    _result: R | None = None
     _failure: Exception | None = None
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
-    def answer(self) -> "ToolResult":
+    def answer(self) -> R:
         """Return the answer of a call that has ended, or raise what it failed with."""
         if self._failure is not None:
             raise self._failure
@@ -123,7 +121,7 @@ class LongCall:
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
             return
 
-    def end(self, now: float, result: "ToolResult | None", failure: Exception | None) -> None:
+    def end(self, now: float, result: R | None, failure: Exception | None) -> None:
         """Note how it ended, and wake who waits."""
         self._result, self._failure, self.ended_at = result, failure, now
         self._changed.set()
@@ -134,7 +132,7 @@ class Calls:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._calls: dict[str, LongCall] = {}
+        self._calls: dict[str, LongCall[Any]] = {}
         self._group: TaskGroup = anyio.create_task_group()
         self._idle = anyio.Event()
 
@@ -146,17 +144,17 @@ class Calls:
         self.end_all("the gateway stops")
         return await self._group.__aexit__(*error)
 
-    def start(self, owner: str, tool: str, ask: Ask) -> LongCall:
+    def start(self, owner: str, tool: str, ask: Ask[R]) -> LongCall[R]:
         """Begin a call. Raises TooManyCalls."""
         if sum(call.ended_at is None for call in self._of(owner)) >= MAX_RUNNING:
             raise TooManyCalls
         scope = anyio.CancelScope(deadline=anyio.current_time() + LONGEST_S)
-        call = LongCall(owner, tool, self._now(), scope)
+        call: LongCall[R] = LongCall(owner, tool, self._now(), scope)
         self._calls[call.handle] = call
         self._group.start_soon(self._run, call, ask, name=f"call {call.handle}")
         return call
 
-    def find(self, owner: str, handle: str) -> LongCall:
+    def find(self, owner: str, handle: str) -> LongCall[Any]:
         """Return a caller's call. Raises NoSuchCall."""
         self._drop_expired()
         call = self._calls.get(handle)
@@ -165,16 +163,21 @@ class Calls:
             raise NoSuchCall(handle)
         return call
 
-    def hand_over(self, call: LongCall) -> None:
+    def under_way(self, owner: str, tool: str) -> tuple[LongCall[Any], ...]:
+        """Return an owner's calls of a tool that go on under handles, the oldest first."""
+        calls = (call for call in self._of(owner) if call.handed_over and call.tool == tool)
+        return tuple(call for call in calls if call.ended_at is None)
+
+    def hand_over(self, call: LongCall[Any]) -> None:
         """Let a call go on under its handle."""
         call.handed_over = True
 
-    def cancel(self, call: LongCall, reason: str) -> None:
+    def cancel(self, call: LongCall[Any], reason: str) -> None:
         """End a call that is under way; its server is told."""
         call.why_ended = reason
         call.scope.cancel()
 
-    def drop(self, call: LongCall) -> None:
+    def drop(self, call: LongCall[Any]) -> None:
         """Drop a call whose caller has its answer, or went away."""
         self._calls.pop(call.handle, None)
 
@@ -203,8 +206,8 @@ class Calls:
                 log.warning("The call of %s is ended: %s", call.tool, reason)
                 self.cancel(call, reason)
 
-    async def _run(self, call: LongCall, ask: Ask) -> None:
-        result: ToolResult | None = None
+    async def _run(self, call: LongCall[R], ask: Ask[R]) -> None:
+        result: R | None = None
         failure: Exception = CallEnded(call.tool, call.why_ended)
         try:
             with call.scope:
@@ -217,7 +220,7 @@ class Calls:
             self._idle.set()
             self._drop_oldest(call.owner)
 
-    def _of(self, owner: str) -> list[LongCall]:
+    def _of(self, owner: str) -> list[LongCall[Any]]:
         self._drop_expired()
         return [call for call in self._calls.values() if call.owner == owner]
 

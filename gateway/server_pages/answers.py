@@ -48,6 +48,8 @@ class Answer:
     """Why there is no answer."""
     lines: tuple[str, ...] = ()
     """The end of standard error, where the server died of it."""
+    rest: str = ""
+    """The handle of all of its text, where that is too long to be shown at once."""
 
 
 def parts_of(result: Mapping[str, Any]) -> tuple[Shown, ...]:
@@ -65,6 +67,12 @@ def parts_of(result: Mapping[str, Any]) -> tuple[Shown, ...]:
         more = f"\n… {left_out:,} more characters" if left_out else ""
         shown.append(Shown(part.title, cut + more))
     return tuple(shown)
+
+
+def whole_text(result: Mapping[str, Any]) -> str:
+    """Return all text of a result that is too long to be shown at once; else nothing."""
+    texts = [part.text for part in _parts(result) if not part.image]
+    return "\n\n".join(texts) if sum(map(len, texts)) > MAX_TEXT else ""
 
 
 def _parts(result: Mapping[str, Any]) -> Iterator[Shown]:

@@ -16,7 +16,7 @@ from gateway.server_pages.logs import LogPages
 from gateway.server_pages.searching import SearchPages
 from gateway.server_pages.state import StatePages
 from gateway.server_pages.tool_pages import ToolPages
-from gateway.server_pages.trying import Trying
+from gateway.server_pages.trying import LONGEST_WAIT_S, Trying
 from gateway.server_pages.versions import VersionPages
 from gateway.tools.services import Services
 from gateway.tools.tool_search import ToolSearch
@@ -36,11 +36,18 @@ def open_server_pages(services: Services, browser: Browser, live: Live) -> Bluep
         browser.require_session()
 
     pages.before_request(require_session)
+    trying = Trying(
+        services.supervisor,
+        services.calls,
+        services.results,
+        services.trail,
+        wait_s=min(services.settings.long_call_s, LONGEST_WAIT_S),
+    )
     rooms = (
         StatePages(desk, live),
         ActingPages(desk),
         LogPages(desk, live.streams),
-        ToolPages(desk, Trying(services.supervisor, services.trail)),
+        ToolPages(desk, trying, live),
         SecretPages(desk),
         VersionPages(desk),
         CodePages(desk, services.trials),

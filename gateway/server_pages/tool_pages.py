@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
+import anyio
+from jinja2 import Environment
 from quart import Blueprint, Response, make_response, redirect, request, url_for
 from werkzeug.exceptions import Conflict, NotFound
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from gateway.calls.calls import CallEnded, LongCall
+from gateway.calls.kept_results import NoSuchResult
 from gateway.dashboard.forms import read_form
+from gateway.dashboard.live import Live
 from gateway.json_schema import Checker, Unfollowable, checker_of
 from gateway.server_pages.answers import Answer
 from gateway.server_pages.desk import Desk
-from gateway.server_pages.kept import Kept
 from gateway.server_pages.tool_forms import Field, Filled, fields_of, read_fields
 from gateway.server_pages.trying import Trying
 from gateway.servers import ServerReport
@@ -26,6 +30,8 @@ from supervisor.errors import SupervisorError
 
 ANY_OBJECT = b'{"type":"object"}'
 CHANGED = "The tool is another one than your page showed. Look again; nothing was called."
+GONE = "This call is not kept any more; answers are kept for an hour and end with the gateway."
+MAX_SOUGHT = 200
 HINTS = (
     ("readOnlyHint", True, "reads only"),
     ("readOnlyHint", False, "changes things"),
@@ -33,7 +39,6 @@ HINTS = (
     ("idempotentHint", True, "the same when repeated"),
     ("openWorldHint", True, "reaches the outside"),
 )
-MAX_ANSWERS = 8
 Tool = Mapping[str, Any]
 
 
@@ -49,16 +54,31 @@ class Typed:
 class ToolPages:
     """The handlers, with what they need."""
 
-    def __init__(self, desk: Desk, trying: Trying) -> None:
+    def __init__(self, desk: Desk, trying: Trying, live: Live) -> None:
         self._desk = desk
         self._trying = trying
-        self._answers: Kept[Answer] = Kept(MAX_ANSWERS)
+        self._live = live
 
     def add_to(self, pages: Blueprint) -> None:
-        """Add the routes."""
+        """Add the routes, and the fragment of a call that is under way."""
+        pages.record(lambda state: self._follow(state.app.jinja_env))
         pages.get("/server/<name>/tools")(self.show_tools)
         pages.get("/server/<name>/tool")(self.show_tool)
         pages.post("/server/<name>/tool")(self.call)
+        pages.post("/server/<name>/tool/cancel")(self.cancel)
+        pages.get("/server/<name>/tool/result")(self.read_result)
+
+    def _follow(self, templates: Environment) -> None:
+        template = templates.get_template("server_tried.html")
+
+        async def render(handle: str) -> str:
+            call = self._trying.find(handle)
+            if call is None or call.ended_at is not None:
+                return await template.render_async(state="gone" if call is None else "ended")
+            for_s = anyio.current_time() - call.started_at
+            return await template.render_async(progress=call.progress, for_s=for_s)
+
+        self._live.register("tried", render, ticks=True)
 
     async def show_tools(self, name: str) -> str:
         """Every tool, served or quarantined."""
@@ -71,8 +91,8 @@ class ToolPages:
         """One tool, a form to try it, and what it answered to the last try."""
         report = await self._desk.report(name)
         tool = self._find(report, request.args.get("tool", ""))
-        answer = self._answers.find(request.args.get("tried", ""))
-        return await self._form(report, tool, None, raw="json" in request.args, answer=answer)
+        tried = self._trying.find(request.args.get("tried", ""))
+        return await self._form(report, tool, None, raw="json" in request.args, tried=tried)
 
     async def call(self, name: str) -> Response | WerkzeugResponse:
         """Call it once with what was typed, if that fits its schema."""
@@ -85,18 +105,38 @@ class ToolPages:
         problems = filled.problems or _problems(filled.arguments, tool)
         if problems:
             return await self._again(report, tool, Typed(form, problems), raw=raw)
-        tried = self._answers.keep(await self._trying.call(name, tool, filled.arguments))
-        where: dict[str, Any] = {
-            "tool": str(tool["name"]),
-            "tried": tried,
-            **({"json": "1"} if raw else {}),
-        }
-        return redirect(url_for("servers.show_tool", name=name, **where), HTTPStatus.SEE_OTHER)
+        tried = await self._trying.call(name, tool, filled.arguments)
+        return _to(name, str(tool["name"]), tried.handle, raw=raw)
+
+    async def cancel(self, name: str) -> WerkzeugResponse:
+        """End a call that is under way."""
+        form = await read_form()
+        tried = self._trying.find(form.get("tried", ""))
+        if tried is None:
+            raise NotFound(GONE)
+        await self._trying.cancel(tried)
+        return _to(name, form.get("tool", ""), tried.handle, raw=False)
+
+    async def read_result(self, name: str) -> str:
+        """All of an answer that was too long to be shown at once, a page at a time."""
+        report = await self._desk.report(name)
+        handle, sought = request.args.get("handle", ""), request.args.get("contains", "")
+        offset = max(0, request.args.get("offset", 0, type=int))
+        try:
+            page = await self._trying.read(handle, offset)
+            found = (
+                await self._trying.search(handle, sought[:MAX_SOUGHT], offset) if sought else None
+            )
+        except NoSuchResult as error:
+            raise NotFound(GONE) from error
+        return await self._desk.page(
+            "server_result.html", report, handle=handle, sought=sought, read=page, found=found
+        )
 
     async def _again(
         self, report: ServerReport, tool: Tool, typed: Typed, *, raw: bool
     ) -> Response:
-        page = await make_response(await self._form(report, tool, typed, raw=raw, answer=None))
+        page = await make_response(await self._form(report, tool, typed, raw=raw, tried=None))
         response = cast("Response", page)
         response.status_code = HTTPStatus.BAD_REQUEST
         return response
@@ -108,7 +148,7 @@ class ToolPages:
         typed: Typed | None,
         *,
         raw: bool,
-        answer: Answer | None,
+        tried: LongCall[Answer] | None,
     ) -> str:
         fields = fields_of(_schema(tool))
         problems = dict(typed.problems) if typed else {}
@@ -126,7 +166,13 @@ class ToolPages:
             values=typed.form if typed else {},
             problems=problems,
             whole=[text for place, text in problems.items() if place not in named],
-            answer=answer,
+            tried=tried,
+            answer=_answer_of(tried),
+            under_way=[
+                each
+                for each in self._trying.under_way(report.spec.name, str(tool["name"]))
+                if each is not tried
+            ],
         )
 
     def _find(self, report: ServerReport, tool: str) -> Tool:
@@ -141,6 +187,23 @@ class ToolPages:
         if withheld is not None:
             raise Conflict(str(withheld))
         raise NotFound(f"Server {name!r} shows no tool {tool[:60]!r} now.")
+
+
+def _to(name: str, tool: str, tried: str, *, raw: bool) -> WerkzeugResponse:
+    """Return the way to the page of a tool, with what became of a call."""
+    where: dict[str, Any] = {"tool": tool, "tried": tried, **({"json": "1"} if raw else {})}
+    return redirect(url_for("servers.show_tool", name=name, **where), HTTPStatus.SEE_OTHER)
+
+
+def _answer_of(tried: LongCall[Answer] | None) -> Answer | None:
+    """Return what a call led to; None while it is under way."""
+    if tried is None or tried.ended_at is None:
+        return None
+    try:
+        return tried.answer()
+    except CallEnded as error:
+        took_ms = (tried.ended_at - tried.started_at) * 1000
+        return Answer(tried.tool, "", took_ms, "ended", "bad", sentence=str(error))
 
 
 def _shown(tool: Tool) -> dict[str, object]:

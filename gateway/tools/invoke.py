@@ -85,7 +85,7 @@ class InvokeTools:
 
     def _ask(
         self, owner: str, name: ToolName, arguments: dict[str, Any], place: TraceContext | None
-    ) -> Ask:
+    ) -> Ask[ToolResult]:
         async def ask(note: Callable[[Notice], None]) -> ToolResult:
             params: dict[str, object] = {"name": name.tool, "arguments": arguments}
             if place is not None:
@@ -103,9 +103,9 @@ class InvokeTools:
         name: ToolName,
         tool: Mapping[str, Any],
         arguments: dict[str, Any],
-        ask: Ask,
+        ask: Ask[ToolResult],
         place: TraceContext | None,
-    ) -> Ask:
+    ) -> Ask[ToolResult]:
         """Return a call that leaves an entry in the audit log, and a span, at its end."""
         caller, trail, telemetry = calling(), self._services.trail, self._services.telemetry
 
@@ -130,7 +130,7 @@ class InvokeTools:
 
         return told
 
-    async def _answered(self, call: LongCall) -> bool:
+    async def _answered(self, call: LongCall[ToolResult]) -> bool:
         """Return True when the call has ended in time, passing on its progress until then."""
         context, told = get_context(), call.progress
         until = anyio.current_time() + self._services.settings.long_call_s

@@ -67,7 +67,7 @@ class LongCallTools:
         return view_call(call, "cancelled")
 
 
-def still_running(call: LongCall) -> ToolResult:
+def still_running(call: LongCall[ToolResult]) -> ToolResult:
     """Return what a caller is told of a call that goes on."""
     view = view_call(call, "running")
     text = (
@@ -78,7 +78,7 @@ def still_running(call: LongCall) -> ToolResult:
     return ToolResult([TextContent(type="text", text=text)], asdict(view))
 
 
-def view_call(call: LongCall, state: str) -> CallView:
+def view_call(call: LongCall[ToolResult], state: str) -> CallView:
     """Return a call as tools show it."""
     progress = call.progress
     return CallView(
@@ -92,7 +92,7 @@ def view_call(call: LongCall, state: str) -> CallView:
     )
 
 
-def _how_far(call: LongCall) -> str:
+def _how_far(call: LongCall[ToolResult]) -> str:
     told = call.progress
     if told is None:
         return ""

@@ -78,6 +78,8 @@ PAGES = {
 """Where each is opened. Every page belongs in here, or into what `made_pages` makes."""
 MADE = {"/authorize", "/oauth/authorize", "/credential/<link>", "/changes/<server>/<int:number>"}
 """Pages that something else leads to, each time another address."""
+OPENED_ELSEWHERE = {"/server/<name>/tool/result": "tests/tools/test_long_calls.py"}
+"""Pages of what a browser was answered before, and who opens them."""
 NO_PAGES = {
     "/audit.jsonl",
     "/events",

@@ -1,5 +1,7 @@
 """Calls that take longer than a client waits: they go on, once, for whoever made them."""
 
+import html
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import anyio
 import pytest
 from fastmcp.tools import ToolResult
 from mcp_types import TextContent
+from quart import typing as quart_typing
 
 from gateway.calls.calls import (
     KEEP_S,
@@ -20,8 +23,11 @@ from gateway.calls.calls import (
     Progress,
     TooManyCalls,
 )
+from gateway.dashboard.live import Live
 from gateway.domain.token import Scope
+from gateway.server_pages import open_server_pages
 from supervisor.children.call import Notice
+from tests.dashboard.parts import Shown, send, sign_in
 from tests.tools.conftest import Gateway, open_gateway, text_of
 from tests.tools.test_scopes import connected
 from tests.waiting import PATIENCE_S
@@ -64,7 +70,7 @@ def call(params):
     if name == "dies":
         import os
         os._exit(9)
-    return text("x" * 100000 if name == "large" else name + " done")
+    return text("x" * 300000 if name == "large" else name + " done")
 
 def answer(message):
     method, params = message["method"], message.get("params", {})
@@ -167,6 +173,92 @@ async def test_a_long_call_with_a_large_result_is_cut(slow: Gateway) -> None:
     assert first.content == second.content
 
 
+@pytest.fixture(scope="module")
+async def browser(slow: Gateway) -> quart_typing.TestClientProtocol:
+    """The owner before the pages of that server."""
+    live = Live(anyio.current_time)
+    shown = Shown(
+        followed=live,
+        monotonic=anyio.current_time,
+        further=lambda owner: (open_server_pages(slow.services, owner, live),),
+    )
+    return await sign_in(shown)
+
+
+async def text_at(browser: quart_typing.TestClientProtocol, path: str) -> str:
+    """Return a page."""
+    answer = await browser.get(path)
+    return html.unescape(await answer.get_data(as_text=True))
+
+
+async def tried(browser: quart_typing.TestClientProtocol, tool: str) -> str:
+    """Call a tool from its page; return the address that the browser is sent to."""
+    path = f"/server/slow/tool?tool={tool}&json=1"
+    (definition,) = re.findall(r'name="definition" value="(\w+)"', await text_at(browser, path))
+    form = {"tool": tool, "definition": definition, "payload": "{}"}
+    answer = await send(browser, "/server/slow/tool", form, page=path)
+    assert answer.status_code == 303
+    return str(answer.headers["Location"])
+
+
+async def answered(slow: Gateway, address: str) -> str:
+    """Return the handle in an address once its call has ended."""
+    (handle,) = re.findall(r"tried=(call_\w+)", address)
+    assert await slow.services.calls.find("page:owner", handle).wait(GUARD_S)
+    return handle
+
+
+async def test_the_page_of_a_tool_goes_on_with_a_long_call(
+    slow: Gateway, browser: quart_typing.TestClientProtocol
+) -> None:
+    """Issue 8: as `get_call`; to look again calls nothing, and no other caller has the answer."""
+    before = int(await invoke(slow, "counted"))
+    address = await tried(browser, "slow")
+    with anyio.fail_after(GUARD_S):
+        while "3 of 10: third of ten" not in await text_at(browser, address):
+            pass
+    assert address.partition("tried=")[2] in await text_at(browser, "/server/slow/tool?tool=slow")
+    await invoke(slow, "release")
+    handle = await answered(slow, address)
+    for _ in range(2):
+        assert "slow done" in await text_at(browser, address)
+    assert int(await invoke(slow, "counted")) == before + 1
+    assert "There is no call" in await slow.refusal("get_call", handle=handle)
+
+
+async def test_a_long_call_is_cancelled_on_its_page(
+    slow: Gateway, browser: quart_typing.TestClientProtocol
+) -> None:
+    """Issue 8: as `cancel_call`; the server is told."""
+    address = await tried(browser, "stuck")
+    handle = address.partition("tried=")[2].partition("&")[0]
+    form = {"tried": handle, "tool": "stuck"}
+    cancelled = await send(browser, "/server/slow/tool/cancel", form, page=address)
+    assert cancelled.status_code == 303
+    page = await text_at(browser, cancelled.headers["Location"])
+    assert "it was cancelled on its page" in page
+    assert await invoke(slow, "was_cancelled") == "True"
+    gone = await send(browser, "/server/slow/tool/cancel", {"tried": "call_x"}, page=address)
+    assert gone.status_code == 404
+
+
+async def test_all_of_a_large_answer_is_read_on_its_page(
+    slow: Gateway, browser: quart_typing.TestClientProtocol
+) -> None:
+    """Issue 8: as `read_result`, a page at a time, or the places that hold a text."""
+    address = await tried(browser, "large")
+    await invoke(slow, "release")
+    await answered(slow, address)
+    (rest,) = re.findall(r'href="(/server/slow/tool/result[^"]*)"', await text_at(browser, address))
+    first = await text_at(browser, rest)
+    assert "Bytes 0 to 65,536 of 300,000." in first
+    (more,) = re.findall(r'rel="next" href="([^"]*)"', first)
+    assert "Bytes 65,536 to 131,072 of 300,000." in await text_at(browser, more)
+    assert "At 65,536" in await text_at(browser, f"{more}&contains=xxx")
+    assert "It does not hold this text" in await text_at(browser, f"{rest}&contains=y")
+    assert (await browser.get("/server/slow/tool/result?handle=result_x")).status_code == 404
+
+
 async def test_a_long_call_ends_with_its_server(tmp_path: Path) -> None:
     """Ours: the reason waits for the caller."""
     async with open_gateway(tmp_path, long_call_s="0.2") as gateway:
@@ -240,7 +332,7 @@ async def text(value: str) -> ToolResult:
     return ToolResult([TextContent(type="text", text=value)])
 
 
-async def finished(calls: Calls, owner: str) -> LongCall:
+async def finished(calls: Calls, owner: str) -> LongCall[Any]:
     """Return a call under a handle that has ended."""
     call = calls.start(owner, "mcp__a__b", lambda note: text("done"))
     assert await call.wait(GUARD_S)
@@ -252,7 +344,7 @@ async def test_calls_end_with_the_gateway_and_say_why() -> None:
     """Ours: no task outlives its owner, and who waits is told."""
     told: list[str] = []
 
-    async def wait(call: LongCall) -> None:
+    async def wait(call: LongCall[Any]) -> None:
         await call.wait(GUARD_S)
         with pytest.raises(CallEnded) as ended:
             call.answer()
@@ -316,6 +408,6 @@ async def test_calls_are_bounded_for_each_caller() -> None:
 )
 async def test_progress_is_read_or_dropped(params: bytes | None, progress: Progress | None) -> None:
     """Ours: a child's nonsense is no reason to fail its call."""
-    call = LongCall("me", "mcp__a__b", 0.0, anyio.CancelScope())
+    call: LongCall[Any] = LongCall("me", "mcp__a__b", 0.0, anyio.CancelScope())
     call.note(Notice("notifications/progress", params))
     assert call.progress == progress
