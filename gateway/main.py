@@ -44,6 +44,7 @@ from gateway.redaction import know_stored
 from gateway.relay.begun import Begin
 from gateway.relay.endpoint import ServerEndpoint
 from gateway.relay.gate import LiveServers
+from gateway.restarting import Restart
 from gateway.retention import Retention, open_retention
 from gateway.rooms import Parts, build_pages, build_router, connector_of
 from gateway.run_files.opening import open_shelf
@@ -92,6 +93,7 @@ class Gateway:
     retention: Retention
     looking: Looking
     watcher: Watcher
+    restart: Restart
     loaded: anyio.Event
     """Set once every server on disk has started or said why not."""
 
@@ -253,6 +255,7 @@ def _gateway(parts: Parts) -> Gateway:
         retention=open_retention(services.settings, services.store, utc_ms),
         looking=looking,
         watcher=watch(services.settings, services.servers, hearers, parts.loaded),
+        restart=services.restart,
         loaded=parts.loaded,
     )
 

@@ -41,6 +41,7 @@ from gateway.run_pages import build_run_routes, open_run_pages
 from gateway.sandbox_notice import sandbox_notice
 from gateway.server_grants.routes import build_grant_routes
 from gateway.server_pages import open_server_pages
+from gateway.settings_pages import open_settings_pages
 from gateway.supervising import Hearers
 from gateway.telemetry.looking import Looking
 from gateway.telemetry.scraping import Scraping
@@ -108,6 +109,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             open_job_pages(browser, services, live),
             open_quick_run(browser, services),
             open_cost_pages(browser, services),
+            open_settings_pages(browser, services),
         ),
     )
     parts.audit.watch_pages(dashboard.app, browser)

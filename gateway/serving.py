@@ -26,6 +26,7 @@ from gateway.oauth.server import AuthorizationServer
 from gateway.own_memory import close_own_memory
 from gateway.reach.opening import listen_for_tunnel, port_of
 from gateway.redaction import open_redactor
+from gateway.restarting import Restart, RestartAsked
 from gateway.sandbox_notice import sandbox_notice
 from gateway.service.telling import Telling
 from gateway.settings import Settings
@@ -58,6 +59,7 @@ def serve(settings: Settings, stdio_path: str = MANAGEMENT, outside: Outside | N
     Raises:
         HomeTaken: another gateway has this home.
         CannotStart: something that it needs cannot be used.
+        RestartAsked: it has ended because its owner wants it to begin anew.
     """
     if settings.mcp_transport is Transport.STDIO and not stdin_is_pipe():
         raise CannotStart(
@@ -73,22 +75,25 @@ def serve(settings: Settings, stdio_path: str = MANAGEMENT, outside: Outside | N
     with GatewayLock(settings.home):
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve_or_tell(settings, stdio_path, redactor, outside))
+                anew = runner.run(_serve_or_tell(settings, stdio_path, redactor, outside))
         except (CannotListen, StoreError, VaultError, CredentialRefused, RefusedName) as error:
             raise CannotStart(str(error)) from error
+    if anew:
+        raise RestartAsked
     return 0
 
 
 async def _serve_or_tell(
     settings: Settings, stdio_path: str, redactor: Redactor, outside: Outside | None
-) -> None:
+) -> bool:
     async with failure_told(settings.healthcheck_url):
-        await _serve(settings, stdio_path, redactor, outside)
+        return await _serve(settings, stdio_path, redactor, outside)
 
 
 async def _serve(
     settings: Settings, stdio_path: str, redactor: Redactor, outside: Outside | None
-) -> None:
+) -> bool:
+    """Serve to the end; return True when the gateway is to begin anew."""
     shutdown = Shutdown()
     with (
         _listen(settings) as sock,
@@ -112,6 +117,7 @@ async def _serve(
                 )
             finally:
                 withdraw(settings.home)
+    return gateway.restart.asked
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -161,6 +167,7 @@ async def _run(
             group.start_soon(_serve_stdio, live, stdio_path, transport, shutdown)
         group.start_soon(telling.keep_alive)
         group.start_soon(Heartbeat(settings.healthcheck_url, gateway.loaded.wait).run)
+        group.start_soon(_end_for_restart, gateway.restart, shutdown)
         group.start_soon(_stop, gateway, shutdown, stop_http, telling)
         async with gateway.router.running():
             telling.ready(f"Serving {live.url}")
@@ -207,6 +214,12 @@ async def _stop(
     gateway.combined.close()
     await _note_uses(gateway)
     stop_http.set()
+
+
+async def _end_for_restart(restart: Restart, shutdown: Shutdown) -> None:
+    await restart.wait()
+    log.info("The owner asked for a restart")
+    shutdown.request()
 
 
 async def _serve_stdio(

@@ -39,8 +39,20 @@ class Standing:
 
 def settings_now(environ: Mapping[str, str], env_file: Path) -> tuple[Standing, ...]:
     """Return every setting in the order of the README. Raises SettingsError for a bad file."""
-    file = read_env_file(env_file)
+    return standings_of(environ, read_env_file(env_file))
+
+
+def standings_of(environ: Mapping[str, str], file: Mapping[str, str]) -> tuple[Standing, ...]:
+    """Return every setting by an environment and what stands in a file."""
     return tuple(_standing(variable, environ, file) for variable in VARIABLES)
+
+
+def raw_value(
+    variable: Variable[object], environ: Mapping[str, str], file: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return what was written for a setting, to tell whether it changed; never to be shown."""
+    names = (variable.name, f"{variable.name}_FILE")
+    return tuple(place.get(name) or "" for place in (environ, file) for name in names)
 
 
 def _standing(

@@ -55,6 +55,17 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadFrom:
+    """What settings were read from; a later look is compared with it."""
+
+    environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """As the process was given it, with its secrets; no child ever gets it."""
+    env_file: Path | None = None
+    file: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """What stood in that file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting under the lower-case name of its variable; None: not set."""
 
@@ -128,6 +139,7 @@ class Settings:
     """Files of further authorities that this machine's variables name, for the CLI of runs."""
     prices: PriceList = field(default_factory=PriceList, compare=False)
     """The shipped ones and before them those of PRICES_FILE."""
+    read_from: ReadFrom = field(default_factory=ReadFrom, compare=False, repr=False)
 
 
 def load(
@@ -138,7 +150,8 @@ def load(
     Raises SettingsError.
     """
     file = read_env_file(env_file) if env_file else {}
-    source = _Source(dict(environ), file, credentials_folder(environ))
+    read_from = ReadFrom(dict(environ), env_file, file)
+    source = _Source(read_from.environ, file, credentials_folder(environ))
     home = source.read(known.CLAUDE_RUNNER_HOME)
     package_hosts = source.optional(known.PACKAGE_HOSTS) or ()
     prices_file = source.optional(known.PRICES_FILE)
@@ -204,6 +217,7 @@ def load(
         index=replace(read_index(environ), further_hosts=package_hosts),
         certificates=_certificates(environ),
         prices=_prices(prices_file),
+        read_from=read_from,
     )
     _check_together(settings)
     for variable in VARIABLES:

@@ -55,11 +55,11 @@ class Approvals:
 
     def all(self) -> tuple[Approval, ...]:
         """Return everything that waits or was rejected, by server and tool."""
-        return tuple(
-            _approval(found)
-            for name in self._supervisor.names
-            for found in self._supervisor.slot(name).pins.quarantined
-        )
+        return tuple(found for name in self._supervisor.names for found in self.of(name))
+
+    def of(self, server: str) -> tuple[Approval, ...]:
+        """Return what waits or was rejected of one server, by tool. Raises UnknownServer."""
+        return tuple(map(_approval, self._supervisor.slot(server).pins.quarantined))
 
     def decide(self, server: str, tool: str, digest: str, decision: Decision) -> None:
         """Serve a tool as it is listed now, or keep it out; `digest` says which was looked at.

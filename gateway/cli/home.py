@@ -6,9 +6,10 @@ from pathlib import Path
 
 from gateway.cli.exits import Exit, Failure, no_gateway
 from gateway.local import LiveGateway, find_live
+from gateway.setting_changes import NotWritten, SettingRefused, change_setting
 from gateway.setting_origins import Standing, settings_now
 from gateway.settings import ENV_FILE, Settings, SettingsError, load
-from gateway.variables import CLAUDE_RUNNER_HOME
+from gateway.variables import CLAUDE_RUNNER_HOME, Variable
 
 
 def read_settings(args: Namespace) -> Settings:
@@ -26,13 +27,14 @@ def env_file_of(args: Namespace) -> Path:
     return args.env_file or ENV_FILE
 
 
-def check_settings(changed: Path, file: Path) -> Settings:
-    """Return what would hold if `changed` took the place of `file`. Raises Failure."""
+def change_env_file(file: Path, variable: Variable[object], value: str | None) -> Settings:
+    """Change one setting in a file, None takes it out; return what then holds. Raises Failure."""
     try:
-        return load(dict(os.environ), changed)
-    except SettingsError as error:
-        sentence = str(error).replace(str(changed), str(file))
-        raise Failure(Exit.WRONG_USE, f"{sentence} Nothing was changed.") from error
+        return change_setting(file, variable, value, os.environ)
+    except SettingRefused as error:
+        raise Failure(Exit.WRONG_USE, str(error)) from error
+    except NotWritten as error:
+        raise Failure(Exit.FAILED, str(error)) from error
 
 
 def read_standings(args: Namespace) -> tuple[Standing, ...]:

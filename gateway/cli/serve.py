@@ -2,17 +2,19 @@
 
 import gc
 import importlib
+import os
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import read_settings
 from gateway.errors import CannotStart
 from gateway.local import GatewayStarting, HomeTaken, LiveGateway, find_live
+from gateway.restarting import RestartAsked
 from gateway.settings import Settings
 from gateway.stdio import MANAGEMENT, bridge
 from gateway.stdio_wire import BridgeEnded, stdin_is_pipe
@@ -42,6 +44,8 @@ def serve_or_bridge(settings: Settings, stdio_path: str = MANAGEMENT) -> int:
         return _gateway()(settings, stdio_path)
     except CannotStart as error:
         raise Failure(Exit.WRONG_USE, str(error)) from error
+    except RestartAsked:
+        _begin_anew(settings)
     except HomeTaken:
         if settings.mcp_transport not in STDIO or not stdin_is_pipe():
             raise
@@ -58,6 +62,15 @@ def _gateway() -> Callable[[Settings, str], int]:
     finally:
         gc.enable()
     return cast("Callable[[Settings, str], int]", module.serve)
+
+
+def _begin_anew(settings: Settings) -> NoReturn:
+    """Become the same command again, with the environment that this process was given.
+
+    The process stays, so that whoever started it, a terminal or systemd, keeps what it started.
+    """
+    sys.stderr.flush()
+    os.execve(sys.executable, sys.orig_argv, dict(settings.read_from.environ))  # noqa: S606 - our own command line
 
 
 def _check_free(home: Path) -> None:

@@ -1,22 +1,19 @@
 """``settings``: what holds, who says so, and changes of `.env` that are checked first."""
 
-import os
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dotenv import set_key, unset_key
-
 from gateway.cli.answers import show
 from gateway.cli.exits import Exit, Failure
-from gateway.cli.home import check_settings, env_file_of, read_settings, read_standings
+from gateway.cli.home import change_env_file, env_file_of, read_settings, read_standings
 from gateway.cli.table import format_table, plain
 from gateway.cli.typed import read_typed
 from gateway.local import FILE_NAME, GatewayStarting, LiveGateway, find_live
+from gateway.setting_changes import SettingRefused, find_variable
 from gateway.setting_origins import Origin, Standing
 from gateway.settings import Settings
-from gateway.variables import VARIABLES, Variable
+from gateway.variables import Variable
 
 HEADINGS = ("SETTING", "VALUE", "FROM", "ACCEPTS")
 VALUE_CHARACTERS = 60
@@ -28,9 +25,8 @@ def run(args: Namespace) -> int:
         return _list(args)
     variable = _variable(args.name)
     if args.action == "unset":
-        return _change(args, variable, lambda path: _unset(path, variable))
-    value = _value(args, variable)
-    return _change(args, variable, lambda path: _set(path, variable, value))
+        return _change(args, variable, None)
+    return _change(args, variable, _value(args, variable))
 
 
 def _list(args: Namespace) -> Exit:
@@ -88,12 +84,10 @@ def _live(settings: Settings) -> LiveGateway | None:
 
 
 def _variable(name: str) -> Variable[object]:
-    found = next((variable for variable in VARIABLES if variable.name == name), None)
-    if found is None:
-        raise Failure(
-            Exit.WRONG_USE, f"{name[:60]!r} is no setting; `settings list` shows their names."
-        )
-    return found
+    try:
+        return find_variable(name)
+    except SettingRefused as error:
+        raise Failure(Exit.WRONG_USE, str(error)) from error
 
 
 def _value(args: Namespace, variable: Variable[object]) -> str:
@@ -110,48 +104,12 @@ def _value(args: Namespace, variable: Variable[object]) -> str:
     return read_typed(variable.name)
 
 
-def _set(path: Path, variable: Variable[object], value: str) -> None:
-    set_key(path, variable.name, value, quote_mode="auto")
-
-
-def _unset(path: Path, variable: Variable[object]) -> None:
-    if unset_key(path, variable.name)[0] is None:
-        raise Failure(Exit.FAILED, f"{variable.name} is not in that file.")
-
-
-def _change(args: Namespace, variable: Variable[object], change: Callable[[Path], None]) -> Exit:
-    """Change a copy of the file, see whether a gateway would start with it, and put it in place."""
+def _change(args: Namespace, variable: Variable[object], value: str | None) -> Exit:
     file = env_file_of(args)
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        _copy_closed(file, beside)
-        change(beside)
-        settings = check_settings(beside, file)
-        if file.exists():
-            _take_over(file.stat(), beside)
-        beside.replace(file.resolve())
-    except OSError as error:
-        raise Failure(Exit.FAILED, f"{file} cannot be written ({error.strerror}).") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    settings = change_env_file(file, variable, value)
     now = next(each for each in read_standings(args) if each.variable is variable)
     answer = {**_view(now), "file": str(file), "message": _after(now, file, settings)}
     return show(args, answer, lambda told: plain(told["message"]))
-
-
-def _copy_closed(file: Path, beside: Path) -> None:
-    """Make a copy that is its owner's alone from the start; an empty one of no file."""
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "wb") as target:
-        target.write(file.read_bytes() if file.exists() else b"")
-
-
-def _take_over(old: os.stat_result, beside: Path) -> None:
-    """Give a file owner and mode of the one it replaces, so that a service still reads it."""
-    own = beside.stat()
-    if (own.st_uid, own.st_gid) != (old.st_uid, old.st_gid):
-        os.chown(beside, old.st_uid, old.st_gid)
-    beside.chmod(old.st_mode & 0o640)
 
 
 def _after(now: Standing, file: Path, settings: Settings) -> str:

@@ -165,7 +165,7 @@ class JobPages:
             followed=fragment_of(job.id),
             chart=cost_chart(costs, today),
             fire_url=await self._tokens.url(job),
-            has_token=await self._tokens.exists(job),
+            token=await self._tokens.find(job),
             further=further,
         )
 

@@ -8,16 +8,17 @@ from quart import redirect, render_template, request, url_for
 from werkzeug.exceptions import Conflict, NotFound
 from werkzeug.wrappers import Response
 
+from gateway.approvals import Approvals
 from gateway.credentials import CredentialRefused, Credentials
 from gateway.dashboard.browser import Browser
-from gateway.dashboard.views import STATE_TONES
+from gateway.dashboard.views import STATE_TONES, ApprovalRow, approval_rows
 from gateway.server_pages.kept import Kept, Outcome
 from gateway.servers import ServerReport, Servers
 from gateway.servers.fault import read_fault
 from gateway.tools.server_views import fault_in_words
 from gateway.vault import VaultError
 from sandboxes.errors import SandboxError
-from supervisor.errors import SupervisorError
+from supervisor.errors import SupervisorError, UnknownServer
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
 
@@ -27,7 +28,11 @@ PARTS = (
     ("servers.show_tools", "Tools"),
     ("servers.show_credentials", "Credentials"),
 )
-OF_DYNAMIC = (("servers.show_code", "Code"), ("servers.show_versions", "Versions"))
+OF_DYNAMIC = (
+    ("servers.show_policy", "Policy"),
+    ("servers.show_code", "Code"),
+    ("servers.show_versions", "Versions"),
+)
 """Of the pages of a server: endpoint and word."""
 OWNER = "owner"
 """Who makes a change here, as versions name him."""
@@ -43,6 +48,7 @@ class Desk:
     servers: Servers
     supervisor: Supervisor
     credentials: Credentials
+    approvals: Approvals
     outcomes: Kept[Outcome] = field(default_factory=Kept[Outcome])
 
     def spec(self, name: str, kind: ServerKind | None = None) -> ServerSpec:
@@ -71,9 +77,16 @@ class Desk:
             seen=report.snapshot,
             dynamic=dynamic,
             tone=STATE_TONES[report.snapshot.state],
+            waiting=self._waiting(report.spec.name),
             parts=(*PARTS, *(OF_DYNAMIC if dynamic else ())),
             **{**told, **shown},
         )
+
+    def _waiting(self, name: str) -> tuple[ApprovalRow, ...]:
+        try:
+            return approval_rows(self.approvals.of(name))
+        except UnknownServer:
+            return ()
 
     def back(self, endpoint: str, outcome: Outcome, **where: Any) -> Response:
         """Return the way to a page that says what became of a form."""

@@ -5,14 +5,17 @@
 
 from quart import Blueprint
 
+from gateway.approvals import Approvals
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.live import Live
 from gateway.server_pages.acting import ActingPages
 from gateway.server_pages.code import CodePages
 from gateway.server_pages.creating import CreatingPages
 from gateway.server_pages.credentials import SecretPages
+from gateway.server_pages.deciding import DecidingPages
 from gateway.server_pages.desk import Desk
 from gateway.server_pages.logs import LogPages
+from gateway.server_pages.policy import PolicyPages
 from gateway.server_pages.searching import SearchPages
 from gateway.server_pages.state import StatePages
 from gateway.server_pages.tool_pages import ToolPages
@@ -24,12 +27,8 @@ from gateway.tools.tool_search import ToolSearch
 
 def open_server_pages(services: Services, browser: Browser, live: Live) -> Blueprint:
     """Return the routes; all want a session."""
-    desk = Desk(
-        browser,
-        services.servers,
-        services.supervisor,
-        services.credentials,
-    )
+    approvals = Approvals(services.supervisor)
+    desk = Desk(browser, services.servers, services.supervisor, services.credentials, approvals)
     pages = Blueprint("servers", __name__, template_folder="templates")
 
     async def require_session() -> None:
@@ -48,6 +47,8 @@ def open_server_pages(services: Services, browser: Browser, live: Live) -> Bluep
         ActingPages(desk),
         LogPages(desk, live.streams),
         ToolPages(desk, trying, live),
+        DecidingPages(desk, approvals),
+        PolicyPages(desk),
         SecretPages(desk),
         VersionPages(desk),
         CodePages(desk, services.trials),

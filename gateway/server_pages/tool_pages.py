@@ -84,8 +84,7 @@ class ToolPages:
         """Every tool, served or quarantined."""
         report = await self._desk.report(name)
         tools = [_shown(tool) for tool in report.snapshot.tools if "name" in tool]
-        held = report.snapshot.quarantined_tools
-        return await self._desk.page("server_tools.html", report, tools=tools, held=held)
+        return await self._desk.page("server_tools.html", report, tools=tools)
 
     async def show_tool(self, name: str) -> str:
         """One tool, a form to try it, and what it answered to the last try."""

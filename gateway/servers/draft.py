@@ -1,5 +1,6 @@
 """What an author asks of a dynamic server, and the metadata that this becomes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -30,6 +31,8 @@ class Draft:
     """Secrets to be stored for a new server, by key; shown nowhere."""
     dependencies: tuple[str, ...] | None = None
     """Python packages as pip names them; an empty one takes the declaration back."""
+    declared: Mapping[str, object | None] = field(default_factory=dict[str, object | None])
+    """Further members of `metadata.json`, which the owner sets; None takes one out."""
 
 
 def apply_draft(name: str, source: Source, draft: Draft) -> Source:
@@ -42,6 +45,11 @@ def apply_draft(name: str, source: Source, draft: Draft) -> Source:
     check_requirements(name, draft.dependencies or ())
     code = _code(name, source, draft)
     metadata = dict(source.metadata)
+    for member, value in draft.declared.items():
+        if value is None:
+            metadata.pop(member, None)
+        else:
+            metadata[member] = value
     if draft.description is not None:
         metadata["description"] = draft.description
     if draft.network is not None:

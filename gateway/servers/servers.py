@@ -3,7 +3,7 @@
 Above: tools, dashboard, command line. Below: the folders, the store's switches, the supervisor.
 """
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -260,6 +260,15 @@ class Servers:
         """Return the text of a dynamic server's `server.py`; None if it has another program."""
         self.spec(name, ServerKind.DYNAMIC)
         return (await to_thread.run_sync(self._folders.read, name)).code
+
+    async def declared(self, name: str) -> Mapping[str, object]:
+        """Return what the `metadata.json` of a dynamic server says.
+
+        Raises:
+            UnknownServer, InvalidServer.
+        """
+        self.spec(name, ServerKind.DYNAMIC)
+        return (await to_thread.run_sync(self._folders.read, name)).metadata
 
     async def credentials(self, name: str) -> tuple[CredentialStatus, ...]:
         """Return what a server declares and what is set. Raises UnknownServer."""

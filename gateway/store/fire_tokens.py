@@ -2,6 +2,7 @@
 
 from sqlalchemy import delete, select, update
 
+from gateway.domain.fire_token import FireToken
 from gateway.store.database import Database
 from gateway.store.schema import job_fire_tokens
 
@@ -25,10 +26,12 @@ class FireTokenTable:
         statement = delete(job_fire_tokens).where(job_fire_tokens.c.job_id == job_id)
         return await self._db.change(statement) == 1
 
-    async def exists(self, job_id: str) -> bool:
-        """Tell whether a job has a token."""
-        statement = select(job_fire_tokens.c.job_id).where(job_fire_tokens.c.job_id == job_id)
-        return await self._db.one(statement) is not None
+    async def find(self, job_id: str) -> FireToken | None:
+        """Return a job's token, or None."""
+        own = job_fire_tokens.c
+        statement = select(own.created_at, own.last_used_at).where(own.job_id == job_id)
+        row = await self._db.one(statement)
+        return None if row is None else FireToken(row["created_at"], row["last_used_at"])
 
     async def job_of(self, token_hash: str) -> str | None:
         """Return the id of the job that a token fires, or None."""

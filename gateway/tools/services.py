@@ -1,7 +1,7 @@
 """What the management tools are built on; made once by the composition root."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.audit import Trail
 from gateway.audit.reading import AuditLog
@@ -12,6 +12,7 @@ from gateway.credentials import Credentials
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
 from gateway.notify.opening import Notify
+from gateway.restarting import Restart
 from gateway.run_files.shelf import Shelf
 from gateway.servers import Servers, Trials
 from gateway.settings import Settings
@@ -48,3 +49,4 @@ class Services:
     """Where this machine reaches the gateway, without a path."""
     address: Callable[[], str]
     """Returns where others reach it: the tunnel's address may come later."""
+    restart: Restart = field(default_factory=Restart)

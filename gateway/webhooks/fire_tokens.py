@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.auth.run_tokens import token_hash
 from gateway.domain.clock import utc_ms
+from gateway.domain.fire_token import FireToken
 from gateway.domain.job import Job
 from gateway.jobs.errors import JobRefused
 from gateway.store import Store
@@ -44,9 +45,9 @@ class FireTokens:
         """End the job's token; False when there is none. Raises StoreError."""
         return await self._store.fire_tokens.remove(job_id)
 
-    async def exists(self, job: Job) -> bool:
-        """Tell whether the job has a token. Raises StoreError."""
-        return await self._store.fire_tokens.exists(job.id)
+    async def find(self, job: Job) -> FireToken | None:
+        """Return what is known of the job's token, None without one. Raises StoreError."""
+        return await self._store.fire_tokens.find(job.id)
 
     async def url(self, job: Job) -> str:
         """Return the address, which is no secret. Raises StoreError."""

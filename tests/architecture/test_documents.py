@@ -15,6 +15,8 @@ import pytest
 
 from gateway.cli.parser import build_parser
 from gateway.cli.tool_commands import COMMANDS
+from gateway.dashboard.tool_actions import PAGE_ACTIONS
+from gateway.setting_meanings import MEANINGS
 from gateway.store.schema import metadata
 from gateway.tools import Services
 from gateway.tools.server import build_mcp
@@ -65,6 +67,17 @@ def test_the_readme_lists_every_setting_as_the_code_has_it() -> None:
     assert [row[:3] for row in table(CHECKOUT / "README.md", first="variable")] == expected
 
 
+def test_the_readme_says_of_every_setting_what_its_page_says() -> None:
+    """Issue 8: the page has no links."""
+    rows = table(CHECKOUT / "README.md", first="variable")
+    assert {row[0].strip("`"): _without_links(row[3]) for row in rows} == MEANINGS
+
+
+def _without_links(text: str) -> str:
+    bare = re.sub(r" \(\[[^\]]*\]\([^)]*\)\)", "", text)
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", bare).replace("`", "")
+
+
 def test_the_example_names_every_setting_with_its_default() -> None:
     """Ours: `.env.example` is copied, not read."""
     text = (CHECKOUT / ".env.example").read_text("utf-8")
@@ -88,11 +101,14 @@ def test_the_readme_lists_every_command() -> None:
     ]
 
 
-async def test_every_management_tool_has_its_command() -> None:
-    """Issue 8: what Claude can do from the chat, the owner can do from the shell."""
+async def test_every_management_tool_has_its_command_and_its_page_action() -> None:
+    """Issue 8: what Claude can do from the chat, the owner can do from the shell.
+
+    That pages lead to the actions is held by tests/dashboard/test_every_page.py.
+    """
     # The tools are only listed, so nothing behind them is ever touched.
     tools = {tool.name for tool in await build_mcp(MagicMock(spec=Services)).list_tools()}
-    assert COMMANDS.keys() == tools
+    assert COMMANDS.keys() == PAGE_ACTIONS.keys() == tools
     parser = build_parser()
     missing = [command for command in COMMANDS.values() if not exists(parser, command)]
     assert missing == []

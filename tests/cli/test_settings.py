@@ -1,12 +1,17 @@
 """`settings`: where values come from, and changes that would not start a gateway are refused."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
+import anyio
+import httpx2
 import pytest
 
-from tests.cli.gateways import make_place
+from gateway.local import GatewayStarting, LiveGateway, find_live
+from tests.cli.gateways import COMMAND, LOOK_EVERY_S, Place, make_place
 from tests.cli.shell import Shell
+from tests.oauth.parts import Browser, Inputs
 
 
 @pytest.fixture
@@ -68,3 +73,41 @@ def test_a_changed_file_stays_with_the_user_of_the_service(
     shell.text("settings", "set", "RUNS_DAYS", 8, "--env-file", file)
     status = file.stat()
     assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (1234, 4321, after)
+
+
+async def test_the_owner_restarts_the_gateway_from_its_page(tmp_path: Path) -> None:
+    """Issue 8, 1: the process stays, and what was set on the page then holds."""
+    place = make_place(tmp_path)
+    file = tmp_path / "my.env"
+    file.write_text(f"OAUTH_SECRET_KEY={'k' * 20}\n", "utf-8")
+    command = (*COMMAND, "serve", "--env-file", str(file))
+    with place.cold_gateway(command, SANDBOX="off") as live:
+        link = place.run("dashboard", "link").stdout.strip()
+        async with httpx2.AsyncClient(headers={"Origin": live.url}) as client:
+            await Browser(live.url, client).log_in(link.removeprefix(live.url))
+
+            async def send(path: str, page: str, **form: str) -> int:
+                shown = await client.get(f"{live.url}{page}")
+                token = dict(Inputs(shown.text).hidden)["form_token"]
+                fields = {"form_token": token, **form}
+                return (await client.post(f"{live.url}{path}", data=fields)).status_code
+
+            assert await send("/settings/RUNS_DAYS", "/settings/RUNS_DAYS", value="8") == 303
+            assert await send("/restart", "/settings") == 202
+        anew = await restarted(place, live)
+        assert anew.pid == live.pid
+        listed = place.json("settings", "list", "--changed", "--json", "--env-file", str(file))
+        found = {each["name"]: each["value"] for each in listed["settings"]}
+        assert (found["RUNS_DAYS"], listed["restart"]) == ("8", None)
+
+
+async def restarted(place: Place, before: LiveGateway) -> LiveGateway:
+    """Return the gateway of a home once it is another than before."""
+    with anyio.fail_after(60):
+        while True:
+            with suppress(GatewayStarting):
+                live = find_live(place.home)
+                if live is not None and live.token != before.token:
+                    return live
+            # A look at the home, and no wait for a time: the clock decides nothing here.
+            await anyio.sleep(LOOK_EVERY_S)

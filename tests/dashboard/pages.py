@@ -1,6 +1,7 @@
 """Every page of the dashboard, by the router's rule, and a gateway that has something on each."""
 
-from collections.abc import AsyncGenerator, Mapping
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,13 @@ import httpx2
 from anyio import to_thread
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
+from playwright.async_api import APIRequestContext
 
 from gateway.cli.client import call_tool
 from gateway.domain.delivery import Outcome
 from gateway.domain.notice import USUAL, ChannelKind
 from gateway.domain.run import RunMessage, RunResult, RunStatus, Trigger
+from gateway.domain.run_file import LeftFiles, RunFile, RunFileSet
 from gateway.listening import listen
 from gateway.local import LiveGateway
 from gateway.main import Gateway, build
@@ -24,12 +27,16 @@ from gateway.notify.apprise_process import Apprise
 from gateway.notify.channels import Channels, Wish
 from gateway.redaction import open_redactor
 from gateway.secret import Secret
+from gateway.server_pages.answers import MAX_TEXT
+from gateway.servers import Draft
 from gateway.settings import Settings, load
 from gateway.store import Store
 from gateway.vault import KeySources, Vault
 from gateway.webhooks.hooks import Hooks
+from supervisor.children.call import Notice
 from supervisor.redaction import Redactor
 from supervisor.spec import ServerKind
+from tests.dashboard.parts import token_of
 from tests.oauth.parts import Program
 from tests.store.examples import delivery, job, run, webhook
 from tests.tools.conftest import write_server
@@ -59,12 +66,15 @@ PAGES = {
     "/runs": "/runs",
     "/runs/<run_id>": f"/runs/{RUN}",
     "/servers": "/servers",
+    "/settings": "/settings",
+    "/settings/<name>": "/settings/ANTHROPIC_API_KEY",
     "/tools": "/tools?q=send",
     "/server/<name>": f"/server/{SERVER}",
     "/servers/new": "/servers/new",
     "/server/<name>/code": f"/server/{SERVER}/code",
     "/server/<name>/credentials": f"/server/{SERVER}/credentials",
     "/server/<name>/logs": f"/server/{SERVER}/logs",
+    "/server/<name>/policy": f"/server/{SERVER}/policy",
     "/server/<name>/remove": f"/server/{SERVER}/remove",
     "/server/<name>/tool": f"/server/{SERVER}/tool?tool=send",
     "/server/<name>/tools": f"/server/{SERVER}/tools",
@@ -98,7 +108,10 @@ MAILER = "mailer"
 MAILER_CODE = server_code(
     {"show": {"type": "object"}}, 'os.environ.get("SMTP_PASSWORD"); return {}'
 )
-BODY = 'return {"content": [{"type": "text", "text": "sent"}]}'
+BODY = """
+text = "sent" * (MANY if arguments.get("to") == "everybody" else 1)
+return {"content": [{"type": "text", "text": text}]}
+""".replace("MANY", str(MAX_TEXT))
 SAID = '{"content": [{"text": "Good morning."}]}'
 
 
@@ -126,7 +139,7 @@ async def serve_gateway(folder: Path) -> AsyncGenerator[Seen]:
             "SANDBOX": "off",
             "CODE_CHANGES": "approve",
         },
-        None,
+        folder / ".env",
     )
     await _seed(settings)
     ending = anyio.Event()
@@ -173,6 +186,40 @@ async def made_pages(gateway: Gateway, url: str) -> dict[str, str]:
     }
 
 
+async def post(
+    seen: Seen, client: APIRequestContext, path: str, form: Mapping[str, str], *, page: str
+) -> str:
+    """Send a form of a page; return where the browser is sent."""
+    token = token_of(await (await client.get(f"{seen.url}{page}")).text())
+    fields: dict[str, str | float | bool] = {"form_token": token, **form}
+    answer = await client.post(f"{seen.url}{path}", form=fields, max_redirects=0)
+    assert answer.status == 303, await answer.text()
+    return answer.headers["location"]
+
+
+async def prepare_actions(seen: Seen, client: APIRequestContext) -> str:
+    """Bring about what pages offer actions on; return where the browser was sent meanwhile."""
+    gateway, page = seen.gateway, f"/server/{SERVER}/tool?tool=send&json=1"
+    code = server_code(TOOLS, BODY)
+    await gateway.servers.create("y", Draft(code), enable=False, author="owner")
+    await gateway.servers.update(SERVER, Draft(description="Another"), author="owner")
+    await post(seen, client, f"/jobs/{JOB}/run", {}, page=f"/jobs/{JOB}")
+    key = {"key": "KEY", "value": "a secret of it"}
+    await post(
+        seen, client, f"/server/{SERVER}/credentials", key, page=f"/server/{SERVER}/credentials"
+    )
+
+    async def stay(_: Callable[[Notice], None]) -> None:
+        await anyio.sleep_forever()
+
+    slow = gateway.calls.start("page:owner", f"mcp__{SERVER}__send", stay)
+    gateway.calls.hand_over(slow)
+    shown = await (await client.get(f"{seen.url}{page}")).text()
+    (definition,) = re.findall(r'"definition" value="(\w+)"', shown)
+    form = {"tool": "send", "definition": definition, "payload": '{"to": "everybody"}'}
+    return await post(seen, client, f"/server/{SERVER}/tool", form, page=page)
+
+
 async def _seed(settings: Settings) -> None:
     async with Store.open(None, path=settings.home / "jobs.db") as store:
         await _seed_hostile(store, settings)
@@ -185,6 +232,10 @@ async def _seed(settings: Settings) -> None:
         )
         done = RunResult(RunStatus.SUCCEEDED, output="Good morning.", cost_micro_usd=12_300)
         await store.runs.finish(RUN, claimed.attempt, done, now=1_795_330_003_000)
+        kept = RunFile(RUN, claimed.attempt, 0, HOSTILE, 5, "text/plain", "ab")
+        counts = RunFileSet(RUN, claimed.attempt, 1_795_330_003_000, kept=1, bytes=5)
+        assert await store.run_files.add(LeftFiles(counts, (kept,)))
+        await store.fire_tokens.put(JOB, "hash", 1_795_330_000_000)
 
 
 async def _seed_hostile(store: Store, settings: Settings) -> None:
@@ -194,7 +245,13 @@ async def _seed_hostile(store: Store, settings: Settings) -> None:
     hook = webhook(id=WEBHOOK, name=HOSTILE, prompt_template=HOSTILE, tools=("Bash",), servers=())
     await hooks.add(hook)
     lines = [
-        delivery(webhook_id=WEBHOOK, outcome=each, sender=HOSTILE, content_type=HOSTILE)
+        delivery(
+            webhook_id=WEBHOOK,
+            received_at=NOW,
+            outcome=each,
+            sender=HOSTILE,
+            content_type=HOSTILE,
+        )
         for each in (Outcome.MISSING, Outcome.BAD_SIGNATURE)
     ]
     await store.deliveries.settle([], lines, now=NOW, max_queued=1)

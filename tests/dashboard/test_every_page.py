@@ -10,8 +10,18 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from gateway.dashboard.navigation import NAVIGATION
+from gateway.dashboard.tool_actions import PAGE_ACTIONS, Action
 from tests.browsers import browser, complaints_of
-from tests.dashboard.pages import MADE, NO_PAGES, PAGES, Seen, serve_gateway
+from tests.dashboard.pages import (
+    MADE,
+    NO_PAGES,
+    OPENED_ELSEWHERE,
+    PAGES,
+    Seen,
+    prepare_actions,
+    serve_gateway,
+)
+from tests.dashboard.walking import walk
 from tests.demonstrations import Demonstrations
 from tests.toolchain import CHECKOUT, Toolchain
 
@@ -59,7 +69,7 @@ async def test_the_list_has_every_page(seen: Seen) -> None:
         for rule in seen.gateway.dashboard.app.url_map.iter_rules()
         if "GET" in (rule.methods or ())
     }
-    assert rules == {*PAGES, *MADE, *NO_PAGES}
+    assert rules == {*PAGES, *MADE, *OPENED_ELSEWHERE, *NO_PAGES}
     assert seen.pages.keys() == {*PAGES, *MADE}
     linked = {entry.path for group in NAVIGATION for entry in group.entries}
     assert linked <= PAGES.keys()
@@ -120,6 +130,23 @@ async def test_the_next_times_follow_a_schedule_as_it_is_typed(seen: Seen, page:
     await expect(times).to_contain_text("-01-01 09:00:00+01:00")
     await page.get_by_label("Cron expression").fill("nonsense")
     await expect(times.locator(".error")).to_be_visible()
+
+
+async def test_a_page_leads_to_what_each_management_tool_does(seen: Seen, page: Page) -> None:
+    """Issue 8, Shows: every tool's route is there, and a link or a form of a page leads to it."""
+    app = seen.gateway.dashboard.app
+    routes = {
+        Action(method, str(rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+    assert set(PAGE_ACTIONS.values()) <= routes
+    client = page.context.request
+    begin = ["/", await prepare_actions(seen, client)]
+    found = await walk(client, seen.url, app, begin, NO_PAGES)
+    assert found.broken == {}
+    missing = {tool for tool, action in PAGE_ACTIONS.items() if action not in found.actions}
+    assert missing == set()
 
 
 def _is_serious(rule: str, impact: str, html: str) -> bool:

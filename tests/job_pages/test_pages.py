@@ -339,9 +339,12 @@ async def test_a_fire_token_is_shown_once_and_ended(pages: Pages) -> None:
     assert await pages.store.fire_tokens.job_of(token_hash(token[0])) == job.id
     page = await pages.text(f"/jobs/{job.id}")
     assert token[0] not in page
+    assert "and never used." in page
+    await pages.store.fire_tokens.note_use(job.id, 1_795_330_000_000)
+    assert "2026-11-22 06:46" in (await pages.text(f"/jobs/{job.id}")).partition("last used")[2]
     assert f"https://runner.example.org/jobs/{job.id}/fire" in page
     await pages.act(f"/jobs/{job.id}/close", {})
-    assert not await pages.store.fire_tokens.exists(job.id)
+    assert not await pages.store.fire_tokens.find(job.id)
     free = await pages.make(name="free", tool="", others="")
     assert (await pages.act(f"/jobs/{free.id}/open", {})).status_code == 422
 

@@ -1,13 +1,19 @@
 """The pages of a server in Debian's Chromium, with a real server behind them."""
 
 import hashlib
+import html
+import json
+import re
+from typing import Any
 
 import pytest
 from markupsafe import escape
 from playwright.async_api import Page, expect
+from quart import typing as quart_typing
 
 from gateway.dashboard.bodies import MAX_OWNERS_BODY_BYTES
 from gateway.domain.audit import Actor, Outcome
+from gateway.server_pages.policy_form import values_of
 from gateway.servers import Draft
 from supervisor.events import ServerState
 from tests.dashboard.parts import send, sign_in
@@ -16,6 +22,7 @@ from tests.server_pages.conftest import CODE, Stage, press
 
 pytestmark = pytest.mark.timeout(120)
 
+POLICY = "/server/x/policy"
 PHONE_WIDTH = 360
 
 
@@ -254,6 +261,48 @@ async def test_a_server_is_made_from_code_to_begin_with(stage: Stage) -> None:
     answer = await services.supervisor.request("fresh", "tools/call", call)
     assert answer["structuredContent"] == {"result": 1}
     await services.servers.delete("fresh")
+
+
+async def fields(owner: quart_typing.TestClientProtocol) -> dict[str, str]:
+    """Return what the form holds, without its token."""
+    page = await (await owner.get(POLICY)).get_data(as_text=True)
+    (was,) = re.findall(r'name="was" value="(\w+)"', page)
+    return {"was": was, **values_of({})}
+
+
+async def test_the_policy_is_changed_by_its_form_and_the_server_loaded(stage: Stage) -> None:
+    """Issue 8: as by `update_mcp_server`; what is refused changes nothing."""
+    owner, servers = await sign_in(stage.shown), stage.gateway.services.servers
+    before = servers.spec("x")
+    asked = {**await fields(owner), "memory_mb": "300", "hosts": "a.example", "description": "S"}
+    saved: Any = await send(owner, POLICY, asked, page=POLICY)
+    assert saved.status_code == 303
+    page = html.unescape(await (await owner.get(saved.headers["Location"])).get_data(as_text=True))
+    assert "Saved as version" in page and 'value="300"' in page
+    spec = servers.spec("x")
+    assert (spec.limits.memory_bytes, spec.network.hosts) == (300 * 2**20, ("a.example",))
+    written = json.loads((stage.gateway.dynamic / "x" / "metadata.json").read_text("utf-8"))
+    assert (written["limits"], written["description"]) == ({"memory_mb": 300}, "S")
+    assert (await servers.versions.all("x"))[0].author == "owner"
+    for change, status, said in (
+        ({"memory_mb": "0"}, 422, "This should be greater than 0."),
+        ({"hosts": "not a host"}, 409, "not"),
+        ({"was": "another"}, 409, "was changed meanwhile; nothing was saved"),
+    ):
+        refused: Any = await send(owner, POLICY, {**await fields(owner), **change}, page=POLICY)
+        page = html.unescape(await refused.get_data(as_text=True))
+        assert (refused.status_code, said in page, servers.spec("x")) == (status, True, spec)
+    back = {**await fields(owner), "description": before.description}
+    assert (await send(owner, POLICY, back, page=POLICY)).status_code == 303
+    assert servers.spec("x").limits == before.limits
+
+
+async def test_only_a_dynamic_server_has_a_form_of_its_policy(stage: Stage) -> None:
+    """Ours: a fixed one is its owner's folder."""
+    owner = await sign_in(stage.shown)
+    assert (await owner.get("/server/none/policy")).status_code == 404
+    page = await (await owner.get(POLICY)).get_data(as_text=True)
+    assert "the owner alone" in page and "Granted to fixed servers alone" in page
 
 
 async def test_a_server_is_deleted_by_typing_its_name(stage: Stage) -> None:

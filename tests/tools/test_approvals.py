@@ -1,15 +1,20 @@
 """A server that changes what its tools say of themselves, from outside: only the owner approves."""
 
+import html
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from gateway.approvals import Approvals, Decision
+from gateway.dashboard.live import Live
 from gateway.relay.gate import LiveServers
+from gateway.server_pages import open_server_pages
 from supervisor.errors import NotPending, ToolWithheld, UnknownServer
+from tests.dashboard.parts import Shown, send, sign_in
 from tests.tools.conftest import Gateway, open_gateway
 from tests.tools.servers import ANY, server_code
 from tests.waiting import PATIENCE_S, until, until_seen
@@ -163,3 +168,29 @@ async def test_pins_and_what_waits_outlive_the_gateway(tmp_path: Path) -> None:
             return not await gateway.services.store.definition_pins.all()
 
         await until_seen(forgotten)
+
+
+async def test_the_owner_decides_where_the_server_is_looked_at(gateway: Gateway) -> None:
+    """Issue 8, 1: both definitions on the pages of the server, with what the owner says to them."""
+    live = Live(anyio.current_time)
+    shown = Shown(
+        followed=live,
+        monotonic=anyio.current_time,
+        further=lambda owner: (open_server_pages(gateway.services, owner, live),),
+    )
+    owner, path = await sign_in(shown), f"/server/{NAME}/approvals"
+    (waits,) = approvals(gateway).all()
+    form = {"server": NAME, "tool": "now", "digest": waits.digest, "decision": "approve"}
+    for page in (f"/server/{NAME}", f"/server/{NAME}/tools"):
+        text = html.unescape(await (await owner.get(page)).get_data(as_text=True))
+        assert (waits.approved in text, waits.listed in text, path in text) == (True, True, True)
+    for wrong, status in (({"decision": "maybe"}, 400), ({"digest": "0" * 12}, 409)):
+        refused: Any = await send(owner, path, {**form, **wrong}, page=f"/server/{NAME}")
+        assert refused.status_code == status
+    rejected: Any = await send(owner, path, {**form, "decision": "reject"}, page=f"/server/{NAME}")
+    assert (rejected.status_code, approvals(gateway).all()[0].rejected) == (303, True)
+    approved: Any = await send(owner, path, form, page=f"/server/{NAME}/tools")
+    assert approved.status_code == 303
+    await settled(gateway, "now", "poison")
+    page = await (await owner.get(approved.headers["Location"])).get_data(as_text=True)
+    assert ("now is served as it is listed now." in page, path in page) == (True, False)

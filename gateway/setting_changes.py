@@ -1,0 +1,78 @@
+"""Changes of `.env` that are checked first, for the command line and the page of settings alike."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import set_key, unset_key
+
+from gateway.settings import Settings, SettingsError, load
+from gateway.variables import VARIABLES, Variable
+
+
+class SettingRefused(Exception):
+    """A change that cannot be; nothing was changed. The message is one sentence."""
+
+
+class NotWritten(Exception):
+    """The file is as it was, for it cannot be written or does not say what was to go."""
+
+
+def find_variable(name: str) -> Variable[object]:
+    """Return the setting of a name. Raises SettingRefused."""
+    found = next((variable for variable in VARIABLES if variable.name == name), None)
+    if found is None:
+        raise SettingRefused(f"{name[:60]!r} is no setting; `settings list` shows their names.")
+    return found
+
+
+def change_setting(
+    file: Path, variable: Variable[object], value: str | None, environ: Mapping[str, str]
+) -> Settings:
+    """Change a copy of the file, see whether a gateway would start with it, put it in place.
+
+    `value` None takes the setting out. Returns what would hold at the next start. Blocking.
+
+    Raises:
+        SettingRefused, NotWritten.
+    """
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        _copy_closed(file, beside)
+        if value is not None:
+            set_key(beside, variable.name, value, quote_mode="auto")
+        elif unset_key(beside, variable.name)[0] is None:
+            raise NotWritten(f"{variable.name} is not in that file.")
+        settings = _checked(beside, file, environ)
+        if file.exists():
+            _take_over(file.stat(), beside)
+        beside.replace(file.resolve())
+    except OSError as error:
+        raise NotWritten(f"{file} cannot be written ({error.strerror}).") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return settings
+
+
+def _checked(changed: Path, file: Path, environ: Mapping[str, str]) -> Settings:
+    """Return what would hold if `changed` took the place of `file`."""
+    try:
+        return load(dict(environ), changed)
+    except SettingsError as error:
+        sentence = str(error).replace(str(changed), str(file))
+        raise SettingRefused(f"{sentence} Nothing was changed.") from error
+
+
+def _copy_closed(file: Path, beside: Path) -> None:
+    """Make a copy that is its owner's alone from the start; an empty one of no file."""
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "wb") as target:
+        target.write(file.read_bytes() if file.exists() else b"")
+
+
+def _take_over(old: os.stat_result, beside: Path) -> None:
+    """Give a file owner and mode of the one it replaces, so that a service still reads it."""
+    own = beside.stat()
+    if (own.st_uid, own.st_gid) != (old.st_uid, old.st_gid):
+        os.chown(beside, old.st_uid, old.st_gid)
+    beside.chmod(old.st_mode & 0o640)
