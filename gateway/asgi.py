@@ -32,6 +32,7 @@ from gateway.relay.http import (
     Receive,
     Scope,
     Send,
+    after_body,
     read_body,
     replayed,
     send_body,
@@ -152,14 +153,15 @@ class Router:
         room, segments = find_room(scope["path"])
         headers = Headers.of(scope)
         host, origin = headers.get(b"host") or "", headers.get(b"origin")
+        refuse = after_body(receive, send)
         if not self._origins.answers_to(host):
-            await _text(send, 421, "This gateway does not answer to this Host; see PUBLIC_URL.")
+            await _text(refuse, 421, "This gateway does not answer to this Host; see PUBLIC_URL.")
         elif not self._may_come(room, origin, host, repeated=headers.repeated(b"origin")):
-            await _text(send, 403, "A web page of another origin sent this request.")
+            await _text(refuse, 403, "A web page of another origin sent this request.")
         elif room is Room.HEALTH:
             await self._health(segments[0], send)
         elif self._closing.is_set() and room not in _FOR_RUNS:
-            await send_body(send, 503, headers={b"retry-after": b"5"})
+            await send_body(refuse, 503, headers={b"retry-after": b"5"})
         elif correlation := correlation_of(
             headers.get(b"traceparent"), headers.get(b"x-request-id")
         ):
@@ -199,17 +201,19 @@ class Router:
     async def _relayed(
         self, endpoint: McpEndpoint, server: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        caller = await self._admission.admit(scope, send)
+        caller = await self._admission.admit(scope, after_body(receive, send))
         if caller is not None:
             send = self._admission.challenging(scope, send, caller=caller, needed=Permission.RUN)
             await endpoint.handle(scope, receive, send, caller=caller, server=server)
 
     async def _local(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = await self._admission.admit(scope, send)
+        caller = await self._admission.admit(scope, after_body(receive, send))
         if caller is not None and caller.kind is CallerKind.LOCAL:
             await self.rooms.local(scope, receive, send)
         elif caller is not None:
-            await _forbidden(send, "Only this machine's command line may do that.")
+            await _forbidden(
+                after_body(receive, send), "Only this machine's command line may do that."
+            )
 
     async def _scraped(self, scraping: Scraping, scope: Scope, send: Send) -> None:
         caller = await self._admission.admit(scope, send)
@@ -223,7 +227,7 @@ class Router:
             await _forbidden(send, "Figures of all servers need a token that is not for some.")
 
     async def _management(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = await self._admission.admit_to_management(scope, send)
+        caller = await self._admission.admit_to_management(scope, after_body(receive, send))
         if caller is None:
             return
         scope[CALLER] = caller

@@ -231,6 +231,7 @@ def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:
         "start": seen.start.value if seen.start else None,
         "uptime_s": seen.uptime_s,
         "restarts": seen.restarts,
+        "restarting": _is_restarting(seen),
         "calls": seen.calls,
         "errors": seen.errors,
         "in_flight": seen.in_flight,
@@ -241,6 +242,16 @@ def view_server(seen: ServerSnapshot, metrics: ServerMetrics) -> Answer:
         "tools": [str(tool.get("name")) for tool in seen.tools],
         "quarantined_tools": [found.tool for found in seen.quarantined_tools],
     }
+
+
+def _is_restarting(seen: ServerSnapshot) -> bool:
+    """True while a server is being started because the process before this one died."""
+    crash = seen.last_crash
+    return (
+        seen.state is ServerState.STARTING
+        and crash is not None
+        and crash.generation >= seen.generation - 1
+    )
 
 
 def _read(asked: object, kind: type[T]) -> T:

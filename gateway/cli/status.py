@@ -59,7 +59,7 @@ def read_status(args: Namespace) -> dict[str, Any]:
 
 def is_well(server: Mapping[str, Any]) -> bool:
     """Tell whether nothing of a server waits for its owner."""
-    troubled = server["rejected"] or server["quarantined_tools"]
+    troubled = server["rejected"] or server["quarantined_tools"] or server["restarting"]
     return server["state"] in AT_REST and not troubled
 
 

@@ -2,8 +2,11 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from copy import copy
 from typing import Any
+
+import anyio
 
 from gateway.relay.refusal import INVALID_REQUEST
 from supervisor.children.wire import error_message
@@ -14,6 +17,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
+MAX_REFUSED_BYTES = 1024 * 1024
+REFUSED_S = 5.0
 HEADERS = "claude_runner.headers"
 """Key in the ASGI scope under which the headers are kept once they were read."""
 JSON = b"application/json"
@@ -91,6 +96,26 @@ async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+def after_body(receive: Receive, send: Send, within_s: float = REFUSED_S) -> Send:
+    """Return a `send` that reads what is left of a request before it refuses it.
+
+    An HTTP/1.1 server closes a connection whose request was not read to its end, and a client that
+    has kept it for its next request is told nothing but that it was disconnected. Who sends more
+    than `MAX_REFUSED_BYTES`, or not within `within_s` seconds, is answered at once.
+    """
+    read = False
+
+    async def send_after(message: Message) -> None:
+        nonlocal read
+        if not read:
+            read = True
+            with anyio.move_on_after(within_s), suppress(BodyTooLarge, ClientGone):
+                await read_body(receive, MAX_REFUSED_BYTES)
+        await send(message)
+
+    return send_after
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

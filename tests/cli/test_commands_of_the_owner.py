@@ -70,7 +70,7 @@ def test_a_server_that_does_not_start_is_a_failure_with_its_reason(shell: Shell)
     said = shell("servers", "create", folder)
     assert (said.status, said.out) == (1, "")
     assert "ZeroDivisionError" in said.err
-    assert shell.json("status")["servers"][0]["state"] in ("backoff", "failed")
+    assert shell.json("status")["servers"][0]["state"] in ("backoff", "starting", "failed")
     checked = shell("status", "--check")
     assert (checked.status, checked.err) == (8, "claude-runner: Not well: sad.\n")
     shell.text("servers", "remove", "sad", "--yes")
