@@ -4,7 +4,9 @@ Imported only where somebody collects. Threads of the SDK send; what they cannot
 dropped and logged, and nobody waits for it but the end of the gateway, for `LAST_S` at most.
 """
 
+import logging
 import socket
+import threading
 from collections.abc import Callable
 from urllib.parse import unquote
 
@@ -26,6 +28,8 @@ from gateway.telemetry.tracing import Tracing
 from gateway.variables import Metrics
 from gateway.version import read_version
 from supervisor.redaction import Redactor
+
+log = logging.getLogger(__name__)
 
 SEND_S = 10.0
 """Longest one sending takes."""
@@ -82,10 +86,17 @@ class Exporting:
             return None
         return lambda: (CONTENT_TYPE_LATEST, generate_latest(registry))
 
-    def close(self) -> None:
-        """Send what is left, waiting as long as that may take."""
+    def close(self, within_s: float = LAST_S) -> None:
+        """Send what is left, for so long at most; what is not sent by then is lost."""
+        # The SDK's own bounds do not hold while a collector neither answers nor refuses.
+        last = threading.Thread(target=self._send_last, name="last-telemetry", daemon=True)
+        last.start()
+        last.join(within_s)
+        if last.is_alive():
+            log.warning("The collector did not take the last traces and figures in %g s", within_s)
+
+    def _send_last(self) -> None:
         if self._spans is not None:
-            self._spans.force_flush(int(LAST_S * 1000))
             self._spans.shutdown()
         self._meters.shutdown(LAST_S * 1000)
 

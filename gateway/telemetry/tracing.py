@@ -33,6 +33,8 @@ Attributes = Mapping[str, str | bool | int | float | Sequence[str]]
 Export = Callable[[ReadableSpan], None]
 """Takes a span without waiting for anything."""
 
+MAX_NAME = 200
+"""Characters of a caller's own words: a queue of spans holds on to them."""
 _WELL = frozenset({Outcome.OK, Outcome.ASKED, Outcome.CANCELLED})
 _MS, _S = 1_000_000, 1_000_000_000
 """Nanoseconds."""
@@ -60,16 +62,17 @@ class Tracing:
 
     def call(self, ended: Ended, place: TraceContext) -> None:
         """Take a request of the relay that has ended."""
-        target = ended.name if ended.tools is not None else None
+        method = ended.method[:MAX_NAME]
+        target = ended.name[:MAX_NAME] if ended.name and ended.tools is not None else None
         began = int(ended.at * _S) - int(ended.took_s * _S)
         self.span(
-            f"{ended.method} {target}" if target else ended.method,
+            f"{method} {target}" if target else method,
             place,
             began,
             int(ended.at * _S),
             {
-                "mcp.method.name": ended.method,
-                **_named(ended.method, target),
+                "mcp.method.name": method,
+                **_named(method, target),
                 **({"claude_runner.server": ended.server} if ended.tools is not None else {}),
                 "claude_runner.caller": str(ended.caller.kind),
                 "claude_runner.outcome": str(ended.outcome),
