@@ -31,6 +31,7 @@ SERVER = {
     "refused_hosts": [],
     "packages": [],
     "rejected": None,
+    "restarting": False,
     "quarantined_tools": [],
     "start": "warm",
     "generation": 3,
