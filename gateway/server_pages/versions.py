@@ -67,7 +67,9 @@ class VersionPages:
         """Bring one back, as a new version."""
         self._desk.spec(name, ServerKind.DYNAMIC)
         try:
-            report = await self._desk.servers.roll_back(name, number, author=OWNER)
+            report = await self._desk.servers.roll_back(
+                name, number, author=OWNER, keep_policy=False
+            )
         except REFUSALS as error:
             raise refused(error) from error
         done = (

@@ -22,6 +22,9 @@ REQUIREMENTS_FILE = "requirements.txt"
 TRIAL_PREFIX = ".trial-"
 """How names of trials begin, and none of a server."""
 
+OF_CODE = frozenset({"description", "credentials", "network", "command"})
+"""Members of metadata that go with the code; the others are the owner's policy."""
+
 _NEXT = ".next"
 _PREVIOUS = ".previous"
 _TRIALS = ".trials"
@@ -62,18 +65,7 @@ class DynamicFolders:
         Raises:
             InvalidServer: its metadata is not a JSON object, or a file is not text.
         """
-        folder = self.path(name)
-        code, metadata = folder / CODE_FILE, folder / METADATA_FILE
-        try:
-            text = code.read_text(encoding="utf-8") if code.is_file() else None
-            written: object = json.loads(metadata.read_bytes()) if metadata.is_file() else {}
-        except (OSError, ValueError) as error:
-            raise InvalidServer(
-                f"The folder of server {name!r} cannot be read: {error}."
-            ) from error
-        if not isinstance(written, dict):
-            raise InvalidServer(f"{METADATA_FILE} of server {name!r} is not a JSON object.")
-        return Source(text, cast("dict[str, object]", written))
+        return _read(name, self.path(name))
 
     def stage(self, name: str, source: Source) -> Path:
         """Write a server's next folder beside the present one, and return its path.
@@ -101,10 +93,16 @@ class DynamicFolders:
         """Remove what a trial wrote."""
         shutil.rmtree(self._root / _TRIALS / trial, ignore_errors=True)
 
-    def stage_files(self, name: str, files: Iterable[KeptFile]) -> Path:
+    def stage_files(
+        self, name: str, files: Iterable[KeptFile], *, keep_policy: bool = False
+    ) -> Path:
         """Write a server's next folder with exactly these files, and return its path.
 
-        What is derived from code, such as `node_modules`, is kept.
+        What is derived from code, such as `node_modules`, is kept. `keep_policy`: of the metadata
+        only what goes with the code comes from `files`; the rest stays as it is.
+
+        Raises:
+            InvalidServer: a policy is to be kept, and the metadata cannot be read.
         """
         staged = self._copy_present(name)
         for path in list(code_files(staged)):
@@ -115,6 +113,8 @@ class DynamicFolders:
             path.write_bytes(file.content)
             path.chmod(0o755 if file.executable else 0o644)
         staged.chmod(0o755)
+        if keep_policy:
+            self._keep_policy(name, staged)
         return staged
 
     def put_in_place(self, name: str) -> Path:
@@ -167,10 +167,29 @@ class DynamicFolders:
         else:
             target.mkdir(parents=True)
 
+    def _keep_policy(self, name: str, staged: Path) -> None:
+        present, coming = _read(name, self.path(name)).metadata, _read(name, staged).metadata
+        kept = {member: value for member, value in present.items() if member not in OF_CODE}
+        if kept != {member: coming[member] for member in coming if member not in OF_CODE}:
+            merged = {member: coming[member] for member in coming if member in OF_CODE} | kept
+            _write(staged / METADATA_FILE, json.dumps(merged, indent=2) + "\n")
+
     def _set_aside(self, folder: Path) -> None:
         self.discard_staged(folder.name)
         (self._root / _NEXT).mkdir(exist_ok=True)
         folder.rename(self._root / _NEXT / folder.name)
+
+
+def _read(name: str, folder: Path) -> Source:
+    code, metadata = folder / CODE_FILE, folder / METADATA_FILE
+    try:
+        text = code.read_text(encoding="utf-8") if code.is_file() else None
+        written: object = json.loads(metadata.read_bytes()) if metadata.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise InvalidServer(f"The folder of server {name!r} cannot be read: {error}.") from error
+    if not isinstance(written, dict):
+        raise InvalidServer(f"{METADATA_FILE} of server {name!r} is not a JSON object.")
+    return Source(text, cast("dict[str, object]", written))
 
 
 def _fill(folder: Path, source: Source) -> None:

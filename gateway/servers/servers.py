@@ -149,10 +149,14 @@ class Servers:
         spec = self.spec(name, ServerKind.DYNAMIC)
         return (await to_thread.run_sync(read_content, spec.code_dir)).files
 
-    async def roll_back(self, name: str, number: int | None, *, author: str) -> ServerReport:
+    async def roll_back(
+        self, name: str, number: int | None, *, author: str, keep_policy: bool
+    ) -> ServerReport:
         """Bring an earlier version back, as a new version, and report.
 
-        Without a number: the newest one that worked before the present one.
+        Without a number: the newest one that worked before the present one. `keep_policy`: limits,
+        life and what else the owner alone sets stay as they are; where nothing differs but them,
+        what runs is left alone, and its report names no version.
 
         Raises:
             UnknownServer, InvalidServer: nothing was changed.
@@ -161,9 +165,10 @@ class Servers:
             spec = self.spec(name, ServerKind.DYNAMIC)
             version = await self._history.to_restore(spec, number)
             files = await self._history.files(version)
-            staged = await self._staged(name, partial(self._folders.stage_files, name, files))
+            write = partial(self._folders.stage_files, name, files, keep_policy=keep_policy)
+            staged = await self._staged(name, write)
             change = Change(Origin.ROLLED_BACK, author, restored=version.number)
-            return await self._taken_over(name, staged, change)
+            return await self._taken_over_if_new(name, staged, change)
 
     async def approve(self, name: str, number: int) -> ServerReport:
         """Start a version that waited, as its owner says, and report.

@@ -107,9 +107,16 @@ class VersionTools:
 
         Without `version` the newest earlier one that worked. It is a new version, started beside
         the present one like any update: no call is lost, and if it does not start, ok is false
-        and nothing changes. Data folder and credentials stay as they are.
+        and nothing changes. Data folder, credentials and the owner's policy (limits, start, reload,
+        instances and the like) stay as they are.
         """
-        report = await self._services.servers.roll_back(name, version, author=author())
+        # Whoever asks: a client on standard input counts as the owner, and may be a model.
+        report = await self._services.servers.roll_back(
+            name, version, author=author(), keep_policy=True
+        )
+        if report.version is None:
+            done = f"Server {name!r} runs exactly this already; nothing was changed."
+            return view_change(report, done)
         versions = await self._services.servers.versions.all(name)
         restored = next((v.restored for v in versions if v.number == report.version), None)
         done = (

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.server_version import VersionFile, VersionResult
+from gateway.servers import Draft
 from gateway.servers.content import MAX_BYTES, KeptFile, read_content
 from gateway.servers.difference import difference
 from gateway.servers.history import KEPT_BYTES, KEPT_VERSIONS, surplus
@@ -58,6 +59,25 @@ async def test_every_change_is_a_version_also_one_that_did_not_start(gateway: Ga
     assert {version["author"] for version in found} == {"owner"}
     assert found[2]["reason"].startswith("Server 'email' did not start")
     assert set(found[0]["files"]) == {"server.py", "metadata.json"}
+
+
+async def test_a_tool_does_not_bring_an_older_policy_back(gateway: Gateway) -> None:
+    """Ours: limits and life are the owner's; of a version's metadata comes what is of its code."""
+    await gateway.call("create_mcp_server", name="email", code=SEND, description="Sends.")
+    await gateway.call("update_mcp_server", name="email", code=OTHER, description="Does other.")
+    policy = {"limits": {"memory_mb": 300}, "max_instances": 2}
+    servers = gateway.services.servers
+    await servers.update("email", Draft(declared=policy), author="owner")
+    same = await gateway.call("rollback_mcp_server", name="email", version=2)
+    assert (same["version"], "runs exactly this already" in same["message"]) == (None, True)
+    back = await gateway.call("rollback_mcp_server", name="email", version=1)
+    assert (back["ok"], back["version"]) == (True, 4)
+    now = await servers.declared("email")
+    assert {member: now.get(member) for member in policy} == policy
+    assert now["description"] == "Sends."
+    assert (gateway.dynamic / "email" / "server.py").read_text() == SEND
+    await servers.roll_back("email", 1, author="owner", keep_policy=False)
+    assert "limits" not in await servers.declared("email")
 
 
 async def test_a_roll_back_that_does_not_start_changes_nothing(gateway: Gateway) -> None:
