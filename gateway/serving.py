@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import anyio
 import uvloop
 
+from gateway.backup.emptying import remove_unfinished
 from gateway.credentials import CredentialRefused
 from gateway.errors import CannotStart
 from gateway.http_server import serve_http
@@ -73,6 +74,7 @@ def serve(settings: Settings, stdio_path: str = MANAGEMENT, outside: Outside | N
     if notice := sandbox_notice(settings.sandbox):
         log.warning("%s", notice)
     with GatewayLock(settings.home):
+        _clear(settings)
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 anew = runner.run(_serve_or_tell(settings, stdio_path, redactor, outside))
@@ -81,6 +83,13 @@ def serve(settings: Settings, stdio_path: str = MANAGEMENT, outside: Outside | N
     if anew:
         raise RestartAsked
     return 0
+
+
+def _clear(settings: Settings) -> None:
+    try:
+        remove_unfinished(settings.home)
+    except OSError as error:
+        log.warning("A back-up that was interrupted stays in %s: %s", settings.home, error)
 
 
 async def _serve_or_tell(

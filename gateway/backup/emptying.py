@@ -18,6 +18,9 @@ MADE = re.compile(
     r"|\.?(gateway\.json|oauth-client\.env)(\.\d+)?|" + re.escape(RESTORED_SETTINGS)
 )
 """Names that a gateway gives, with those of files that it had not finished."""
+WORK = ".backup-"
+"""Begins the names of folders in which a back-up to download is written."""
+UNFINISHED = re.compile(re.escape(WORK) + r"[a-z0-9_]{8}")
 SHOWN = 3
 
 
@@ -28,7 +31,7 @@ def content(settings: Settings) -> list[Path]:
 
 def check_made(settings: Settings) -> None:
     """Raise BackupError when something in the home is none of a gateway's."""
-    foreign = [part for part in content(settings) if not MADE.fullmatch(part.name)]
+    foreign = [part for part in content(settings) if not _is_made(part.name)]
     if foreign:
         named = ", ".join(repr(part.name[:60]) for part in foreign[:SHOWN])
         more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
@@ -43,6 +46,21 @@ def empty_home(settings: Settings) -> None:
     check_made(settings)
     for part in content(settings):
         tree.remove(part)
+
+
+def remove_unfinished(home: Path) -> None:
+    """Remove back-ups whose writing was interrupted; whoever asks holds the lock of the home.
+
+    Raises:
+        OSError: one cannot be removed.
+    """
+    for part in sorted(home.iterdir()):
+        if UNFINISHED.fullmatch(part.name):
+            tree.remove(part)
+
+
+def _is_made(name: str) -> bool:
+    return bool(MADE.fullmatch(name) or UNFINISHED.fullmatch(name))
 
 
 def _kept(settings: Settings) -> frozenset[str]:

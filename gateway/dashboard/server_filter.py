@@ -52,9 +52,11 @@ class Cut:
 def read_filter(given: Mapping[str, str]) -> ServerFilter:
     """Return what a query says; what cannot be meant is as usual."""
     state, page = given.get("state", ""), given.get("page", "")
+    name = given.get("name", "").strip().lower()[:MAX_NAME]
     return ServerFilter(
         state=state if state in STATES else "",
-        name=given.get("name", "").strip().lower()[:MAX_NAME],
+        # No server's name has others, and coded they may be too many for a live fragment.
+        name=name if name.isascii() else "",
         page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
     )
 

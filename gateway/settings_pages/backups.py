@@ -12,6 +12,7 @@ from anyio import to_thread
 from quart import Blueprint, Response, make_response
 from werkzeug.exceptions import Conflict, ServiceUnavailable
 
+from gateway.backup.emptying import WORK
 from gateway.backup.errors import BackupError
 from gateway.backup.writing import write_archive
 from gateway.setting_origins import standings_of
@@ -59,7 +60,7 @@ class BackupPages:
     def _written(self) -> BinaryIO:
         """Return the archive, which has no name any more: it goes when it is closed. Blocking."""
         read, home = self._settings.read_from, self._settings.home
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=home) as folder:
+        with tempfile.TemporaryDirectory(prefix=WORK, dir=home) as folder:
             target = Path(folder) / "claude-runner.tar.gz"
             write_archive(self._settings, standings_of(read.environ, read.file), target)
             return target.open("rb")

@@ -170,6 +170,7 @@ def test_a_home_with_files_of_others_is_not_emptied(archive: Path, new: Shell) -
         refused = new(*command)
         assert (refused.status, "no gateway made ('thesis.txt')" in refused.err) == (1, True)
     thesis.unlink()
+    new.write("home/.backup-x1_z2abc/claude-runner.tar.gz", "interrupted")
     postgres = new("reset", "--yes", env={"DATABASE_URL": "postgresql://nobody@127.0.0.1/none"})
     assert (postgres.status, "none on PostgreSQL at 127.0.0.1 cannot be used" in postgres.err) == (
         1,

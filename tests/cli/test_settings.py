@@ -76,7 +76,7 @@ def test_a_changed_file_stays_with_the_user_of_the_service(
 
 
 async def test_the_owner_restarts_the_gateway_from_its_page(tmp_path: Path) -> None:
-    """Issue 8, 1: the process stays, and what was set on the page then holds."""
+    """Issue 8, 1: the process stays, what was set on the page then holds, leftovers are gone."""
     place = make_place(tmp_path)
     file = tmp_path / "my.env"
     file.write_text(f"OAUTH_SECRET_KEY={'k' * 20}\n", "utf-8")
@@ -93,9 +93,11 @@ async def test_the_owner_restarts_the_gateway_from_its_page(tmp_path: Path) -> N
                 return (await client.post(f"{live.url}{path}", data=fields)).status_code
 
             assert await send("/settings/RUNS_DAYS", "/settings/RUNS_DAYS", value="8") == 303
+            leftover = place.home / ".backup-x1_z2abc"
+            leftover.mkdir()
             assert await send("/restart", "/settings") == 202
         anew = await restarted(place, live)
-        assert anew.pid == live.pid
+        assert (anew.pid, leftover.exists()) == (live.pid, False)
         listed = place.json("settings", "list", "--changed", "--json", "--env-file", str(file))
         found = {each["name"]: each["value"] for each in listed["settings"]}
         assert (found["RUNS_DAYS"], listed["restart"]) == ("8", None)

@@ -84,7 +84,8 @@ async def test_a_page_and_its_stream_show_the_same_servers() -> None:
     assert (patch["live"], names_in(patch["html"])) == ("servers:state=trouble", ["server-007"])
     assert "dynamic, 1 tool<" in patch["html"]
     await tab.aclose()
-    for odd in ("/?state=none&page=x", "/?page=0", "/?page=99999999"):
+    long = "/?name=" + "%E2%82%AC" * 40
+    for odd in ("/?state=none&page=x", "/?page=0", "/?page=99999999", long):
         text = await (await client.get(odd)).get_data(as_text=True)
         assert names_in(text)[0] == "server-000"
 

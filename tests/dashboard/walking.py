@@ -61,9 +61,9 @@ async def walk(
     while waiting and len(seen) < MAX_PAGES:
         path = waiting.pop(0)
         rule = _rule(app, path, "GET")
-        counts[rule] = counts.get(rule, 0) + 1
-        if path in seen or counts[rule] > MAX_PAGES_OF_A_RULE:
+        if path in seen or counts.get(rule, 0) == MAX_PAGES_OF_A_RULE:
             continue
+        counts[rule] = counts.get(rule, 0) + 1
         seen.add(path)
         answer = await client.get(f"{url}{path}")
         if answer.status != 200:
