@@ -39,6 +39,9 @@ def change_setting(
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         _copy_closed(file, beside)
+    except OSError as error:
+        raise _not_written(file, error) from error
+    try:
         if value is not None:
             set_key(beside, variable.name, value, quote_mode="auto")
         elif unset_key(beside, variable.name)[0] is None:
@@ -48,10 +51,14 @@ def change_setting(
             _take_over(file.stat(), beside)
         beside.replace(file.resolve())
     except OSError as error:
-        raise NotWritten(f"{file} cannot be written ({error.strerror}).") from error
+        raise _not_written(file, error) from error
     finally:
         beside.unlink(missing_ok=True)
     return settings
+
+
+def _not_written(file: Path, error: OSError) -> NotWritten:
+    return NotWritten(f"{file} cannot be written ({error.strerror}).")
 
 
 def _checked(changed: Path, file: Path, environ: Mapping[str, str]) -> Settings:
@@ -65,9 +72,14 @@ def _checked(changed: Path, file: Path, environ: Mapping[str, str]) -> Settings:
 
 def _copy_closed(file: Path, beside: Path) -> None:
     """Make a copy that is its owner's alone from the start; an empty one of no file."""
+    content = file.read_bytes() if file.exists() else b""
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "wb") as target:
-        target.write(file.read_bytes() if file.exists() else b"")
+    try:
+        with os.fdopen(fd, "wb") as target:
+            target.write(content)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _take_over(old: os.stat_result, beside: Path) -> None:

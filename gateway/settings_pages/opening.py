@@ -17,7 +17,12 @@ def open_settings_pages(browser: Browser, services: Services) -> Blueprint:
     settings = services.settings
     backups = BackupPages(settings, utc_ms)
     return SettingsPages(
-        browser, settings.read_from, services.restart, backups, otherwise=_otherwise(settings)
+        browser,
+        settings.read_from,
+        services.restart,
+        backups,
+        otherwise=_otherwise(settings),
+        has_client=stdin_is_pipe(),
     ).blueprint()
 
 

@@ -17,9 +17,13 @@ from gateway.setting_changes import NotWritten, SettingRefused, change_setting, 
 from gateway.settings import ReadFrom, SettingsError, load, read_env_file
 from gateway.settings_pages.backups import BackupPages
 from gateway.settings_pages.rows import SettingRow, may_only_command, setting_rows
-from gateway.variables import Variable
+from gateway.variables import MCP_TRANSPORT, Transport, Variable
 
 NO_FILE = "This gateway reads no .env file, so only its environment says what holds."
+NO_CLIENT = (
+    "With MCP_TRANSPORT=stdio the gateway would not come back, for no MCP client started it: its "
+    "standard input is no pipe. Set http, sse or both."
+)
 
 
 class SettingsPages:
@@ -33,13 +37,19 @@ class SettingsPages:
         backups: BackupPages,
         *,
         otherwise: str,
+        has_client: bool,
     ) -> None:
-        """`otherwise`: how the gateway is restarted where the page cannot; empty: it can."""
+        """Show and change what was read from there.
+
+        `otherwise`: how the gateway is restarted where the page cannot; empty: it can.
+        `has_client`: whether standard input is a pipe, without which stdio alone cannot serve.
+        """
         self._browser = browser
         self._backups = backups
         self._read_from = read_from
         self._restart = restart
         self._otherwise = otherwise
+        self._has_client = has_client
         self._one_at_a_time = anyio.Lock()
         self._told: Kept[str] = Kept()
 
@@ -81,6 +91,8 @@ class SettingsPages:
         value = None if form.get("do") == "unset" else form.get("value", "").strip("\r\n")
         if value == "":
             return await self._again(variable, "Please fill this in, or take the setting out.")
+        if variable is MCP_TRANSPORT and value == Transport.STDIO and not self._has_client:
+            return await self._again(variable, NO_CLIENT)
         try:
             async with self._one_at_a_time:
                 await to_thread.run_sync(
@@ -99,9 +111,11 @@ class SettingsPages:
             raise Conflict(self._otherwise)
         read = self._read_from
         try:
-            await to_thread.run_sync(load, dict(read.environ), read.env_file)
+            coming = await to_thread.run_sync(load, dict(read.environ), read.env_file)
         except SettingsError as error:
             raise Conflict(f"The gateway would not start: {error} Nothing was done.") from error
+        if coming.mcp_transport is Transport.STDIO and not self._has_client:
+            raise Conflict(NO_CLIENT)
         self._restart.ask()
         sentence = "The gateway restarts. Load the dashboard again in some seconds."
         page = await render_template("message.html", title="Restart", sentence=sentence)

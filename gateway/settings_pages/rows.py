@@ -23,11 +23,27 @@ BY_COMMAND = frozenset(
         known.MASTER_KEY,
         known.DASHBOARD_USERNAME,
         known.DASHBOARD_PASSWORD,
+        known.CODE_CHANGES,
+        known.AUDIT_ENTRIES,
+        known.AUDIT_DAYS,
+        known.HOST,
+        known.PUBLIC_URL,
+        known.NGROK_AUTHTOKEN,
+        known.TRUSTED_PROXIES,
+        known.OAUTH_CLIENT_ID,
+        known.OAUTH_CLIENT_SECRET,
+        known.OAUTH_SECRET_KEY,
+        known.ANTHROPIC_API_KEY,
         known.ANTHROPIC_BASE_URL,
+        known.HEALTHCHECK_URL,
+        known.OTEL_EXPORTER_OTLP_ENDPOINT,
+        known.OTEL_EXPORTER_OTLP_HEADERS,
+        known.PACKAGE_HOSTS,
     }
 )
 """What a browser's session must not decide, for a stolen one would then be worth the machine: the
-fence around servers, the keys and places behind it, who logs in, where the API key is sent."""
+fence around servers, the keys and places behind it, who reaches the gateway and who logs in, what
+is written down of it all, where prompts, traces and keys are sent. Every secret is among them."""
 
 
 @dataclass(frozen=True, slots=True)
