@@ -107,6 +107,13 @@ def check(server: str, grants: Grants, private: tuple[Path, ...]) -> None:
                 f"{str(folder)!r} cannot be granted to server {server!r}: this gateway's home or "
                 "master key is there."
             )
+    for folder in grants.read_write:
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            raise InvalidServer(
+                f"{folder!r} cannot be granted to server {server!r} for writing: this gateway sees "
+                "it on a read-only mount; as a service of systemd, name it in ReadWritePaths= of "
+                "its unit (deploy/README.md)."
+            )
 
 
 def granted(spec: ServerSpec, grants: Grants) -> ServerSpec:

@@ -124,6 +124,13 @@ def test_a_server_is_confined_below_the_hardened_unit(installed: Installed) -> N
     )
 
 
+def test_a_folder_that_the_unit_may_not_write_is_not_granted_so(installed: Installed) -> None:
+    """Ours: said where it is granted, and not by each call of the server."""
+    said = installed.command("servers", "grant", "files", "--read-write", "/srv", fails=1)
+    assert "'/srv' cannot be granted to server 'files' for writing" in said
+    assert "nothing beside" in installed.command("servers", "grant", "files")
+
+
 def test_a_secret_comes_from_the_credential_store(installed: Installed) -> None:
     """Issue 9, What 4 and 6: systemd hands it over, it works, and is in no environment."""
     assert installed.switch.one().path == "/ping/Qz81LmXw"
