@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +113,14 @@ class Machine:
     def show(self, unit: str, name: str) -> str:
         """Return a property of a unit."""
         return self.run("systemctl", "show", "--value", f"--property={name}", unit).strip()
+
+
+def wait_for(found: Callable[[], bool], what: str) -> None:
+    """Return once something is so."""
+    deadline = time.monotonic() + START_S
+    while not found():
+        assert time.monotonic() < deadline, f"it never came: {what}"
+        time.sleep(LOOK_EVERY_S)
 
 
 def why_not() -> str | None:

@@ -18,8 +18,8 @@ from gateway.version import read_version
 from tests.bootstrap.debian import BareDebian, bare_debian
 from tests.bootstrap.test_fresh_machine import installer_settings
 from tests.deploy.installed import give_environment
-from tests.deploy.machine import CHECKOUT
-from tests.deploy.test_installed import DICE, wait_for
+from tests.deploy.machine import CHECKOUT, wait_for
+from tests.deploy.test_installed import DICE
 from tests.ports import free_port
 
 DOCKER = CHECKOUT / "deploy" / "docker"

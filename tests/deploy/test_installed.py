@@ -3,11 +3,10 @@ and how `update.sh` takes it to another commit and back.
 """
 
 import json
+import shutil
 import ssl
 import stat
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
@@ -19,6 +18,7 @@ from fastmcp.client.transports import StreamableHttpTransport
 
 from tests.deploy.conftest import CERTIFICATE, INSTALL, STATE, Installed
 from tests.deploy.installed import commit, git
+from tests.deploy.machine import wait_for
 from tests.oauth.fastmcp_client import ScriptedOAuth
 from tests.oauth.parts import Browser
 
@@ -29,7 +29,6 @@ pytestmark = [
 ]
 
 WAIT_S = 60.0
-LOOK_EVERY_S = 0.1
 SERVICE = "claude-runner.service"
 CALLERS = 4
 UPDATE = "/opt/claude-runner/deploy/update.sh"
@@ -41,14 +40,6 @@ import random
 def roll(sides: int = 6) -> int:
     return random.randint(1, sides)
 """
-
-
-def wait_for(found: Callable[[], bool], what: str) -> None:
-    """Return once something is so."""
-    deadline = time.monotonic() + WAIT_S
-    while not found():
-        assert time.monotonic() < deadline, f"it never came: {what}"
-        time.sleep(LOOK_EVERY_S)
 
 
 def ask(installed: Installed, path: str) -> int:
@@ -179,22 +170,27 @@ def test_a_hung_gateway_is_started_again(installed: Installed) -> None:
     run, show = installed.machine.run, installed.machine.show
     drop = installed.machine.path(f"/run/systemd/system/{SERVICE}.d")
     drop.mkdir(parents=True)
-    (drop / "soon.conf").write_text("[Service]\nWatchdogSec=10\nRestartSec=0\n", "utf-8")
-    run("systemctl", "daemon-reload")
-    run("systemctl", "restart", SERVICE)
-    hung = show(SERVICE, "MainPID")
-    run("kill", "-STOP", hung)
-    wait_for(lambda: show(SERVICE, "NRestarts") == "1", "a restart")
-    wait_for(lambda: show(SERVICE, "ActiveState") == "active", "the next one")
-    assert show(SERVICE, "MainPID") != hung
-    assert ask(installed, "/healthz") == 200
+    try:
+        (drop / "soon.conf").write_text("[Service]\nWatchdogSec=10\nRestartSec=0\n", "utf-8")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", SERVICE)
+        hung = show(SERVICE, "MainPID")
+        run("kill", "-STOP", hung)
+        wait_for(lambda: show(SERVICE, "NRestarts") != "0", "a restart")
+        wait_for(lambda: show(SERVICE, "ActiveState") == "active", "the next one")
+        assert show(SERVICE, "MainPID") != hung
+        assert ask(installed, "/healthz") == 200
+    finally:
+        shutil.rmtree(drop)
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", SERVICE)
 
 
 @pytest.mark.full
 def test_the_nightly_backup_writes_an_archive(installed: Installed) -> None:
     """Issue 9, What 4: under a unit that is tighter than the service's."""
     installed.machine.run("systemctl", "start", "claude-runner-backup.service")
-    (archive,) = installed.machine.path(f"{STATE}/backups").iterdir()
+    (archive,) = installed.machine.path(f"{STATE}/backups").glob("claude-runner-*")
     assert mode(archive) == "0o600"
 
 
@@ -232,7 +228,7 @@ def test_a_good_update_runs_and_keeps_a_backup(installed: Installed, origin: Pat
     assert head(installed) == new
     assert installed.machine.show(SERVICE, "MainPID") != before
     assert ask(installed, "/readyz") == 200
-    (archive,) = installed.machine.path(f"{STATE}/backups").iterdir()
+    (archive,) = installed.machine.path(f"{STATE}/backups").glob("before-*")
     assert archive.name.startswith(f"before-{new[:12]}-")
     assert '"kept"' in installed.command("call", "list_jobs")
 
