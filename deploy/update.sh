@@ -6,14 +6,16 @@ usage() {
     cat <<'TEXT'
 usage: deploy/update.sh [options] [REF]
 
-Takes the installed service to REF, a tag, a branch of origin or a commit (default: the newest tag
-v*, or else origin's branch): writes a back-up, fetches, checks, stops, copies the database, checks
-the code out, installs, migrates, starts and asks whether it is ready. If a step fails, code,
-environment, units and database become what they were, and that is started again.
+Takes the installed service to REF, a tag, a branch of origin or a commit, looked for in this order
+(default: the newest tag v*, or else origin's branch, and only if what runs is not newer): writes a
+back-up, fetches, checks, stops, copies the database, checks the code out, installs, migrates, starts
+and asks whether it is ready. If a step fails, code, environment, units and database become what they
+were, and that is started again.
 
 options:
   --commit HASH   REF must be this commit, all 40 digits
-  --signed        REF must carry a signature that git verifies, by the keys of the checkout's owner
+  --signed        REF must carry a signature that git verifies, by the keys of the checkout's owner:
+                  a tag one of its own under this name, whatever else is named its commit
   --local         do not fetch: REF is in the checkout already
   --help          print this
 
@@ -32,11 +34,13 @@ root=$(readlink -f -- "$0")
 root=${root%/deploy/update.sh}
 user=claude-runner
 state=/var/lib/$user
-lock=/run/lock/claude-runner-update
+# Directly in /run: in /run/lock everybody may make them first, and everybody who can read them hold them.
+running=/run/claude-runner-update.running
+lock=/run/claude-runner-update.lock
 before=$state/before-update
 ready_s=120
 
-ref='' expected='' signed=no fetch=yes stage=nothing
+ref='' named=no expected='' signed=no fetch=yes stage=nothing kept=no
 
 options() {
     while [ $# -gt 0 ]; do
@@ -55,7 +59,7 @@ options() {
         -*) refuse "$1 is no option; --help lists them." ;;
         *)
             [ -z "$ref" ] || refuse "One REF can be named, and $ref was."
-            ref=$1
+            ref=$1 named=yes
             ;;
         esac
         shift
@@ -63,12 +67,12 @@ options() {
 }
 
 # git as whoever the checkout belongs to: git refuses another user's, and as root it would carry out
-# what that user wrote into .git.
+# what that user wrote into .git. It may leave a clean-up behind, which must not hold our lock.
 git_() {
     if [ "$owner" = root ]; then
-        git -C "$root" -c safe.directory="$root" "$@"
+        git -C "$root" -c safe.directory="$root" "$@" 8>&-
     else
-        runuser -u "$owner" -- env HOME="$(getent passwd "$owner" | cut -d: -f6)" git -C "$root" "$@"
+        runuser -u "$owner" -- env HOME="$(getent passwd "$owner" | cut -d: -f6)" git -C "$root" "$@" 8>&-
     fi
 }
 
@@ -78,8 +82,15 @@ setting() {
 print(next(s["value"] or "" for s in json.load(sys.stdin)["settings"] if s["name"] == sys.argv[1]))' "$1"
 }
 
-check() {
+# Held to the end of this script: a second update would take the copy of the database from the first.
+alone() {
     [ "$(id -u)" = 0 ] || refuse "Run it as root."
+    (umask 077 && : >>"$running")
+    exec 8>>"$running"
+    flock --nonblock 8 || refuse "Another update is at work."
+}
+
+check() {
     [ -e /etc/systemd/system/claude-runner.service ] || refuse "It is not installed; run deploy/install.sh."
     [ -e "$root/.git" ] || refuse "$root is no clone of git: replace it by hand, as deploy/README.md says."
     owner=$(stat -c %U "$root/.git")
@@ -94,20 +105,44 @@ $changed
     fi
 }
 
+# Sets $new, the commit that $ref names, and $tag, whether it names it as a tag. A full hash is no name.
+find_commit() {
+    tag=no found=$ref
+    if ! printf %s "$ref" | grep -qxE '[0-9a-f]{40}'; then
+        if git_ show-ref --quiet --verify "refs/tags/$ref"; then
+            tag=yes found=refs/tags/$ref
+        elif git_ show-ref --quiet --verify "refs/remotes/origin/$ref"; then
+            found=refs/remotes/origin/$ref
+        fi
+    fi
+    new=$(git_ rev-parse --quiet --verify "$found^{commit}") || refuse "$ref is neither tag, branch nor commit."
+}
+
+# A signed tag that somebody put under another name is an old release in the place of a new one.
+verify() {
+    if [ "$tag" = no ]; then
+        git_ verify-commit "$new"
+    else
+        git_ verify-tag "$found" && [ "$(git_ for-each-ref --format='%(tag)' "$found")" = "$ref" ]
+    fi
+}
+
 choose() {
     old=$(git_ rev-parse --verify HEAD)
     branch=$(git_ symbolic-ref --quiet --short HEAD || :)
     [ "$fetch" = no ] || git_ fetch --quiet --tags --prune origin || refuse "git could not fetch; its reason stands above."
-    [ -n "$ref" ] || ref=$(git_ tag --list 'v*' --sort=-version:refname | head -n 1)
+    # With the suffix v1.0-rc1 comes before v1.0.
+    [ -n "$ref" ] || ref=$(git_ -c versionsort.suffix=- tag --list 'v*' --sort=-version:refname | head -n 1)
     : "${ref:=origin/${branch:-HEAD}}"
-    new=$(git_ rev-parse --quiet --verify "refs/remotes/origin/$ref^{commit}" ||
-        git_ rev-parse --quiet --verify "$ref^{commit}") || refuse "$ref is neither tag, branch nor commit."
+    find_commit
     [ -z "$expected" ] || [ "$expected" = "$new" ] || refuse "$ref is $new and not $expected."
-    if [ "$signed" = yes ]; then
-        git_ verify-tag "$ref" || git_ verify-commit "$new" || refuse "$ref has no signature of a known key."
-    fi
+    [ "$signed" = no ] || verify || refuse "$ref has no signature of a known key."
     if [ "$old" = "$new" ]; then
         say "$ref is $new, which runs already"
+        exit 0
+    fi
+    if [ "$named" = no ] && git_ merge-base --is-ancestor "$new" "$old"; then
+        say "nothing is newer than $old, which runs; to go back to $ref, name it"
         exit 0
     fi
     say "from $old to $new ($ref)"
@@ -126,7 +161,8 @@ back_up() {
 
 # Held while nothing fits together: a start that a caller causes waits for it.
 hold() {
-    exec 9>"$lock"
+    (umask 077 && : >>"$lock")
+    exec 9>>"$lock"
     flock 9
 }
 let_go() { exec 9>&-; }
@@ -138,7 +174,8 @@ stop() {
 }
 
 keep() {
-    install -d -m 0700 "$before"
+    mkdir -m 0700 "$before"
+    kept=yes
     for name in jobs.db jobs.db-wal jobs.db-shm; do
         [ ! -e "$home/$name" ] || cp -p "$home/$name" "$before/"
     done
@@ -183,7 +220,7 @@ take_back() {
         rm -rf "$root/.venv"
         mv "$root/.venv.before" "$root/.venv"
     fi
-    if [ -e "$before/complete" ]; then
+    if [ "$kept" = yes ] && [ -e "$before/complete" ]; then
         for name in jobs.db jobs.db-wal jobs.db-shm; do
             rm -f "$home/$name"
             [ ! -e "$before/$name" ] || cp -p "$before/$name" "$home/"
@@ -191,7 +228,7 @@ take_back() {
     fi
     "$root/deploy/install.sh" --no-start
     begin
-    rm -rf "$before"
+    [ "$kept" = no ] || rm -rf "$before"
 }
 
 # shellcheck disable=SC2317 # called by the trap
@@ -214,6 +251,7 @@ finish() {
 
 main() {
     options "$@"
+    alone
     check
     choose
     back_up

@@ -105,6 +105,7 @@ def install() -> int:
         "git": lambda: _program("git"),
         "jq": lambda: _program("jq"),
         "nginx-light": lambda: _program("nginx"),
+        "openssh-client": lambda: _program("ssh-keygen"),
         "postgresql": _postgresql,
         "shellcheck": lambda: _program("shellcheck"),
         "systemd": lambda: _program("systemd-analyze"),

@@ -47,6 +47,26 @@ def commit(folder: Path, subject: str) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
+def release(origin: Path, tag: str, file: str, text: str) -> str:
+    """Commit a change of one file at the origin under a tag; return the hash."""
+    path = origin / file
+    path.write_text(text, "utf-8")
+    made = commit(origin, f"Release {tag}")
+    git(origin, "tag", tag)
+    return made
+
+
+def trust_signatures(origin: Path, checkout: Path) -> None:
+    """Let the origin sign with a key, and git of the checkout verify what it signed."""
+    key, signers = origin / ".git" / "key", checkout / ".git" / "signers"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    public = key.with_suffix(".pub").read_text("ascii")
+    signers.write_text(f"ann@example.org {public}", "ascii")
+    git(origin, "config", "gpg.format", "ssh")
+    git(origin, "config", "user.signingkey", str(key))
+    git(checkout, "config", "gpg.ssh.allowedSignersFile", "/opt/claude-runner/.git/signers")
+
+
 def give_environment(checkout: Path) -> None:
     """Give it the environment of the tests, on the distribution's Python, as if installed."""
     venv = checkout / ".venv"

@@ -17,7 +17,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 
 from tests.deploy.conftest import CERTIFICATE, INSTALL, STATE, Installed
-from tests.deploy.installed import commit, git
+from tests.deploy.installed import git, release, trust_signatures
 from tests.deploy.machine import wait_for
 from tests.oauth.fastmcp_client import ScriptedOAuth
 from tests.oauth.parts import Browser
@@ -203,15 +203,6 @@ def origin(installed: Installed) -> Path:
     return origin
 
 
-def release(origin: Path, tag: str, file: str, text: str) -> str:
-    """Commit a change of one file at the origin under a tag; return the hash."""
-    path = origin / file
-    path.write_text(text, "utf-8")
-    made = commit(origin, f"Release {tag}")
-    git(origin, "tag", tag)
-    return made
-
-
 def head(installed: Installed) -> str:
     """Return the commit of the installed checkout."""
     return git(installed.checkout, "rev-parse", "HEAD")
@@ -272,6 +263,34 @@ def test_what_cannot_be_verified_is_refused_and_changes_nothing(
     readme.write_text("mine", "utf-8")
     assert " M deploy/README.md\n" in installed.machine.run(UPDATE, fails=1)
     readme.write_text(text, "utf-8")
+    assert head(installed) == old
+
+
+def test_a_signature_must_be_of_the_tag_that_is_taken(installed: Installed, origin: Path) -> None:
+    """Ours: neither a branch of its name nor its object under another name passes for it."""
+    old, run = head(installed), installed.machine.run
+    trust_signatures(origin, installed.checkout)
+    git(origin, "tag", "--sign", "--message", "8.1", "v8.1.0", old)
+    git(origin, "update-ref", "refs/tags/v8.2.0", "refs/tags/v8.1.0")
+    git(origin, "update-ref", "refs/heads/v8.1.0", "v9.0.1")
+    assert f"update: v8.1.0 is {old}, which runs already\n" in run(UPDATE, "--signed", "v8.1.0")
+    for name in ("v8.2.0", "v9.0.1", "origin/v8.1.0"):
+        said = run(UPDATE, "--signed", name, fails=1)
+        assert said.endswith(f"{name} has no signature of a known key. Nothing was changed.\n")
+
+
+def test_nothing_goes_back_unasked_and_nothing_runs_twice(installed: Installed) -> None:
+    """Ours: the newest tag may be older than what runs; -rc1 comes before its release."""
+    old, checkout, run = head(installed), installed.checkout, installed.machine.run
+    git(checkout, "tag", "--delete", *git(checkout, "tag", "--list").split())
+    git(checkout, "tag", "v8.0.0", f"{old}~1")
+    git(checkout, "tag", "v8.0.0-rc1", old)
+    said = f"update: nothing is newer than {old}, which runs; to go back to v8.0.0, name it\n"
+    assert run(UPDATE, "--local") == said
+    running = "/run/claude-runner-update.running"
+    said = "update: Another update is at work. Nothing was changed.\n"
+    assert run("flock", running, UPDATE, fails=1) == said
+    assert mode(installed.machine.path(running)) == "0o600"
     assert head(installed) == old
 
 
