@@ -9,6 +9,7 @@ from fastmcp.exceptions import ToolError
 from pydantic import Field
 
 from mailing.attachments import Folder
+from mailing.deadline import Deadline
 from mailing.errors import MailError
 from mailing.message import Letter
 from mailing.office import Office
@@ -42,11 +43,12 @@ def send_email(
     dry_run: Annotated[bool, Field(description="Check everything, send nothing")] = False,  # noqa: FBT002 - an argument of a tool is named
 ) -> dict[str, Any]:
     """Send one e-mail, once. An answer that it may have been sent is none to repeat it."""
+    deadline = Deadline()
     try:
         letter = Letter.of(
             to=to, cc=cc, bcc=bcc, reply_to=reply_to, subject=subject, text=text, html=html
         )
-        return office().send(letter, attachments, dry_run=dry_run)
+        return office().send(letter, attachments, dry_run=dry_run, deadline=deadline)
     except MailError as error:
         raise ToolError(str(error)) from error
 

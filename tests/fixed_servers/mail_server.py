@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,9 @@ class PostOffice:
     port: int = 0
     mails: list[Any] = field(default_factory=list[Any])
     answer: str = "250 OK"
-    """To the message itself; empty: it hangs up instead."""
+    """To the message itself; empty: it hangs up instead; `250-...`: the rest never comes."""
+    before_answer: Callable[[], None] = lambda: None
+    """To a recipient, and to the message."""
     refused: str = "nobody@example.org"
     secured: list[bool] = field(default_factory=list[bool])
 
@@ -28,6 +30,7 @@ class PostOffice:
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
     ) -> str:
         """Take a recipient, unless it is the one that is refused."""
+        self.before_answer()
         if address == self.refused:
             return "550 5.1.1 no such user"
         envelope.rcpt_tos.append(address)
@@ -37,8 +40,13 @@ class PostOffice:
         """Take a mail."""
         self.mails.append(envelope)
         self.secured.append(session.ssl is not None)
+        self.before_answer()
         if not self.answer:
             server.transport.abort()
+        elif self.answer.startswith("250-"):
+            server.transport.write(f"{self.answer}\r\n".encode())
+            # It is cancelled when the client hangs up.
+            await asyncio.Event().wait()
         return self.answer
 
 

@@ -3,10 +3,13 @@
 import json
 import os
 import socket
+import threading
 from base64 import b64decode, b64encode
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from email import message_from_bytes
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import parsedate_to_datetime
@@ -18,14 +21,17 @@ import pytest
 from anyio import to_thread
 
 from mailing.attachments import MAX_BYTES, Folder
+from mailing.deadline import Deadline
 from mailing.errors import MailError
-from mailing.message import Letter
+from mailing.message import Letter, compose, encode
 from mailing.office import Office
 from mailing.settings import read_settings
 from tests.fixed_servers.mail_server import PASSWORD, USER, PostOffice, post_office
 from tests.notify.receiver import Receiver, receiving
 from tests.origin import certify
 
+ENCODED = "=?utf-8?q?hi=0D=0AX-Evil=3A_1=0D=0A=0D=0Abody?="
+"""What Python writes as a header of its own, an empty line and a body."""
 KEY = "canary-of-a-provider-key-5512"
 ANN, BOB, CAT = "Änn Öst <ann@example.org>", "bob@example.org", "cat@bücher.example"
 GIVEN: dict[str, Any] = {"to": [ANN], "subject": "Grüße, \N{SNOWMAN}", "text": "Hällo\n.\nend"}
@@ -37,6 +43,21 @@ EVERYTHING: dict[str, Any] = {
     "html": "<p>Hällo</p>",
     "attachments": ["Bericht ü.pdf", "in/notes.txt"],
 }
+
+
+@dataclass
+class Clock:
+    """Goes when it is told to."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+    def jump(self) -> None:
+        """Let a minute go by."""
+        self.now += 60
 
 
 class Desk:
@@ -55,15 +76,20 @@ class Desk:
     def office(self, **more: str) -> Office:
         return Office(read_settings({**self.environ, **more}), Folder(self.data_dir))
 
-    async def send(self, given: dict[str, Any], **more: str) -> dict[str, Any]:
+    async def send(
+        self, given: dict[str, Any], deadline: Deadline | None = None, /, **more: str
+    ) -> dict[str, Any]:
         """Send as the tool does."""
-        return await to_thread.run_sync(partial(self.send_now, given, **more))
+        return await to_thread.run_sync(partial(self.send_now, given, deadline, **more))
 
-    def send_now(self, given: dict[str, Any], **more: str) -> dict[str, Any]:
+    def send_now(
+        self, given: dict[str, Any], deadline: Deadline | None = None, /, **more: str
+    ) -> dict[str, Any]:
         rest: dict[str, Any] = {"cc": [], "bcc": [], "reply_to": [], "text": "", "html": ""}
         wish: dict[str, Any] = {**rest, **given}
         names, dry_run = wish.pop("attachments", []), wish.pop("dry_run", False)
-        return self.office(**more).send(Letter.of(**wish), names, dry_run=dry_run)
+        letter, until = Letter.of(**wish), deadline or Deadline()
+        return self.office(**more).send(letter, names, dry_run=dry_run, deadline=until)
 
 
 @pytest.fixture
@@ -215,6 +241,51 @@ async def test_a_mail_that_may_have_gone_is_not_sent_again(desk: Desk) -> None:
         with pytest.raises(MailError, match=r"refused: 554 5\.7\.1 no"):
             await desk.send(GIVEN, **smtp(office))
     assert desk.office(**smtp(office)).status()["left_today"] == 99
+
+
+async def test_a_mail_that_took_too_long_is_not_sent(desk: Desk) -> None:
+    """Ours: none leaves when its sender may have been told that it timed out.
+
+    Each answer comes in time; together they do not.
+    """
+    clock = Clock()
+    async with post_office() as office:
+        office.before_answer = clock.jump
+        with pytest.raises(MailError, match="longer than 90 seconds") as late:
+            await desk.send({**GIVEN, "cc": [BOB]}, Deadline(clock=clock), **smtp(office))
+        assert "may have been" not in str(late.value)
+        assert (clock.now, office.mails) == (120, [])
+    assert desk.office(**smtp(office)).status()["left_today"] == 100
+
+
+async def test_an_answer_without_end_is_not_waited_for(desk: Desk) -> None:
+    """Ours: after the message nobody knows, and that is told at the deadline."""
+    clock = Clock()
+    async with post_office() as office:
+        office.answer, office.before_answer = "250-wait", clock.jump
+        why = r"longer than 90 seconds\. The mail may have been sent"
+        with pytest.raises(MailError, match=why):
+            await desk.send(GIVEN, Deadline(clock=clock), **smtp(office))
+        assert (clock.now, len(office.mails)) == (120, 1)
+    assert desk.office(**smtp(office)).status()["left_today"] == 99
+
+
+def test_a_provider_that_takes_too_long_is_left(desk: Desk, provider: Receiver) -> None:
+    """Ours: what was asked may be done; what was not asked in time is not asked at all."""
+    keys = {"RESEND_API_KEY": KEY, "RESEND_URL": provider.url}
+    answer, clock = threading.Event(), Clock()
+    late = Deadline(0.3, clock)
+    clock.jump()
+    with pytest.raises(MailError, match=r"^the delivery took longer than 0\.3 seconds$"):
+        desk.send_now(GIVEN, late, **keys)
+    assert not provider.all()
+    provider.before_answer = answer.wait
+    try:
+        with pytest.raises(MailError, match="The mail may have been sent"):
+            desk.send_now(GIVEN, Deadline(0.3, clock), **keys)
+    finally:
+        answer.set()
+    assert desk.office(**keys).status()["left_today"] == 99
 
 
 @pytest.mark.parametrize(
@@ -460,6 +531,12 @@ def test_a_dry_run_checks_everything_and_sends_nothing(desk: Desk, provider: Rec
         ({"subject": "Hi\nBcc: eve@example.org"}, "subject holds a line break"),
         ({"reply_to": ["a@b.example\n"]}, None),
         ({"reply_to": ["a\x00@b.example"]}, "control character"),
+        ({"subject": ENCODED}, "subject holds an encoded word"),
+        ({"subject": f"Grüße{ENCODED}"}, "subject holds an encoded word"),
+        ({"to": [f"{ENCODED} <ann@example.org>"]}, "encoded word"),
+        ({"cc": [f'"{ENCODED}" <ann@example.org>']}, "encoded word"),
+        ({"reply_to": [f'"{ENCODED[:-1]}\\=" <ann@example.org>']}, "encoded word"),
+        ({"to": ["=?utf-8?q?=0A?=@example.org"]}, "encoded word"),
         ({"to": ["ann@example.org, bob@example.org"]}, "no e-mail address"),
         ({"to": ["ann at example.org"]}, "no e-mail address"),
         ({"to": ["<ann@example.org> x"]}, "no e-mail address"),
@@ -482,6 +559,32 @@ def test_what_is_no_mail_is_refused(desk: Desk, wrong: dict[str, Any], why: str 
         return
     with pytest.raises(MailError, match=why):
         desk.send_now(given, RESEND_API_KEY=KEY)
+
+
+def test_an_attachments_name_is_no_header(desk: Desk) -> None:
+    """Ours: encoded words are decoded in parameters, too."""
+    name = "=?utf-8?q?a=0D=0AX-Evil=3A_1?=.txt"
+    Folder(desk.data_dir).save(name, "x", "")
+    with pytest.raises(MailError, match="name of an attachment holds an encoded word"):
+        desk.send_now({**GIVEN, "attachments": [name], "dry_run": True}, RESEND_API_KEY=KEY)
+
+
+@pytest.mark.parametrize("subject, name", [(ENCODED, "Ann"), ("Hi", ENCODED)])
+def test_a_header_never_becomes_two(subject: str, name: str) -> None:
+    """Ours: whatever came through the checks, what is written is looked at."""
+    ann = Address(name, "ann", "example.org")
+    letter = Letter((ann,), (), (), (), subject=subject, text="x", html="")
+    with pytest.raises(MailError, match=r"The header (Subject|From) would hold a line break"):
+        encode(compose(letter, ann, ()), letter, ann)
+
+
+@pytest.mark.parametrize(
+    "subject", ["Is 1 =? 2", "=?", "a =?utf-8?q?b", "?= x =?", "Ü =? ?=", "long =? " * 40]
+)
+def test_a_subject_that_only_looks_encoded_arrives_as_it_is(desk: Desk, subject: str) -> None:
+    """Ours: only what a reader would decode is refused."""
+    said = desk.send_now({**GIVEN, "subject": subject, "dry_run": True}, RESEND_API_KEY=KEY)
+    assert parse(said["preview"].encode())["Subject"] == subject
 
 
 def test_attachments_lie_in_data_dir_and_nowhere_else(desk: Desk, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Receiver:
     status: int = 200
     body: bytes = b""
     got: "Queue[Got]" = field(default_factory=lambda: Queue[Got]())
-    before_answer: Callable[[], None] | None = None
+    before_answer: Callable[[], object] | None = None
 
     def one(self) -> Got:
         """Return the next request, which has come or comes soon."""

@@ -9,6 +9,7 @@ from mailing.errors import MailError
 MAX_LENGTH = 320
 """64 before the @, 255 after it (RFC 5321, 4.5.3.1)."""
 _LOCAL = re.compile(r"[^\x00-\x20\x7f\"(),:;<>@\[\\\]]+")
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[^?]*\?[^?]*\?=")
 _DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 
 
@@ -19,6 +20,8 @@ def read_address(given: str) -> Address:
     """
     given = given.strip()
     name, bare = parseaddr(check_line("address", given))
+    # The name is looked at again without its quotes and comments.
+    check_line("name of an address", name)
     local, _, domain = bare.rpartition("@")
     whole = given in (bare, f"<{bare}>") or (name and given.endswith(f"<{bare}>"))
     dots = local.startswith(".") or local.endswith(".") or ".." in local
@@ -34,10 +37,18 @@ def read_address(given: str) -> Address:
 
 
 def check_line(what: str, text: str) -> str:
-    """Return text that has to stay on one line. Raises MailError: it would not."""
+    """Return text that has to stay on one line as it is. Raises MailError: it would not.
+
+    Encoded words (RFC 2047) are refused too: Python decodes them while it writes a header, and
+    so do providers and mail readers, and any line break can stand in them.
+    """
     if any(not each.isprintable() for each in text):
         raise MailError(
             f"The {what} holds a line break or another control character; leave it out."
+        )
+    if _ENCODED_WORD.search(text):
+        raise MailError(
+            f"The {what} holds an encoded word (=?...?=); write the text itself, in any language."
         )
     return text
 

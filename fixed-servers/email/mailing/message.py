@@ -1,12 +1,13 @@
 """A mail as people give it, and as MIME has it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, localtime, make_msgid
-from typing import Self
+from typing import Any, Self
 
 from mailing.addresses import check_line, is_plain, read_address
 from mailing.attachments import Attachment
@@ -14,6 +15,8 @@ from mailing.errors import MailError
 
 POLICY = SMTP.clone(cte_type="7bit")
 """Every mail server can take it."""
+_FOLD = re.compile(r"\r\n[ \t]")
+"""Where a long header goes on in the next line (RFC 5322, 2.2.3)."""
 MAX_RECIPIENTS = 50
 MAX_SUBJECT = 500
 MAX_TEXT = 1_000_000
@@ -74,7 +77,10 @@ class Letter:
 
 
 def compose(letter: Letter, sender: Address, attachments: Sequence[Attachment]) -> EmailMessage:
-    """Return the MIME message; who is in `bcc` does not stand in it."""
+    """Return the MIME message; who is in `bcc` does not stand in it.
+
+    Raises MailError: the name of an attachment is no text for a header.
+    """
     message = EmailMessage(policy=POLICY)
     message["From"] = sender
     message["To"] = letter.to
@@ -92,14 +98,35 @@ def compose(letter: Letter, sender: Address, attachments: Sequence[Attachment]) 
     elif letter.html:
         message.set_content(letter.html, subtype="html")
     for each in attachments:
+        check_line("name of an attachment", each.name)
         main, _, sub = each.kind.partition("/")
         message.add_attachment(each.content, maintype=main, subtype=sub, filename=each.name)
     return message
 
 
 def encode(message: EmailMessage, letter: Letter, sender: Address) -> bytes:
-    """Return the bytes that travel: ASCII alone, unless an address cannot be written so."""
-    return message.as_bytes(policy=POLICY.clone(utf8=not all_plain(letter, sender)))
+    """Return the bytes that travel: ASCII alone, unless an address cannot be written so.
+
+    Raises MailError: a header would not stay one.
+    """
+    policy = POLICY.clone(utf8=not all_plain(letter, sender))
+    check_headers(message, policy)
+    return message.as_bytes(policy=policy)
+
+
+def check_headers(message: EmailMessage, policy: "EmailPolicy[Any]") -> None:
+    """Refuse a message with a header that, as it is written, holds more than its own lines.
+
+    What was given is checked where it is read; this holds whatever the library makes of it.
+    """
+    for part in message.walk():
+        for name, value in part.items():
+            written = policy.fold(name, value).removesuffix("\r\n")
+            if not _FOLD.sub(" ", written).isprintable():
+                raise MailError(
+                    f"The header {name} would hold a line break or another control character; "
+                    "leave it out."
+                )
 
 
 def all_plain(letter: Letter, sender: Address) -> bool:

@@ -7,6 +7,7 @@ from mailing import smtp, web
 from mailing.allowed import EVERYBODY, check_allowed
 from mailing.attachments import Attachment, Folder
 from mailing.daily_cap import DailyCap
+from mailing.deadline import Deadline
 from mailing.errors import MailError, NotSent, PerhapsSent
 from mailing.message import Letter, all_plain, compose, encode
 from mailing.settings import Settings
@@ -37,7 +38,9 @@ class Office:
             "dry_run": settings.dry_run,
         }
 
-    def send(self, letter: Letter, names: Sequence[str], *, dry_run: bool) -> dict[str, Any]:
+    def send(
+        self, letter: Letter, names: Sequence[str], *, dry_run: bool, deadline: Deadline
+    ) -> dict[str, Any]:
         """Send a mail with these attachments; return what became of it. Raises MailError."""
         settings = self._settings
         check_allowed(letter.recipients, settings.allowed, settings.sender)
@@ -51,7 +54,7 @@ class Office:
         count = len(letter.recipients)
         self._cap.take(count)
         try:
-            number, refused = self._hand_over(letter, attachments, mime)
+            number, refused = self._hand_over(letter, attachments, mime, deadline)
         except NotSent as error:
             self._cap.give_back(count)
             raise NotSent(self._without_secrets(str(error))) from error
@@ -69,12 +72,12 @@ class Office:
         }
 
     def _hand_over(
-        self, letter: Letter, attachments: Sequence[Attachment], mime: bytes
+        self, letter: Letter, attachments: Sequence[Attachment], mime: bytes, deadline: Deadline
     ) -> tuple[str, dict[str, str]]:
         """Return the provider's number of the mail, and whom it refused with the reason."""
         settings = self._settings
         if settings.smtp is None:
-            return web.post(settings, web.order(settings, letter, attachments, mime)), {}
+            return web.post(settings, web.order(settings, letter, attachments, mime), deadline), {}
         refused = smtp.deliver(
             settings.smtp,
             settings.tls_context(),
@@ -82,6 +85,7 @@ class Office:
             recipients=letter.recipients,
             data=mime,
             utf8=not all_plain(letter, settings.sender),
+            deadline=deadline,
         )
         return "", {who: self._without_secrets(why) for who, why in refused.items()}
 

@@ -1,20 +1,24 @@
 """Hands a mail to a provider's HTTP interface, once."""
 
 import base64
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from typing import Any
 from urllib.parse import quote
 
+import anyio
 import httpx2
 
 from mailing.attachments import Attachment
+from mailing.deadline import Deadline, TooLate
 from mailing.errors import NotSent, PerhapsSent
 from mailing.message import Letter
 from mailing.settings import Provider, Settings
 
 TIMEOUT_S = 60.0
+"""For each wait, within the deadline of the delivery."""
 MAX_ANSWER_BYTES = 64 * 1024
 SERVER_ERROR = 500
 
@@ -31,31 +35,49 @@ class Order:
     files: Mapping[str, Any] | None = None
 
 
-def post(settings: Settings, order: Order) -> str:
+def post(settings: Settings, order: Order, deadline: Deadline) -> str:
     """Send; return the provider's id of the mail. Raises NotSent, PerhapsSent."""
+    # Only an event loop can end a request as a whole: httpx bounds each of its waits.
+    return anyio.run(_post, settings, order, deadline)
+
+
+async def _post(settings: Settings, order: Order, deadline: Deadline) -> str:
+    context = settings.tls_context()
     try:
-        with (
-            httpx2.Client(timeout=TIMEOUT_S, verify=settings.tls_context()) as client,
-            client.stream(
-                "POST",
-                f"{settings.url}{order.path}",
-                headers=dict(order.headers),
-                auth=order.auth,
-                json=order.json,
-                data=order.data,
-                files=order.files,
-            ) as answer,
-        ):
-            said = _read(answer)
+        left = deadline.left()
+    except TooLate as error:
+        raise NotSent(str(error)) from error
+    try:
+        with anyio.fail_after(left):
+            answer, said = await _exchange(settings, order, context)
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
         raise NotSent(f"{settings.url} cannot be reached: {error}") from error
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, TimeoutError) as error:
         raise PerhapsSent(f"{settings.url} did not answer ({type(error).__name__})") from error
     if answer.status_code >= SERVER_ERROR:
         raise PerhapsSent(f"{settings.provider} answered {answer.status_code}: {_reason(said)}")
     if not answer.is_success:
         raise NotSent(f"{settings.provider} refused: {answer.status_code} {_reason(said)}")
     return answer.headers.get("x-message-id") or str(said.get("id", ""))
+
+
+async def _exchange(
+    settings: Settings, order: Order, context: ssl.SSLContext
+) -> tuple[httpx2.Response, dict[str, Any]]:
+    """Return a provider's answer and what it says."""
+    async with (
+        httpx2.AsyncClient(timeout=TIMEOUT_S, verify=context) as client,
+        client.stream(
+            "POST",
+            f"{settings.url}{order.path}",
+            headers=dict(order.headers),
+            auth=order.auth,
+            json=order.json,
+            data=order.data,
+            files=order.files,
+        ) as answer,
+    ):
+        return answer, await _read(answer)
 
 
 def order(
@@ -140,10 +162,10 @@ def _base64(attachment: Attachment) -> str:
     return base64.b64encode(attachment.content).decode("ascii")
 
 
-def _read(answer: httpx2.Response) -> dict[str, Any]:
+async def _read(answer: httpx2.Response) -> dict[str, Any]:
     """Return what a provider says, if it is an object of bounded size."""
     body = b""
-    for piece in answer.iter_bytes():
+    async for piece in answer.aiter_bytes():
         body += piece
         if len(body) > MAX_ANSWER_BYTES:
             return {}
