@@ -6,8 +6,9 @@ import pytest
 
 from tests import toolchain
 
-SUITE_S = 15 * 60
-"""The promise of `./claude-runner test` on two cores; a full run may take longer."""
+SUITE_S = 20 * 60
+"""Ends a suite that hangs. `./claude-runner test` is to take 15 minutes on two idle cores, and a
+machine that is not idle must not fail for it."""
 
 SIDE_BY_SIDE = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
 """Four workers for two cores, for many tests wait; a file each at a time, in the order of
