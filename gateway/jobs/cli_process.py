@@ -55,7 +55,7 @@ class CliProcess:
             return reports
         with anyio.move_on_after(CONNECT_S):
             while True:
-                reports = await self._server_reports()
+                reports = await self.look_at_servers()
                 if reports and not _undecided(reports):
                     break
                 await anyio.sleep(CONNECT_POLL_S)
@@ -78,7 +78,8 @@ class CliProcess:
         ended = "could not be used" if code is None else f"ended with exit code {code}"
         return f"The Claude CLI {ended}: {last_words.rstrip('.')}."
 
-    async def _server_reports(self) -> tuple[ServerReport, ...]:
+    async def look_at_servers(self) -> tuple[ServerReport, ...]:
+        """Return what it says of each server now. Raises what the SDK raises."""
         status = await self.client.get_mcp_status()
         return tuple(
             ServerReport(

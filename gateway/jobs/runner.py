@@ -295,8 +295,12 @@ class Runner:
     def _follow_last(self) -> None:
         """Have a CLI wait for a run like the last one, if nothing else is to be done now."""
         if self._last and self._accepting and not self._live:
-            self._agent.follow(self._last)
-            self._last = None
+            last, self._last = self._last, None
+            try:
+                self._agent.follow(last)
+            except Exception:
+                # Runs are claimed all the same.
+                log.exception("No CLI can wait for a run like %s", last.id)
 
     async def _expire(self) -> None:
         for run_id in await self._queue.expire(self._clock.now_ms()):
@@ -323,6 +327,8 @@ class Runner:
             with about(run=run.id), self.feeds.of(run.id) as feed:
                 ended = await self._execute(run, live, feed)
                 live.over = True
+                # One that waits for this run still does if there was no attempt.
+                await self._agent.end(run.id)
                 await self._endings.write(run, ended)
                 feed.end_attempt()
                 if ended.result.status is RunStatus.SUCCEEDED:

@@ -13,12 +13,10 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date
 
 import anyio
 import anyio.to_thread
-import psutil
 from anyio.abc import TaskGroup
 from claude_agent_sdk import ClaudeSDKError
 
@@ -31,18 +29,19 @@ from gateway.jobs.places import Place, Places
 from gateway.jobs.process import is_alive
 from gateway.jobs.proof import problem_with_servers
 from gateway.jobs.setup import Setup, owner_of
+from gateway.jobs.surroundings import has_room, is_versioned, today
 from gateway.store import StoreError
 from sandboxes.errors import SandboxError
-from sandboxes.policy import MIB, Limits
+from sandboxes.policy import Limits
 from supervisor.errors import SupervisorError
 
 log = logging.getLogger(__name__)
 
-FREE_BYTES = 1024 * MIB
-"""An idle CLI takes 200 MiB; with less than this it would be in the way."""
 LOOK_AT_MEMORY_EVERY_S = 10.0
 ATTENDED = (Trigger.MANUAL, Trigger.QUICK, Trigger.WEBHOOK)
 """Somebody waits for these and may want another one; the next tick of a schedule is far away."""
+ANSWER_S = 2.0
+"""An idle CLI answers in milliseconds; what takes longer is no faster than a fresh start."""
 
 SetUp = Callable[[Run], Awaitable[Setup]]
 
@@ -50,9 +49,12 @@ SetUp = Callable[[Run], Awaitable[Setup]]
 class Standby:
     """One CLI, from before its start to its last process."""
 
-    def __init__(self, run: Run, day: date) -> None:
-        """`run`: the one that it waits for, as far as it can be known."""
+    def __init__(self, run: Run, day: date, kept_s: float, now_ms: Callable[[], int]) -> None:
+        """`run`: the one that it waits for, as far as it can be known. It waits for `kept_s`."""
         self.run = run
+        self._kept_s = kept_s
+        self._now_ms = now_ms
+        self._opened_ms = now_ms()
         self.is_named = False
         """A run was stored under its id."""
         self._day = day
@@ -69,11 +71,11 @@ class Standby:
         """Tell whether a run has got it."""
         return self._claimed.is_set()
 
-    async def keep(self, places: Places, set_up: SetUp, limits: Limits, kept_s: float) -> None:
+    async def keep(self, places: Places, set_up: SetUp, limits: Limits) -> None:
         """Start it, let it wait, and return when nothing is left of it."""
         try:
             with self._scope:
-                await self._open(places, set_up, limits, kept_s)
+                await self._open(places, set_up, limits)
         finally:
             if not self.is_claimed:
                 with anyio.CancelScope(shield=True):
@@ -103,17 +105,19 @@ class Standby:
         self._over.set()
         await self._ended.wait()
 
-    async def _open(self, places: Places, set_up: SetUp, limits: Limits, kept_s: float) -> None:
+    async def _open(self, places: Places, set_up: SetUp, limits: Limits) -> None:
         try:
             setup = await set_up(self.run)
-            async with places.open(self.run.id, setup, wait_s=kept_s) as place:
-                await self._live(place, limits, kept_s)
+            # Its token ends by the wall clock, which goes on while the machine is suspended.
+            self._opened_ms = self._now_ms()
+            async with places.open(self.run.id, setup, wait_s=self._kept_s) as place:
+                await self._live(place, limits)
         except (RunRefused, SandboxError, SupervisorError, StoreError) as error:
             log.info("No CLI waits for the next run: %s", error)
         except Exception:
             log.exception("The CLI that was to wait for the next run failed in the gateway")
 
-    async def _live(self, place: Place, limits: Limits, kept_s: float) -> None:
+    async def _live(self, place: Place, limits: Limits) -> None:
         cli = place.cli
         try:
             await cli.start()
@@ -122,7 +126,7 @@ class Standby:
                 return
             self._place = place
             self._decided.set()
-            with anyio.move_on_after(kept_s):
+            with anyio.move_on_after(self._kept_s):
                 await self._until_claimed(place, limits)
             if self.is_claimed:
                 # Whoever is to end it as well ends the attempt, which needs the place until then.
@@ -163,11 +167,14 @@ class Standby:
         group = place.cli.group
         if group is None or not is_alive(group) or self._day != today():
             return False
-        if is_versioned(place.folders.work):
+        open_ms = self._now_ms() - self._opened_ms
+        if not 0 <= open_ms <= self._kept_s * 1000 or is_versioned(place.folders.work):
             return False
         try:
-            reports = await place.cli.reach_servers()
-        except ClaudeSDKError:
+            with anyio.fail_after(ANSWER_S):
+                reports = await place.cli.look_at_servers()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run gets a fresh one
+            log.info("The CLI that waited for run %s is not used: %r", self.run.id, error)
             return False
         return self._place is place and not problem_with_servers(place.setup.access, reports)
 
@@ -211,7 +218,9 @@ class Standbys:
         if is_versioned(self._places.folders(run).work):
             return
         following = replace(run_again(run, self._clock.now_ms()), attempt=1)
-        self._waiting = self._known[following.id] = Standby(following, today())
+        self._waiting = self._known[following.id] = Standby(
+            following, today(), self._kept_s, self._clock.now_ms
+        )
         self._tasks.start_soon(self._keep, self._waiting)
 
     def named(self, run: Run) -> Run:
@@ -260,28 +269,13 @@ class Standbys:
 
     async def _keep(self, waiting: Standby) -> None:
         try:
-            await waiting.keep(self._places, self._set_up, self._limits, self._kept_s)
+            await waiting.keep(self._places, self._set_up, self._limits)
         finally:
             del self._known[waiting.run.id]
             if self._waiting is waiting:
                 self._waiting = None
             if not waiting.is_claimed:
                 self._on_unused()
-
-
-def today() -> date:
-    """Return the date of this machine, which the CLI tells the model as it was at its start."""
-    return datetime.now(UTC).astimezone().date()
-
-
-def is_versioned(work: Path) -> bool:
-    """Tell whether the CLI finds a Git repository, of which it notes the state at its start."""
-    return any((folder / ".git").exists() for folder in (work, *work.parents))
-
-
-def has_room() -> bool:
-    """Tell whether the machine has memory to spare."""
-    return psutil.virtual_memory().available >= FREE_BYTES
 
 
 def _may_come_again(run: Run) -> bool:

@@ -5,20 +5,31 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import psutil
 import pytest
+from anyio.abc import TaskGroup
 
+from gateway.auth.run_tokens import token_hash
 from gateway.domain.run import Run, RunStatus, Trigger
+from gateway.forwarder import Accounts
+from gateway.jobs.clock import SystemClock
+from gateway.jobs.errors import RunRefused
 from gateway.jobs.folders import folders_for, make_folders, remove_standbys
+from gateway.jobs.places import Places
 from gateway.jobs.process import read_group
 from gateway.jobs.runner import Runner
+from gateway.jobs.setup import Setup
+from gateway.jobs.standby import Standbys
+from gateway.jobs.surroundings import is_versioned
 from gateway.standin import ModelRequest, Reply, Say
+from sandboxes.network.outside import Internet
 from sandboxes.policy import Level
-from tests.jobs.parts import CLI_GUARD_S, Parts, a_run, processes_of, until_processes
+from tests.jobs.parts import CLI_GUARD_S, Parts, a_run, processes_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)
@@ -38,6 +49,28 @@ async def small(parts: Parts, tmp_path: Path) -> AsyncIterator[Parts]:
         yield parts
     assert processes_of(parts.home) == []
     assert list((parts.home / "runs").iterdir()) == []
+
+
+class WatchedClock(SystemClock):
+    """Counts the waits of the runner, each of which ends a look at its queue; can be set ahead."""
+
+    def __init__(self) -> None:
+        self.waits = 0
+        self.ahead_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.ahead_ms
+
+    async def sleep_until(self, instant: int | None) -> None:
+        self.waits += 1
+        await super().sleep_until(instant)
+
+    async def until_looked(self, runner: Runner) -> None:
+        """Return when the runner has looked at its queue, from the beginning to the end."""
+        for _ in ("the look that may be going on", "one more"):
+            before = self.waits
+            runner.wake()
+            await until(lambda before=before: self.waits > before)
 
 
 def quick(**changes: Any) -> Run:
@@ -62,8 +95,10 @@ async def until_it_waits(parts: Parts) -> tuple[str, int]:
     """Return the id of the run for which a CLI waits, and the number of its group."""
     while True:
         for run_id in waiting(parts):
-            group = read_group(parts.home / "runs" / run_id / "group")
-            if group is not None:
+            folders = folders_for(parts.home, run_id, None)
+            group = read_group(folders.group_file)
+            # Removed when the CLI has answered that it has its servers.
+            if group is not None and not folders.servers_file.exists():
                 return run_id, group.number
         await anyio.sleep(0.01)
 
@@ -127,29 +162,115 @@ async def test_a_cli_that_died_waiting_is_replaced(small: Parts):
     assert (run.id, run.status) == (run_id, RunStatus.SUCCEEDED)
 
 
+async def test_a_cli_that_hangs_is_replaced(small: Parts):
+    """Ours: it is asked before it is given to a run."""
+    async with small.runner() as runner:
+        await ended(runner, quick())
+        run_id, group = await until_it_waits(small)
+        for process in psutil.Process(group).children(recursive=True):
+            process.suspend()
+        run = await ended(runner, quick())
+        assert not psutil.pid_exists(group)
+    assert (run.id, run.status) == (run_id, RunStatus.SUCCEEDED)
+
+
+async def test_a_cli_whose_token_may_be_over_is_replaced(small: Parts):
+    """Ours: the machine may have been suspended, in which time the CLI did not wait."""
+    clock = WatchedClock()
+    async with small.runner(clock=clock) as runner:
+        await ended(runner, quick())
+        run_id, group = await until_it_waits(small)
+        started = {process.pid for process in psutil.Process(group).children(recursive=True)}
+        clock.ahead_ms = int(2 * KEPT_S * 1000)
+        run = await ended(runner, quick())
+    assert (run.id, run.status) == (run_id, RunStatus.SUCCEEDED)
+    assert int(run.output or 0) not in started
+
+
+async def test_a_run_that_is_refused_takes_its_cli_along(small: Parts):
+    """Ours: what waits for a run does not outlive it, nor do its tokens."""
+    async with small.runner() as runner:
+        await ended(runner, quick())
+        run_id, group = await until_it_waits(small)
+        small.gate.refuse.add("adder")
+        run = await ended(runner, quick())
+        assert (run.id, run.status) == (run_id, RunStatus.FAILED)
+        assert not psutil.pid_exists(group)
+        assert small.run_tokens.grant(token_hash(small.gate.tokens[1])) is None
+
+
 async def test_a_cli_does_not_wait_for_ever(small: Parts):
     """Ours: its processes, its folders and its tokens go."""
     small.config = replace(small.config, standby_s=0.01)
     async with small.runner() as runner:
         await ended(runner, quick())
-        await until_processes(small.home, lambda found: not found)
+        await until(lambda: len(small.gate.tokens) == 2)
         await until(lambda: not waiting(small))
+        assert processes_of(small.home) == []
+        assert small.run_tokens.grant(token_hash(small.gate.tokens[1])) is None
 
 
-async def test_no_cli_waits_for_what_nobody_waits_for(small: Parts):
-    """Ours: the next tick of a schedule is far away, and a failed run may fail again."""
-    async with small.runner() as runner:
-        await ended(runner, quick(trigger=Trigger.CRON))
-        await ended(runner, quick(tools=("Read", "Write")))
-        assert waiting(small) == []
+async def test_no_cli_waits_after_a_run_that_failed(small: Parts):
+    """Ours: the next one may fail as well."""
+    clock = WatchedClock()
+    async with small.runner(clock=clock) as runner:
+        failed = await ended(runner, quick(tools=("Read", "Write")))
+        await clock.until_looked(runner)
+        again = quick(tools=("Read", "Write"))
+        assert (await ended(runner, again)).id == again.id
+    assert failed.status is RunStatus.FAILED
 
 
-async def test_no_cli_waits_in_a_repository(small: Parts):
+async def test_no_cli_waits_for_what_nobody_waits_for(parts: Parts):
+    """Ours: the next tick of a schedule is far away."""
+    of_job = partial(a_run, job_id="job_1")
+    async with anyio.create_task_group() as tasks:
+        standbys = no_more_than_begun(parts, tasks)
+        for trigger in (Trigger.CRON, Trigger.CHAIN):
+            standbys.follow(of_job(trigger=trigger))
+            assert standbys.work_folders() == set()
+        standbys.follow(of_job())
+        assert standbys.work_folders() == {"job_1"}
+
+
+async def test_no_cli_waits_in_a_repository(parts: Parts):
     """Ours: the CLI tells the model the state of a repository as it was at its start."""
-    (small.home / ".git").mkdir()
-    async with small.runner() as runner:
-        await ended(runner, quick())
-        assert waiting(small) == []
+    async with anyio.create_task_group() as tasks:
+        standbys = no_more_than_begun(parts, tasks)
+        (parts.home / ".git").mkdir()
+        standbys.follow(quick())
+        assert standbys.work_folders() == set()
+        (parts.home / ".git").rmdir()
+        standbys.follow(quick())
+        assert len(standbys.work_folders()) == 1
+
+
+def no_more_than_begun(parts: Parts, tasks: TaskGroup) -> Standbys:
+    """Return what begins to have a CLI wait; none is started, for its setup is refused."""
+
+    async def refuse(run: Run) -> Setup:
+        raise RunRefused("It is enough that it began.")
+
+    accounts = Accounts(parts.config.prices)
+    places = Places(
+        parts.home,
+        parts.config,
+        parts.gate,
+        parts.run_tokens,
+        accounts,
+        parts.gate.serve,
+        Internet(),
+    )
+    limits = parts.config.limits
+    return Standbys(tasks, places, refuse, SystemClock(), limits, KEPT_S, lambda: None)
+
+
+def test_a_folder_that_cannot_be_looked_at_may_be_a_repository(tmp_path: Path):
+    """Ours: a run may close its folder; whoever asks goes on."""
+    assert not is_versioned(tmp_path / "missing")
+    assert is_versioned(tmp_path / ("n" * 300))
+    (tmp_path / ".git").symlink_to("/nowhere/at/all")
+    assert is_versioned(tmp_path / "missing")
 
 
 async def test_what_a_killed_gateway_left_waiting_is_removed(tmp_path: Path):
