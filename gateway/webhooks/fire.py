@@ -115,8 +115,15 @@ class Fire:
         await self._check_budget(job)
         run = run_of_job(job, trigger=Trigger.WEBHOOK, now=self._now_ms())
         run = await self._runner.submit(_with(run, text))
-        await self._store.fire_tokens.note_use(job.id, run.created_at)
+        await self._note_use(run, job)
         return run
+
+    async def _note_use(self, run: Run, job: Job) -> None:
+        """Remember when the token was used; the run is stored, so a caller must not send again."""
+        try:
+            await self._store.fire_tokens.note_use(job.id, run.created_at)
+        except StoreError as error:
+            log.error("That the token of job %s was used is not stored: %s", job.id, error)
 
     async def _check_budget(self, job: Job) -> None:
         """Accept a job whose run could start today; a caller learns no amounts. Raises NotFired."""

@@ -1,8 +1,11 @@
 """Programs outside that fire a job, as they fire Claude Code's routines."""
 
 import json
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -103,6 +106,17 @@ async def test_a_job_is_fired_without_a_text_too(fired: Door):
     for body in (b"", b"{}", b'{"text": ""}'):
         assert (await fire(fired, body)).status == 200
     assert {run.prompt for run in await fired.runs()} == {"Look at it."}
+
+
+async def test_a_run_that_is_stored_is_never_asked_for_again(fired: Door, home: Path):
+    """Ours: also when the use of the token cannot be written down."""
+    with closing(sqlite3.connect(home / "jobs.db", isolation_level=None)) as database:
+        database.execute(
+            "CREATE TRIGGER broken BEFORE UPDATE ON job_fire_tokens"
+            " BEGIN INSERT INTO nowhere VALUES (1); END"
+        )
+    assert (await fire(fired)).status == 200
+    assert len(await fired.runs()) == 1
 
 
 async def test_what_is_not_its_token_fires_nothing(fired: Door):
