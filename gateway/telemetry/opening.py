@@ -3,7 +3,6 @@
 Above: `main`. Below: `exporting`, which knows OpenTelemetry.
 """
 
-import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -26,8 +25,6 @@ from supervisor.redaction import Redactor
 if TYPE_CHECKING:
     # Only for its name: to import it takes a second, and few gateways need it.
     from gateway.telemetry.exporting import Exporting
-
-log = logging.getLogger(__name__)
 
 
 Page = Callable[[], tuple[str, bytes]]

@@ -56,8 +56,8 @@ class Tracing:
         self._scope = InstrumentationScope("claude_runner", version)
         self._places = places
         self._now_ns = now_ns
-        self._died: dict[str, ChildExited] = {}
-        self._died_at: dict[str, int] = {}
+        self._died: dict[str, tuple[ChildExited, int]] = {}
+        """By server: how it died, and when."""
         self._ready_took: dict[str, int] = {}
 
     def call(self, ended: Ended, place: TraceContext) -> None:
@@ -135,7 +135,7 @@ class Tracing:
             case ChildReady():
                 self._ready(event)
             case ChildExited(wanted=False):
-                self._died[event.server], self._died_at[event.server] = event, self._now_ns()
+                self._died[event.server] = event, self._now_ns()
             case Reloaded():
                 changed = len(event.tools_added + event.tools_removed + event.tools_changed)
                 self._server_span(
@@ -150,8 +150,8 @@ class Tracing:
             case ReloadRejected():
                 self._server_span("server reload", event.server, 0, {}, failed="rejected")
             case PinsForgotten():
-                for known in (self._died, self._died_at, self._ready_took):
-                    known.pop(event.server, None)
+                self._died.pop(event.server, None)
+                self._ready_took.pop(event.server, None)
             case _:
                 return
 
@@ -162,17 +162,17 @@ class Tracing:
             "claude_runner.tools": event.tools,
             "claude_runner.era": event.era,
         }
-        died = self._died.pop(event.server, None)
-        if died is None:
+        before = self._died.pop(event.server, None)
+        if before is None:
             self._server_span("server start", event.server, took, facts)
             return
+        died, died_at = before
         # What its processes wrote is not said: it may hold anything.
         facts |= {
             "claude_runner.reason": died.reason,
             "claude_runner.calls.failed": died.calls_failed,
         }
-        out_ns = self._now_ns() - self._died_at.pop(event.server)
-        self._server_span("server restart", event.server, out_ns, facts)
+        self._server_span("server restart", event.server, self._now_ns() - died_at, facts)
 
     def _server_span(
         self, name: str, server: str, took_ns: int, facts: Attributes, *, failed: str | None = None
