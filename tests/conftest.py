@@ -1,9 +1,11 @@
 """What every test may use: one event loop, counts for long demonstrations, the test toolchain."""
 
-from collections.abc import AsyncGenerator
+import inspect
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+import sniffio
 from playwright.async_api import Browser
 
 from tests.browsers import launched
@@ -43,6 +45,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _place_in_line(item: pytest.Item) -> int:
     room = item.path.relative_to(Path(__file__).parent).parts[0]
     return LONG_ROOMS.index(room) if room in LONG_ROOMS else len(LONG_ROOMS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Let a test that is no coroutine run an event loop, as in any program's main thread.
+
+    AnyIO's plugin says "asyncio" there for as long as one asynchronous fixture lives, and
+    `chromium` lives until the worker ends; `anyio.run` then refuses.
+    """
+    if inspect.iscoroutinefunction(pyfuncitem.function):
+        return (yield)
+    token = sniffio.current_async_library_cvar.set(None)
+    try:
+        return (yield)
+    finally:
+        sniffio.current_async_library_cvar.reset(token)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
