@@ -131,7 +131,8 @@ class DayBudgets:
         if budget.limit is Limit.ALL_DAY:
             self.spent_until = budget.day.ends_at
         if isinstance(owner, Job):
-            await self._pause(owner, budget.day.ends_at)
+            while not await self._pause(owner.id, budget.day.ends_at):
+                pass  # Moved by the scheduler or changed meanwhile: as it is now, it pauses.
         elif owner is not None:
             await self.pause_webhook(owner.id, budget.day.ends_at)
         notice = day_budget_reached(budget, owner, day_is_spent(budget), self.now_ms())
@@ -144,13 +145,19 @@ class DayBudgets:
             return await self._store.jobs.get(job_id)
         return None if webhook_id is None else await self._store.webhooks.get(webhook_id)
 
-    async def _pause(self, job: Job, until: int) -> None:
-        if job.at is not None or (job.paused_until or 0) >= until:
+    async def _pause(self, job_id: str, until: int) -> bool:
+        """Pause a job unless that would take an instant away; False: it changed meanwhile."""
+        job, now = await self._store.jobs.get(job_id), self.now_ms()
+        if job is None or job.at is not None or (job.paused_until or 0) >= until:
             # A pause over its only time would take that away.
-            return
+            return True
+        if job.enabled and job.next_fire_at is not None and job.next_fire_at <= now:
+            # The scheduler makes a run of it, which cannot start, and that comes back here.
+            return True
         try:
-            times = next_firings(replace(job, paused_until=until), self.now_ms(), 1)
+            times = next_firings(replace(job, paused_until=until), now, 1)
         except InvalidCron:
             # It became invalid; the scheduler tells of it, and the pause holds all the same.
             times = ()
-        await self._store.jobs.pause(job, until, next_fire_at=times[0] if times else None)
+        next_fire_at = times[0] if times else None
+        return await self._store.jobs.pause(job, until, next_fire_at=next_fire_at)

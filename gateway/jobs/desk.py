@@ -149,9 +149,16 @@ class JobDesk:
         check_budget(self._settings, *_spending(job))
 
     async def _store_change(self, old: Job, new: Job) -> bool:
-        if is_rescheduled(old, new):
-            return await self._store.jobs.reschedule(old, rescheduled(old, new))
-        return await self._store.jobs.update(old, new)
+        """Store a changed job; False: it is not `old` any more.
+
+        Where the next instant is found anew, what was due by then has its runs or rows first.
+        """
+        if not is_rescheduled(old, new):
+            return await self._store.jobs.update(old, new)
+        moved = rescheduled(old, new)
+        if await self._scheduler.settle(old, new.updated_at):
+            return False
+        return await self._store.jobs.reschedule(old, moved)
 
 
 def _spending(job: Job) -> tuple[str | None, int | None, int | None]:

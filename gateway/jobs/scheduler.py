@@ -68,10 +68,17 @@ class Scheduler:
             await self._start_anew(now)
         self._latest = now
         for job in await self._store.jobs.due(now):
-            try:
-                await self._handle(job, now)
-            except InvalidCron as error:
-                await self._give_up(job, error, now)
+            await self._handle(job, now)
+
+    async def settle(self, job: Job, now: int) -> bool:
+        """Account for what of a job is due at `now`, before its next instant becomes another one.
+
+        True: something was, and the job is to be read again.
+        """
+        if not job.enabled or job.next_fire_at is None or job.next_fire_at > now:
+            return False
+        await self._handle(job, now)
+        return True
 
     async def _take_up(self, now: int) -> None:
         """Schedule jobs again whose schedule could not be read before, by an earlier gateway."""
@@ -97,6 +104,12 @@ class Scheduler:
                 await self._give_up(job, error, now)
 
     async def _handle(self, job: Job, now: int) -> None:
+        try:
+            await self._account(job, now)
+        except InvalidCron as error:
+            await self._give_up(job, error, now)
+
+    async def _account(self, job: Job, now: int) -> None:
         assert job.next_fire_at is not None
         offset = offset_ms(job)
         found = due(
@@ -122,9 +135,7 @@ class Scheduler:
         notices: Sequence[Notice] = (),
     ) -> bool:
         """Move a job's next instant; False when the job was changed or deleted meanwhile."""
-        return await self._store.jobs.advance(
-            job.id, seen=job.next_fire_at, next_fire_at=following, rows=rows, notices=notices
-        )
+        return await self._store.jobs.advance(job, following, rows=rows, notices=notices)
 
     def _tell(self, job: Job, rows: Iterable[Run]) -> None:
         for row in rows:

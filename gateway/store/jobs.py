@@ -1,8 +1,8 @@
 """Stored jobs and their next due instants."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 
 from gateway.domain.job import Job
 from gateway.domain.notice import Notice
@@ -14,6 +14,8 @@ from gateway.store.runs import insert_once
 from gateway.store.schema import jobs
 
 JOB = Record(Job, jobs)
+KEPT = ("id", "created_at", "failures")
+"""Of a job that is changed."""
 
 
 class JobTable:
@@ -42,20 +44,22 @@ class JobTable:
         That belongs to the scheduler, which may be moving it now. False: the job was changed,
         paused or deleted meanwhile.
         """
-        return await self._replace(old, new, "next_fire_at")
+        return await self._store(old, JOB.values(new, without=(*KEPT, "next_fire_at")))
 
     async def reschedule(self, old: Job, new: Job) -> bool:
-        """The same with the next instant."""
-        return await self._replace(old, new)
+        """The same with the next instant; False also when the scheduler has moved that since.
+
+        An instant that is due is to be accounted for first: none is ever heard of again from here.
+        """
+        return await self._store(old, JOB.values(new, without=KEPT), _unmoved(old))
 
     async def pause(self, job: Job, until: int, *, next_fire_at: int | None) -> bool:
-        """Have a job not be due before `until`; False when it was changed or deleted meanwhile."""
-        statement = (
-            update(jobs)
-            .where(jobs.c.id == job.id, jobs.c.updated_at == job.updated_at)
-            .values(paused_until=until, next_fire_at=next_fire_at)
-        )
-        return await self._db.change(statement) == 1
+        """Have a job not be due before `until`, if it is still `job`, its next instant included.
+
+        As for `reschedule`, that must not be due.
+        """
+        values = {"paused_until": until, "next_fire_at": next_fire_at}
+        return await self._store(job, values, _unmoved(job))
 
     async def delete(self, job_id: str) -> bool:
         """Delete the job, its runs and their messages, and let no other job lead to it.
@@ -101,35 +105,40 @@ class JobTable:
 
     async def advance(
         self,
-        job_id: str,
-        *,
-        seen: int | None,
+        job: Job,
         next_fire_at: int | None,
+        *,
         rows: Iterable[Run] = (),
         notices: Sequence[Notice] = (),
     ) -> bool:
-        """Move the next instant from `seen` and store the rows of what was due, and the notices.
+        """Move the next instant and store the rows of what was due, and the notices.
 
-        False: it was moved by someone else meanwhile, and nothing is stored. A run whose instant
-        the job has already is left as it is.
+        False: it was moved, or the job was changed, by someone else meanwhile, and nothing is
+        stored. A run whose instant the job has already is left as it is.
         """
-        move = (
-            update(jobs)
-            .where(jobs.c.id == job_id, jobs.c.next_fire_at == seen)
-            .values(next_fire_at=next_fire_at)
-        )
+        move = update(jobs).where(*_unchanged(job), _unmoved(job)).values(next_fire_at=next_fire_at)
         others = [insert_once(self._db, run) for run in rows]
         moved = await self._db.change_together(move, [*others, *map(insert_notice, notices)])
         if notices:
             self._notices.ring()
         return moved
 
-    async def _replace(self, old: Job, new: Job, *kept: str) -> bool:
-        values = JOB.values(new, without=("id", "created_at", "failures", *kept))
+    async def _store(
+        self, old: Job, values: Mapping[str, object], *conditions: ColumnElement[bool]
+    ) -> bool:
+        statement = update(jobs).where(*_unchanged(old), *conditions).values(values)
+        return await self._db.change(statement) == 1
+
+
+def _unchanged(job: Job) -> tuple[ColumnElement[bool], ...]:
+    """Return what holds while a stored job is the one that was read, but for its next instant."""
+    return (
+        jobs.c.id == job.id,
+        jobs.c.updated_at == job.updated_at,
         # A pause by a spent budget leaves `updated_at` as it is.
-        unchanged = update(jobs).where(
-            jobs.c.id == old.id,
-            jobs.c.updated_at == old.updated_at,
-            jobs.c.paused_until.is_not_distinct_from(old.paused_until),
-        )
-        return await self._db.change(unchanged.values(values)) == 1
+        jobs.c.paused_until.is_not_distinct_from(job.paused_until),
+    )
+
+
+def _unmoved(job: Job) -> ColumnElement[bool]:
+    return jobs.c.next_fire_at.is_not_distinct_from(job.next_fire_at)

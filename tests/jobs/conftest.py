@@ -7,6 +7,7 @@ import pytest
 
 from gateway.standin import StandIn
 from tests.jobs.parts import Parts, running_parts
+from tests.jobs.world import World, a_world
 
 
 @pytest.fixture
@@ -20,3 +21,10 @@ async def parts(tmp_path: Path, api: StandIn) -> AsyncIterator[Parts]:
     """Everything a run needs, up and running."""
     async with running_parts(tmp_path, api) as running:
         yield running
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A scheduler one second past noon, whose runs nobody executes."""
+    async with a_world(tmp_path) as found:
+        yield found

@@ -2,132 +2,17 @@
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 
-from gateway.auth.run_tokens import RunTokens
-from gateway.domain.ids import new_id
-from gateway.domain.job import CatchUp, Job, Overlap
+from gateway.domain.job import CatchUp, Overlap
 from gateway.domain.run import Run, RunResult, RunStatus, Trigger, run_of_job
 from gateway.jobs.calendar import next_firings
-from gateway.jobs.limits import RunLimits
-from gateway.jobs.options import AgentConfig
 from gateway.jobs.overlap import MAX_WAITING
-from gateway.jobs.runner import Runner
-from gateway.jobs.scheduler import Scheduler
-from gateway.store import Store
-from tests.databases import open_store
-from tests.jobs.parts import Gate
+from tests.jobs.world import HOUR, MINUTE, NOON, World
 from tests.waiting import PATIENCE_S
-
-MINUTE = 60_000
-HOUR = 60 * MINUTE
-NOON = int(datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp()) * 1000
-
-
-class VirtualClock:
-    """Stands still until a test moves it."""
-
-    def __init__(self, now: int) -> None:
-        self.now = now
-        self._moved = anyio.Event()
-        self._asleep = anyio.Event()
-        self._sleeps = 0
-        self.alarm: int | None = None
-
-    def now_ms(self) -> int:
-        return self.now
-
-    async def sleep_until(self, instant: int | None) -> None:
-        self.alarm = instant
-        self._sleeps += 1
-        self._asleep.set()
-        self._asleep = anyio.Event()
-        while instant is None or self.now < instant:
-            await self._moved.wait()
-        self.alarm = None
-
-    async def until_asleep(self, times: int = 1) -> int | None:
-        """Return for when the sleeper has set its alarm, once it sleeps for the n-th time."""
-        while self._sleeps < times:
-            await self._asleep.wait()
-        return self.alarm
-
-    async def move_to(self, now: int) -> None:
-        """Set the time and return when everybody sleeps again."""
-        self.now = now
-        self._moved.set()
-        self._moved = anyio.Event()
-        await self.until_asleep(self._sleeps + 1)
-
-
-class World:
-    """A scheduler over a store whose runs nobody executes."""
-
-    def __init__(self, store: Store, runner: Runner, clock: VirtualClock) -> None:
-        self.store = store
-        self.clock = clock
-        self.scheduler = Scheduler(store, runner, clock)
-
-    async def add_job(self, **changes: Any) -> Job:
-        """Store an hourly job that is due at noon."""
-        values: dict[str, Any] = {
-            "id": new_id("job"),
-            "name": "hourly",
-            "cron": "0 * * * *",
-            "timezone": "UTC",
-            "prompt": "Do it.",
-            "tools": ("Read",),
-            "servers": (),
-            "enabled": True,
-            "created_at": 1,
-            "updated_at": 1,
-            "next_fire_at": NOON,
-            **changes,
-        }
-        job = Job(**values)
-        await self.store.jobs.add(job)
-        return job
-
-    async def rows(self, job: Job) -> list[tuple[int | None, RunStatus, str | None]]:
-        """Return instant, status and reason of the job's runs by instant."""
-        runs = await self.store.runs.list(job.id)
-        return sorted(
-            ((run.scheduled_for, run.status, run.error) for run in runs),
-            key=lambda row: row[0] or 0,
-        )
-
-    async def next_fire_at(self, job: Job) -> int | None:
-        """Return when the job is due next."""
-        found = await self.store.jobs.get(job.id)
-        assert found is not None
-        return found.next_fire_at
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """A scheduler one second past noon."""
-    clock = VirtualClock(NOON + 1000)
-    async with (
-        open_store(tmp_path / "jobs.db") as store,
-        Runner(
-            store=store,
-            home=tmp_path,
-            # Of its own: the runner sleeps too.
-            clock=VirtualClock(NOON),
-            agent=AgentConfig(None, "claude-test-model"),
-            gate=Gate(),
-            run_tokens=RunTokens(),
-            limits=RunLimits(0),
-        ) as runner,
-    ):
-        yield World(store, runner, clock)
 
 
 async def end(world: World, run: Run) -> None:
@@ -169,7 +54,8 @@ async def test_instant_runs_once_although_the_advance_was_lost(world: World):
     """DESIGN 12: a crash between the row and the advance repeats nothing."""
     job = await world.add_job()
     await world.scheduler.handle_due()
-    await world.store.jobs.advance(job.id, seen=NOON + HOUR, next_fire_at=NOON)
+    moved = replace(job, next_fire_at=NOON + HOUR)
+    assert await world.store.jobs.advance(moved, NOON)
     await world.scheduler.handle_due()
     assert await world.rows(job) == [(NOON, RunStatus.QUEUED, None)]
     assert await world.next_fire_at(job) == NOON + HOUR
@@ -289,9 +175,7 @@ async def test_a_job_that_is_changed_while_it_is_due_is_left_to_its_change(world
     job = await world.add_job()
     row = replace(run_of_job(job, trigger=Trigger.CRON, now=NOON, scheduled_for=NOON))
     await world.store.jobs.reschedule(job, replace(job, next_fire_at=NOON + MINUTE))
-    assert not await world.store.jobs.advance(
-        job.id, seen=NOON, next_fire_at=NOON + HOUR, rows=[row]
-    )
+    assert not await world.store.jobs.advance(job, NOON + HOUR, rows=[row])
     assert await world.rows(job) == []
 
 

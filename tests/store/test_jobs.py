@@ -132,10 +132,11 @@ async def test_only_one_of_two_schedulers_advances_a_job(store: Store, other: St
     """Ours: who saw an older instant changes nothing."""
     job = examples.job()
     await store.jobs.add(job)
-    assert await store.jobs.advance(job.id, seen=1000, next_fire_at=2000)
-    assert not await other.jobs.advance(job.id, seen=1000, next_fire_at=3000)
-    assert await other.jobs.get(job.id) == replace(job, next_fire_at=2000)
-    assert await other.jobs.advance(job.id, seen=2000, next_fire_at=None)
+    assert await store.jobs.advance(job, 2000)
+    assert not await other.jobs.advance(job, 3000)
+    moved = replace(job, next_fire_at=2000)
+    assert await other.jobs.get(job.id) == moved
+    assert await other.jobs.advance(moved, None)
     assert await store.jobs.next_due_at() is None
 
 
@@ -149,10 +150,25 @@ async def test_what_was_due_is_stored_with_the_next_instant_or_not_at_all(
     await store.runs.add(earlier)
     mine = [examples.run(job_id=job.id, scheduled_for=at) for at in (900, 1000)]
     theirs = [examples.run(job_id=job.id, scheduled_for=at) for at in (1000, 1100)]
-    assert await store.jobs.advance(job.id, seen=1000, next_fire_at=2000, rows=mine)
-    assert not await other.jobs.advance(job.id, seen=1000, next_fire_at=3000, rows=theirs)
+    assert await store.jobs.advance(job, 2000, rows=mine)
+    assert not await other.jobs.advance(job, 3000, rows=theirs)
     assert {run.id for run in await store.runs.list()} == {earlier.id, mine[1].id}
-    assert not await store.jobs.advance("job_gone", seen=1, next_fire_at=2, rows=theirs)
+    assert not await store.jobs.advance(examples.job(), 2, rows=theirs)
+
+
+async def test_what_was_moved_or_changed_since_it_was_read_stays(store: Store) -> None:
+    """Issue 7: of the scheduler and somebody who pauses or changes a job, the first one wins."""
+    seen = examples.job()
+    await store.jobs.add(seen)
+    assert await store.jobs.advance(seen, 2000)
+    assert not await store.jobs.pause(seen, 5000, next_fire_at=6000)
+    assert not await store.jobs.reschedule(seen, replace(seen, cron="* * * * *"))
+    moved = replace(seen, next_fire_at=2000)
+    assert await store.jobs.get(seen.id) == moved
+    # The next instant of the changed job is the same, the one after that need not be.
+    assert await store.jobs.reschedule(moved, replace(moved, cron="0 8 * * 1", updated_at=99))
+    assert not await store.jobs.advance(moved, 3000, rows=[examples.run(job_id=seen.id)])
+    assert await store.runs.list() == ()
 
 
 async def test_text_that_databases_cannot_hold_is_replaced(store: Store) -> None:

@@ -113,7 +113,8 @@ async def test_a_run_that_ends_when_its_budget_is_not_spent_any_more_pauses_noth
 
 async def test_a_job_pauses_whose_schedule_cannot_be_read_any_more(door: Door) -> None:
     """Ours: other runs go on to be claimed."""
-    job = examples.job(cron="<nonsense>", day_budget_micro_usd=100)
+    due = door.now + 1
+    job = examples.job(cron="<nonsense>", day_budget_micro_usd=100, next_fire_at=due)
     await door.store.jobs.add(job)
     run = run_of_job(job, trigger=Trigger.MANUAL, now=door.now)
     await door.store.runs.add(run)
