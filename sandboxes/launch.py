@@ -144,7 +144,12 @@ def prepare(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, policy
 def _egress(network: Network) -> Egress | None:
     if network.mode is not NetworkMode.HOSTS:
         return None
-    return Egress(hosts.parse_rules(network.hosts), private=network.private_addresses)
+    named = tuple(host for host in network.hosts if host != hosts.EVERY)
+    return Egress(
+        hosts.parse_rules(named) if named else (),
+        private=network.private_addresses,
+        public=hosts.EVERY in network.hosts,
+    )
 
 
 def _program(name: str, env: Mapping[str, str], cwd: Path) -> Path:

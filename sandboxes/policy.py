@@ -34,7 +34,7 @@ class Network:
 
     mode: NetworkMode = NetworkMode.NONE
     hosts: tuple[str, ...] = ()
-    """As `hosts.parse_rule` reads them."""
+    """As `hosts.parse_rule` reads them, or `hosts.EVERY`."""
     private_addresses: bool = False
     """True: the hosts may have addresses of private networks."""
 

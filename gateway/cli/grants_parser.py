@@ -13,7 +13,12 @@ def add_granting(add: AddParser) -> None:
     )
     grant.add_argument("server", metavar="SERVER")
     more = grant.add_argument
-    more("--host", action="append", default=[], help="it may reach HOST, or HOST:PORT; repeatable")
+    more(
+        "--host",
+        action="append",
+        default=[],
+        help="it may reach HOST, HOST:PORT or, by '*', every public host; repeatable",
+    )
     more("--private-addresses", action="store_true", help="its hosts may be in private networks")
     more("--full-network", action="store_true", help="it may reach everything, this machine too")
     for name, what in (("--read-only", "read"), ("--read-write", "read and write")):

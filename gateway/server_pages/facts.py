@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from gateway.dashboard.views import NONE, duration, mebibytes, milliseconds
 from gateway.domain.units import instant, size
 from gateway.servers import ServerReport
+from sandboxes.network.hosts import EVERY
 from sandboxes.policy import Level, Network, NetworkMode
 from supervisor.children.crash import CrashReport
 from supervisor.metering.metrics import ServerMetrics
 from supervisor.spec import ServerSpec
 
 Facts = tuple[tuple[str, str], ...]
+EVERY_PUBLIC = "every public host"
 PRIVATE_TOO = " (also with addresses of private networks)"
 
 
@@ -101,7 +103,8 @@ def reach_of(network: Network) -> str:
             return "none"
         case NetworkMode.HOSTS:
             private = PRIVATE_TOO if network.private_addresses else ""
-            return f"{', '.join(network.hosts)}{private}"
+            hosts = (EVERY_PUBLIC if host == EVERY else host for host in network.hosts)
+            return f"{', '.join(hosts)}{private}"
         case NetworkMode.FULL:
             return "everything"
 

@@ -13,7 +13,7 @@ import msgspec
 
 from sandboxes.environment import check_name as check_variable
 from sandboxes.errors import InvalidHost, RefusedName
-from sandboxes.network.hosts import parse_rules
+from sandboxes.network.hosts import EVERY, parse_rules
 from sandboxes.policy import Network, NetworkMode
 from supervisor.errors import InvalidServer
 from supervisor.folders.catalog import check_name
@@ -121,17 +121,18 @@ def granted(spec: ServerSpec, grants: Grants) -> ServerSpec:
     if grants == Grants():
         return spec
     try:
-        if grants.hosts:
-            parse_rules(grants.hosts)
+        if named := tuple(host for host in grants.hosts if host != EVERY):
+            parse_rules(named)
         for key in grants.variables:
             check_variable(key)
+        network = _network(spec.network, grants)
     except (InvalidHost, RefusedName) as error:
         raise InvalidServer(f"The grants of server {spec.name!r}: {error}") from error
     told = hashlib.sha256(spec.digest.encode() + msgspec.json.encode(grants, order="sorted"))
     return replace(
         spec,
         digest=told.hexdigest(),
-        network=_network(spec.network, grants),
+        network=network,
         read_only=(*spec.read_only, *map(Path, grants.read_only)),
         read_write=(*spec.read_write, *map(Path, grants.read_write)),
         environment=_environment(spec, grants),
@@ -145,6 +146,8 @@ def _network(network: Network, grants: Grants) -> Network:
     if not hosts:
         return network
     private = network.private_addresses or grants.private_addresses
+    if private and EVERY in hosts:
+        raise InvalidHost(f"{EVERY!r} means every public host; name those in private networks.")
     return Network(NetworkMode.HOSTS, hosts, private)
 
 

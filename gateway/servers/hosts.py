@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from sandboxes.errors import InvalidHost
-from sandboxes.network.hosts import HTTPS_PORT, Target, parse_rules, parse_target
+from sandboxes.network.hosts import EVERY, HTTPS_PORT, Target, parse_rules, parse_target
 from sandboxes.policy import Network, NetworkMode
 
 MAX_FOUND = 50
@@ -31,7 +31,7 @@ def undeclared_hosts(tree: ast.Module, network: Network) -> tuple[str, ...]:
 
     As grants are written: `name`, or `name:port` where the port is not that of https.
     """
-    if network.mode is NetworkMode.FULL:
+    if network.mode is NetworkMode.FULL or EVERY in network.hosts:
         return ()
     rules = parse_rules(network.hosts) if network.mode is NetworkMode.HOSTS else ()
     missing = (t for t in read_hosts(tree) if not any(rule.allows(t) for rule in rules))

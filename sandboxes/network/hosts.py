@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from sandboxes.errors import InvalidHost
 
 HTTPS_PORT = 443
+EVERY = "*"
+"""A grant of every name, on the ports of the web; only the owner can give it."""
 MAX_HOSTS = 100
 MAX_NAME_CHARACTERS = 253
 """RFC 1035, section 2.3.4, without the root's dot."""

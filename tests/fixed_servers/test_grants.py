@@ -33,13 +33,22 @@ def test_grants_are_added_to_what_the_metadata_says(tmp_path: Path) -> None:
     assert dict(spec.environment) == {"A": "1", "GRANTED_READ_WRITE": "/srv/a"}
     assert spec.digest != SPEC.digest
     assert granted(SPEC, Grants(full_network=True)).network == Network(NetworkMode.FULL)
+    every = Grants(hosts=("*", "b.example.com:25"))
+    assert granted(SPEC, every).network == Network(NetworkMode.HOSTS, every.hosts)
     assert granted(SPEC, Grants()) == SPEC
     files.write("files", Grants())
     assert list((tmp_path / "grants").iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    "wrong", [Grants(hosts=("10.0.0.1",)), Grants(hosts=("a b",)), Grants(variables={"PATH": "/"})]
+    "wrong",
+    [
+        Grants(hosts=("10.0.0.1",)),
+        Grants(hosts=("a b",)),
+        Grants(hosts=("*:8080",)),
+        Grants(hosts=("*",), private_addresses=True),
+        Grants(variables={"PATH": "/"}),
+    ],
 )
 def test_what_no_metadata_may_say_cannot_be_granted(wrong: Grants) -> None:
     """Ours: the same rules for both."""

@@ -19,6 +19,7 @@ from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
 from tests.fixed_servers.conftest import SHIPPED, House
 from tests.fixed_servers.mail_server import post_office
+from tests.fixed_servers.web_host import Given, web_host
 from tests.notify.receiver import receiving
 from tests.origin import HOST, certify
 from tests.outside import PUBLIC, FakeOutside
@@ -158,6 +159,76 @@ async def test_a_granted_host_is_enough_for_a_mail_server(folder: Path) -> None:
     assert "isError" not in said or said["isError"] is False, said
     assert said["structuredContent"]["sent"] is True
     assert office.secured == [True]
+
+
+async def test_pages_are_read_as_text_links_and_tables(house: House) -> None:
+    """Issue 9: by parts, out of one visit; what cannot be read is told in a sentence."""
+    body = "<title>Häfen</title><p>Viele <a href=/more>mehr</a><table><tr><td>dns<td>53</table>"
+    with web_host() as web:
+        url = web.put("/ports", body.encode("latin-1"), "text/html; charset=iso-8859-1")
+        house.run("servers", "enable", "fetch")
+        async with house.client() as caller:
+            with pytest.raises(ToolError, match=r"servers grant fetch --host example\.com"):
+                await caller.call("fetch:fetch_page", url=url)
+            house.run("servers", "grant", "fetch", "--full-network")
+            first = await caller.call("fetch:fetch_page", url=url, limit=10)
+            rest = await caller.call("fetch:fetch_page", url=url, offset=first["next_offset"])
+            links = await caller.call("fetch:fetch_links", url=url)
+            tables = await caller.call("fetch:fetch_tables", url=url)
+            with pytest.raises(ToolError, match="answered 404 Not Found"):
+                await caller.call("fetch:fetch_page", url=f"{web.url}/nothing")
+    house.run("servers", "disable", "fetch")
+    assert (first["encoding"], rest["next_offset"]) == ("cp1252", None)
+    text = first["text"] + rest["text"]
+    assert text.startswith(f"# Häfen\n\nViele [mehr]({web.url}/more)")
+    assert links["links"] == [{"url": f"{web.url}/more", "text": "mehr"}]
+    assert tables["tables"][0]["first_rows"] == [["dns", "53"]]
+    assert web.asked == ["/robots.txt", "/ports", "/nothing"]
+
+
+async def test_pages_are_read_of_granted_hosts_alone(folder: Path) -> None:
+    """Issue 9: hosts by policy, redirects too; no name leads to this machine or its network."""
+    skip_unless_available(Level.STRONG)
+    ca = folder / "certificates"
+    ca.mkdir()
+    certificate = certify(ca, "inside.example.com")
+    trust = {"FETCH_CA_FILE": str(certificate[0])}
+    named = Grants(hosts=(HOST,), read_only=(str(ca),), variables=trust)
+    every = Grants(hosts=("*",), read_only=(str(ca),), variables=trust)
+    shipped = read_server(SHIPPED / "fetch", ServerKind.FIXED)
+
+    async def values(_: ServerSpec) -> dict[str, str]:
+        return {}
+
+    async def said(url: str) -> str:
+        asked = {"name": "fetch_page", "arguments": {"url": url}}
+        answer = await supervisor.request("fetch", "tools/call", asked)
+        return answer["content"][0]["text"]
+
+    with web_host(certificate) as web:
+        web.put("/", "<p>granted")
+        web.pages["/away"] = Given(status=302, headers={"Location": "https://inside.example.com/"})
+        names = {HOST: [[PUBLIC]], "inside.example.com": [["127.0.0.1"], ["10.0.0.1"]]}
+        outside = FakeOutside(names, {(PUBLIC, 443): web.port})
+        supervisor = Supervisor(
+            config=SupervisorConfig(
+                home=folder / "home", python=Path(sys.executable), level=Level.STRONG
+            ),
+            credentials=values,
+            emit=lambda event: None,
+            outside=outside,
+        )
+        async with supervisor:
+            await supervisor.apply(granted(shipped, named), enabled=True)
+            assert (await supervisor.wait_settled("fetch", 60)).state == "ready"
+            assert "granted" in await said(f"http://{HOST}/")
+            refused = await said(f"https://{HOST}/away")
+            assert "servers grant fetch --host inside.example.com" in refused
+            await supervisor.apply(granted(shipped, every), enabled=True)
+            assert "granted" in await said(f"https://{HOST}/")
+            for _ in range(2):
+                assert "has no public address" in await said(f"https://{HOST}/away")
+    assert {address for address, _ in outside.dialled} == {PUBLIC}
 
 
 async def test_files_are_reached_in_the_granted_folders_alone(house: House, folder: Path) -> None:

@@ -1,0 +1,151 @@
+"""A page that was fetched, as text: Markdown, or without marks."""
+
+import re
+import warnings
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bs4 import BeautifulSoup, Tag, XMLParsedAsHTMLWarning
+from markdownify import ATX, MarkdownConverter
+from soupsieve import SelectorSyntaxError
+
+from web_pages.address import joined
+from web_pages.decoding import decode
+from web_pages.errors import FetchError
+from web_pages.kinds import HTML
+from web_pages.visitor import Answer
+
+# XHTML is read as HTML on purpose: browsers forgive it as much.
+warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
+
+UNSEEN = "script, style, noscript, template, svg, iframe, object, head, [hidden]"
+INLINE: tuple[str, ...] = (
+    "a",
+    "img",
+    "b",
+    "strong",
+    "i",
+    "em",
+    "code",
+    "kbd",
+    "samp",
+    "del",
+    "s",
+    "sub",
+    "sup",
+)
+"""What leaves no mark in plain text."""
+MAX_SELECTED = 500
+_INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_GAPS = re.compile(r"[ \t]*\n(?:[ \t]*\n){2,}")
+
+
+class Form(StrEnum):
+    """How a page's text is written down."""
+
+    MARKDOWN = "markdown"
+    TEXT = "text"
+
+
+@dataclass(slots=True)
+class Page:
+    """One page; its text is made once for each way of asking."""
+
+    url: str
+    kind: str
+    encoding: str
+    source: str
+    _texts: dict[tuple[Form, str], str] = field(default_factory=dict[tuple[Form, str], str])
+
+    @classmethod
+    def of(cls, answer: Answer) -> "Page":
+        """Return what a host answered, decoded."""
+        source, encoding = decode(
+            answer.content, answer.charset, markup=answer.kind in HTML or "xml" in answer.kind
+        )
+        return cls(answer.url, answer.kind, encoding, source)
+
+    @property
+    def is_html(self) -> bool:
+        """Whether there is markup to read."""
+        return self.kind in HTML
+
+    def soup(self) -> BeautifulSoup:
+        """Return the page's markup, with addresses made whole. Raises FetchError: it has none."""
+        if not self.is_html:
+            raise FetchError(f"{self.url} is {self.kind}, which has no links, tables or selectors.")
+        # lxml closes what authors leave open (<li>, <td>), which html.parser would nest.
+        soup = BeautifulSoup(self.source, "lxml")
+        base = soup.find("base", href=True)
+        here = (joined(self.url, str(base["href"])) if isinstance(base, Tag) else None) or self.url
+        for name, key in (("a", "href"), ("img", "src")):
+            for tag in soup.find_all(name):
+                url = joined(here, str(tag.get(key, "")))
+                del tag[key]
+                if url is not None:
+                    tag[key] = url
+                elif name == "img":
+                    tag.replace_with(str(tag.get("alt", "")))
+        return soup
+
+    def title(self, soup: BeautifulSoup) -> str:
+        """Return what the page calls itself."""
+        return " ".join(soup.title.get_text().split()) if soup.title else ""
+
+    def text(self, form: Form, selector: str) -> str:
+        """Return the text of the page, or of what a CSS selector finds. Raises FetchError."""
+        if (form, selector) not in self._texts:
+            self._texts.clear()
+            self._texts[form, selector] = self._written(form, selector)
+        return self._texts[form, selector]
+
+    def _written(self, form: Form, selector: str) -> str:
+        if not self.is_html and not selector:
+            return self.source
+        soup = self.soup()
+        title = self.title(soup)
+        _take_out_unseen(soup)
+        parts = map(_apart, _selected(soup, selector)) if selector else (soup,)
+        text = "\n\n".join(_converted(part, form) for part in parts)
+        text = _GAPS.sub("\n\n", text).strip()
+        return f"# {title}\n\n{text}" if title and not selector else text
+
+
+def _take_out_unseen(soup: BeautifulSoup) -> None:
+    styled = (tag for tag in soup.select("[style]") if _INVISIBLE.search(str(tag["style"])))
+    for tag in (*soup.select(UNSEEN), *styled):
+        tag.decompose()
+
+
+def _selected(soup: BeautifulSoup, selector: str) -> list[Tag]:
+    try:
+        found = soup.select(selector, limit=MAX_SELECTED)
+    except SelectorSyntaxError as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise FetchError(f"{selector!r} is no CSS selector: {reason}.") from error
+    if not found:
+        raise FetchError(f"Nothing on the page matches {selector!r}.")
+    return found
+
+
+def _apart(part: Tag) -> BeautifulSoup:
+    """Return a part of a page as a page of its own."""
+    page = BeautifulSoup("", "lxml")
+    page.append(part)
+    return page
+
+
+def _converted(part: BeautifulSoup, form: Form) -> str:
+    strip = [*INLINE] if form is Form.TEXT else None
+    converter = MarkdownConverter(
+        heading_style=ATX,
+        bullets="-",
+        strip=strip,
+        escape_asterisks=False,
+        escape_underscores=False,
+    )
+    try:
+        return converter.convert_soup(part)
+    except RecursionError:
+        # Nobody writes markup of a thousand levels; its words can be had all the same.
+        return part.get_text("\n", strip=True)
