@@ -130,6 +130,11 @@ class Attempt:
         """Return the sentence of what went wrong, or None when the CLI's result says it."""
         try:
             await self._cli.start()
+            if self._stop:
+                return None
+            # What it makes of the prompt takes as long as its way to the servers. It asks the model
+            # when it has them, and what it asks waits until we have seen that it does (`admit`).
+            await self._cli.client.query(RESUMED if self._run.session_id else self._run.prompt)
             problem = await self._check_servers()
             return problem or await self._talk()
         except ClaudeSDKError as error:
@@ -155,11 +160,7 @@ class Attempt:
         return problem_with_servers(self._access, self._reports)
 
     async def _talk(self) -> str | None:
-        """Send the prompt and take the answers; return what the CLI's first message lacks."""
-        self._talking = True
-        if self._stop:
-            return None
-        await self._cli.client.query(RESUMED if self._run.session_id else self._run.prompt)
+        """Take the answers to the prompt; return what the CLI's first message lacks."""
         started = False
         async for message in self._cli.client.receive_response():
             self._take(message)
@@ -167,6 +168,7 @@ class Attempt:
                 first = FirstMessage.read(message.data)
                 if problem := problem_with_tools(self._access, self._reports, first):
                     return problem
+                self._talking = True
                 self._account.admit()
                 self._record = self._recorder.begin(first)
                 await self._records.begin(self._record)

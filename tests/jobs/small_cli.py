@@ -1,4 +1,7 @@
-"""A small Claude CLI: answers the Agent SDK and every prompt, with its process number."""
+"""A small Claude CLI: answers the Agent SDK and every prompt, with its process number.
+
+With the model "slow" it has its server only when it has a prompt.
+"""
 
 import json
 import os
@@ -13,7 +16,7 @@ INIT = {
     "model": "m",
     "claude_code_version": "9.0.0",
 }
-SERVERS = [{"name": "adder", "status": "connected", "tools": [{"name": "add"}]}]
+CONNECTED = {"name": "adder", "status": "connected", "tools": [{"name": "add"}]}
 RESULT = {
     "type": "result",
     "subtype": "success",
@@ -31,12 +34,14 @@ def say(message: object) -> None:
     print(json.dumps(message), flush=True)
 
 
+server = {"name": "adder", "status": "pending"} if "slow" in sys.argv else CONNECTED
 for line in sys.stdin:
     asked = json.loads(line)
     if asked["type"] == "control_request":
-        response = {"mcpServers": SERVERS} if asked["request"]["subtype"] == "mcp_status" else {}
+        response = {"mcpServers": [server]} if asked["request"]["subtype"] == "mcp_status" else {}
         answer = {"subtype": "success", "request_id": asked["request_id"], "response": response}
         say({"type": "control_response", "response": answer})
     elif asked["type"] == "user":
+        server = CONNECTED
         say(INIT)
         say(RESULT)

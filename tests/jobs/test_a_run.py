@@ -70,6 +70,12 @@ async def test_model_sees_exactly_the_granted_tools(parts: Parts):
     assert request.model == "claude-other-model"
 
 
+async def test_prompt_is_sent_while_the_cli_reaches_its_servers(small: Parts):
+    """Issue 7: run_start; the one does not wait for the other, the model waits for both."""
+    run = await small.execute(a_run(model="slow", tools=("Read", "mcp__adder__add")))
+    assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
+
+
 async def test_missing_server_fails_the_run_before_the_model_is_asked(parts: Parts):
     """Issue 2, 8: a server that is not connected fails the run; no request reaches the API."""
     run = await parts.execute(a_run(servers=("adder", "ghost")))

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,27 +26,11 @@ from gateway.jobs.standby import Standbys
 from gateway.jobs.surroundings import is_versioned
 from gateway.standin import ModelRequest, Reply, Say
 from sandboxes.network.outside import Internet
-from sandboxes.policy import Level
+from tests.jobs.conftest import KEPT_S
 from tests.jobs.parts import CLI_GUARD_S, Parts, a_run, processes_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)
-
-KEPT_S = 600.0
-
-
-@pytest.fixture
-async def small(parts: Parts, tmp_path: Path) -> AsyncIterator[Parts]:
-    """The parts of runs with a small CLI; nothing of a CLI or a run is left at the end."""
-    script = Path(__file__).with_name("small_cli.py").read_text("utf-8")
-    cli = tmp_path / "small-cli"
-    cli.write_text(f"#!{sys.executable} -IS\n{script}", "utf-8")
-    cli.chmod(0o755)
-    parts.config = replace(parts.config, cli=cli, level=Level.OFF, standby_s=KEPT_S)
-    with anyio.fail_after(CLI_GUARD_S):
-        yield parts
-    assert processes_of(parts.home) == []
-    assert list((parts.home / "runs").iterdir()) == []
 
 
 class WatchedClock(SystemClock):
