@@ -108,8 +108,8 @@ async def build(
 ) -> AsyncGenerator[Gateway]:
     """Build the gateway that is reached at `base_url`; its children end with the body.
 
-    `outside`: what runs reach, and what documents of OAuth clients are fetched from; None: the
-    internet.
+    `outside`: what servers and runs reach, and what documents of OAuth clients are fetched from;
+    None: the internet.
     `tunnel_port`: where nothing but the tunnel's end connects.
 
     Raises:
@@ -139,7 +139,9 @@ async def build(
         closed = tuple(port for port in (urlsplit(base_url).port, tunnel_port) if port is not None)
         async with (
             KeptResults(settings.home) as results,
-            supervise(settings, credentials, hearers, closed, pins, redactor) as supervisor,
+            supervise(
+                settings, credentials, hearers, closed, pins, redactor, outside
+            ) as supervisor,
             Calls() as calls,
         ):
             report = telemetry.reporting(audit.report(supervisor))

@@ -28,6 +28,7 @@ from gateway.dashboard.slow_readers import drop_slow_readers
 from gateway.dashboard.work import stored_work
 from gateway.doctor.page import DoctorPage
 from gateway.domain.clock import utc_ms
+from gateway.examples.routes import build_example_routes
 from gateway.job_pages import open_job_pages
 from gateway.local_routes import build_local
 from gateway.notify.pages import NotificationPages
@@ -176,6 +177,7 @@ def _local(parts: Parts, connector: Connector) -> Quart:
             build_key_routes(services.vault),
             build_change_routes(services.servers),
             build_grant_routes(services.servers, services.settings),
+            build_example_routes(services.servers),
             build_run_routes(services.runner.feeds, services.store, services.shelf),
             connector.local_routes(),
             parts.reach.local_routes(),

@@ -18,6 +18,7 @@ from gateway.store import StoreError
 from gateway.telemetry.opening import Telemetry
 from gateway.vault import SealBroken
 from sandboxes.limits.cgroup import open_delegated
+from sandboxes.network.outside import Outside
 from sandboxes.policy import Level
 from supervisor.config import SupervisorConfig, WarmStarts
 from supervisor.errors import NotConfigured
@@ -62,10 +63,12 @@ def supervise(
     closed_ports: tuple[int, ...],
     pins: Mapping[str, bytes],
     redactor: Redactor,
+    outside: Outside | None,
 ) -> Supervisor:
     """Return the supervisor; it looks a server's credentials up when it starts it.
 
     `closed_ports`: of this machine, where no server connects whatever its network.
+    `outside`: what servers reach by the hosts that they are granted; None: the internet.
     """
 
     async def values(spec: ServerSpec) -> Mapping[str, str]:
@@ -89,7 +92,12 @@ def supervise(
         cgroups=None if settings.sandbox is Level.OFF else open_delegated(),
     )
     return Supervisor(
-        config=config, credentials=values, emit=hearers.emit, pins=pins, redactor=redactor
+        config=config,
+        credentials=values,
+        emit=hearers.emit,
+        pins=pins,
+        redactor=redactor,
+        outside=outside,
     )
 
 

@@ -42,6 +42,7 @@ ACTIONS = {
     "make_link": "make a login link",
     "grants.grant": "grant a server more",
     "grants.revoke": "take a server's grants back",
+    "examples.add": "add an example",
     "rotate_client": ROTATE_CLIENT,
     "keys.rotate": REPLACE_KEY,
     "settings.change": "change a setting",

@@ -14,6 +14,7 @@ from gateway.cli.changes_parser import add_changes
 from gateway.cli.costs_parser import add_costs
 from gateway.cli.credentials_parser import add_credentials
 from gateway.cli.dashboard_parser import add_dashboard
+from gateway.cli.examples_parser import add_examples
 from gateway.cli.import_parser import add_import
 from gateway.cli.jobs_parser import add_jobs
 from gateway.cli.key_parser import add_key
@@ -75,6 +76,7 @@ def build_parser() -> ArgumentParser:
         help="a JSON object; - reads it from standard input, which no process list shows",
     )
     add_servers(commands)
+    add_examples(commands)
     add_tools(commands)
     add_credentials(commands)
     add_logs(commands)

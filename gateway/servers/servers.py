@@ -3,7 +3,7 @@
 Above: tools, dashboard, command line. Below: the folders, the store's switches, the supervisor.
 """
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -89,23 +89,25 @@ class Servers:
             InvalidServer: the name is bad or taken, or the code or a setting is wrong.
             CredentialRefused, RefusedName: a secret cannot be stored.
         """
-        check_name(name)
-        if name in RESERVED:
-            raise InvalidServer(f"The server name {name!r} is reserved; choose another.")
         async with self._known.turn(name):
-            self._check_free(name)
-            await self.held.check_new(name)
+            await self._check_new(name)
             for key, value in draft.values:
                 self._credentials.check(name, key, value)
             staged = await self._stage(name, apply_draft(name, Source(None, {}), draft))
-            with _to_the_end():
-                await self._store.servers.set_enabled(name, enable)
-                for key, value in draft.values:
-                    await self._credentials.set(name, key, value)
-                spec = await to_thread.run_sync(self._put_in_place, name)
-                self._known.put(spec)
-                report = await self._operation.apply(spec)
-                return await self._noted(report, staged, Change(Origin.CREATED, author))
+            return await self._made(name, staged, draft.values, enable=enable, author=author)
+
+    async def install(
+        self, name: str, files: Iterable[KeptFile], *, enable: bool, author: str
+    ) -> ServerReport:
+        """Write a new dynamic server of whole files, as `create` does of a draft, and report.
+
+        Raises:
+            InvalidServer: the name is bad or taken, or the files are no dynamic server.
+        """
+        async with self._known.turn(name):
+            await self._check_new(name)
+            staged = await self._staged(name, partial(self._folders.stage_files, name, files))
+            return await self._made(name, staged, (), enable=enable, author=author)
 
     async def update(self, name: str, draft: Draft, *, author: str) -> ServerReport:
         """Change a dynamic server as a whole or not at all, and report.
@@ -293,6 +295,24 @@ class Servers:
         digest = staged.content.digest
         return seen.state is ServerState.READY and {seen.digest, self.spec(name).digest} == {digest}
 
+    async def _made(
+        self,
+        name: str,
+        staged: Staged,
+        values: Iterable[tuple[str, str]],
+        *,
+        enable: bool,
+        author: str,
+    ) -> ServerReport:
+        with _to_the_end():
+            await self._store.servers.set_enabled(name, enable)
+            for key, value in values:
+                await self._credentials.set(name, key, value)
+            spec = await to_thread.run_sync(self._put_in_place, name)
+            self._known.put(spec)
+            report = await self._operation.apply(spec)
+            return await self._noted(report, staged, Change(Origin.CREATED, author))
+
     async def _taken_over_if_new(self, name: str, staged: Staged, change: Change) -> ServerReport:
         if self._serves(name, staged):
             await to_thread.run_sync(self._folders.discard_staged, name)
@@ -348,6 +368,13 @@ class Servers:
         self._folders.remove(name)
         with suppress(OSError):
             tree.remove(self._state_dir / name)
+
+    async def _check_new(self, name: str) -> None:
+        check_name(name)
+        if name in RESERVED:
+            raise InvalidServer(f"The server name {name!r} is reserved; choose another.")
+        self._check_free(name)
+        await self.held.check_new(name)
 
     def _check_free(self, name: str) -> None:
         if name in self._known:

@@ -60,6 +60,7 @@ def test_the_image_has_all_that_the_program_needs_and_nothing_of_the_owners(tmp_
         env={"PATH": os.defpath}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout == f"claude-runner {read_version()}\n", done.stderr
+    assert (tmp_path / "docs" / "examples" / "cat-facts" / "server.py").is_file()
     secret = ("*.env", ".env*", "*.key", "*.db")
     found = [
         path for path in tmp_path.rglob("*") for each in secret if fnmatch.fnmatch(path.name, each)

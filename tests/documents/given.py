@@ -26,6 +26,7 @@ FILES = {
 FOLLOWS = "follows until Ctrl-C, so it is held to the parser alone"
 ASKS = "asks on a terminal, so it is held to the parser alone"
 SHIPPED = "starts a process; tests/fixed_servers starts each shipped server in its sandbox"
+EXAMPLE = "starts a process; tests/examples adds each example and calls it in its sandbox"
 QUICK_RUN = (
     './claude-runner run "What is new in my mail?" --tools mcp__email__list,Read --budget-usd 0.2'
 )
@@ -40,6 +41,9 @@ NOT_TYPED = {
     QUICK_RUN: "asks a model; tests/bootstrap types the README's run",
     "./claude-runner servers enable files": SHIPPED,
     "./claude-runner servers enable notify": SHIPPED,
+    "./claude-runner examples add cat-facts": EXAMPLE,
+    "./claude-runner examples add url-shortener": EXAMPLE,
+    "./claude-runner examples add url-shortener --as bookmarks": EXAMPLE,
     "./claude-runner notify test mail": "sends mail; tests/notify sends what each channel sends",
 }
 """Lines, without what is behind a #, and why they are not executed."""

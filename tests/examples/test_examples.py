@@ -1,0 +1,114 @@
+"""Every example as its reader adds it, in its sandbox, driven through `/mcp` by a real client."""
+
+import json
+
+import pytest
+from fastmcp.exceptions import ToolError
+
+from gateway.examples.shelf import EXAMPLES, read_example, read_examples
+from supervisor.errors import InvalidServer
+from tests.examples.conftest import NAMES, Village
+from tests.waiting import PATIENCE_S, wait_until
+
+pytestmark = pytest.mark.timeout(180)
+
+ALL = {each.name: each for each in read_examples(EXAMPLES)}
+
+
+def test_each_example_has_its_page_and_what_the_list_says() -> None:
+    """Ours: a description, a page that adds it, a line in the table; its hosts are stood in for."""
+    told = (EXAMPLES / "README.md").read_text("utf-8")
+    for name, example in ALL.items():
+        page = (EXAMPLES / name / "README.md").read_text("utf-8")
+        assert example.description
+        assert f"./claude-runner examples add {name}" in page
+        assert f"| [{name}]({name}/README.md) |" in told
+        assert "README.md" not in {file.path for file in read_example(EXAMPLES, name)}
+    hosts = {host for example in ALL.values() for host in example.hosts}
+    assert hosts == set(NAMES)
+
+
+def test_a_name_of_no_example_is_answered_with_those_that_are() -> None:
+    """Ours."""
+    with pytest.raises(InvalidServer, match=r"no example 'dogs'; there are cat-facts, "):
+        read_example(EXAMPLES, "dogs")
+
+
+def test_examples_are_listed_with_what_they_need(village: Village) -> None:
+    """Issue 9, What 2."""
+    listed = village.shell.json("examples", "list")
+    assert [each["name"] for each in listed] == [*ALL]
+    shown = village.shell.text("examples", "list").splitlines()
+    assert shown[0].split() == ["EXAMPLE", "NEEDS", "MAY", "REACH", "PACKAGES", "DESCRIPTION"]
+    assert shown[1].split()[:2] == ["cat-facts", "catfact.ninja"]
+
+
+def test_what_cannot_be_added_changes_nothing(village: Village) -> None:
+    """Ours: an unknown example, and a name that is bad, reserved or taken."""
+    shell = village.shell
+    shell.text("examples", "add", "url-shortener", "--as", "taken", "--disabled")
+    for words, status, why in (
+        (("dogs",), 1, "There is no example 'dogs'"),
+        (("../../fixed-servers/email",), 2, "email' is not allowed"),
+        (("url-shortener", "--as", "Big"), 2, "'Big' is not allowed"),
+        (("url-shortener", "--as", "all"), 1, "'all' is reserved"),
+        (("url-shortener", "--as", "taken"), 1, "dynamic server named 'taken' already"),
+    ):
+        said = shell("examples", "add", *words)
+        assert (said.status, why in said.err) == (status, True), said.err
+    listed = shell.json("servers", "list")["servers"]
+    assert [each["name"] for each in listed if not each["enabled"]] == ["taken"]
+    shell.text("servers", "remove", "taken", "--yes")
+
+
+async def test_cat_facts_asks_its_one_host(village: Village) -> None:
+    """Issue 9: an API without a key; what it answers wrongly is one sentence."""
+    said = village.shell.text("examples", "add", "cat-facts")
+    assert said == "Server 'cat-facts' is ready.\n"
+    host, answers = "catfact.ninja", village.internet.answers
+    async with village.house.client() as caller:
+        answers[host] = (200, {"fact": "Cats sleep.", "length": 11})
+        fact = await caller.call("cat-facts:random_fact", max_length=50)
+        assert fact == {"result": "Cats sleep."}
+        assert (village.internet.asked[-1].host, village.internet.asked[-1].path) == (
+            host,
+            "/fact?max_length=50",
+        )
+        answers[host] = (200, {"data": [{"breed": "Manx", "country": "Isle of Man"}]})
+        breeds = await caller.call("cat-facts:list_breeds", limit=1)
+        assert breeds == {"result": [{"breed": "Manx", "country": "Isle of Man"}]}
+        for answer, why in (
+            ((404, {"message": "Fact not found"}), "No fact has 1000 characters at most"),
+            ((500, {}), r"https://catfact\.ninja answered with status 500"),
+        ):
+            answers[host] = answer
+            with pytest.raises(ToolError, match=why):
+                await caller.call("cat-facts:random_fact")
+
+
+async def test_the_url_shortener_keeps_what_it_is_told(village: Village) -> None:
+    """Issue 9: state in DATA_DIR, which a restart leaves; its making is a version and an entry."""
+    house, shell = village.house, village.shell
+    shell.text("examples", "add", "url-shortener", "--as", "links")
+    long = "https://example.com/reports/2026/q3?page=2"
+    async with house.client() as caller:
+        made = (await caller.call("links:shorten", url=long))["result"]
+        assert await caller.call("links:shorten", url=long) == {"result": made}
+        await caller.call("links:shorten", url=long, name="q3")
+        with pytest.raises(ToolError, match=f"'q3' stands for {long[:20]}"):
+            await caller.call("links:shorten", url="https://example.com", name="q3")
+        with pytest.raises(ToolError, match="no http:// or https:// address"):
+            await caller.call("links:shorten", url="javascript:alert(1)")
+        shell.text("servers", "restart", "links")
+        assert await caller.call("links:expand", name="q3") == {"result": long}
+        listed = await caller.call("links:list_links", contains=made)
+        assert listed == {made: long}
+        assert await caller.call("links:remove", name="q3") == {"result": long}
+        with pytest.raises(ToolError, match="No address is kept under 'q3'"):
+            await caller.call("links:expand", name="q3")
+    kept = house.place.home / "servers" / "links" / "data" / "links.json"
+    assert json.loads(kept.read_text("utf-8")) == {made: long}
+    (version,) = shell.json("servers", "versions", "links")["versions"]
+    assert (version["origin"], version["author"]) == ("created", "owner")
+    audit = ("audit", "--tool", "add an example")
+    wait_until(lambda: "url-shortener links" in shell.text(*audit), PATIENCE_S)
