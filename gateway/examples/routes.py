@@ -1,6 +1,6 @@
 """``/local/examples``: what the owner's command line asks about examples."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import msgspec
@@ -9,9 +9,10 @@ from quart import Blueprint, request
 from werkzeug.exceptions import BadRequest
 
 from gateway.examples.shelf import EXAMPLES, read_example
-from gateway.servers import Servers
-from gateway.tools.server_views import view_change
+from gateway.servers import ServerReport, Servers
+from gateway.tools.server_views import ServerAnswer, view_change
 from supervisor.errors import InvalidServer
+from supervisor.events import ServerState
 
 OWNER = "owner"
 """Who adds an example, as versions name him."""
@@ -37,6 +38,16 @@ def build_example_routes(servers: Servers) -> Blueprint:
             raise BadRequest(f"The body is not what this address takes: {error}.") from error
         except InvalidServer as error:
             raise BadRequest(str(error)) from error
-        return asdict(view_change(report, f"Server {server!r} is {report.snapshot.state}."))
+        return asdict(_view(report))
 
     return routes
+
+
+def _view(report: ServerReport) -> ServerAnswer:
+    name, seen = report.spec.name, report.snapshot
+    if report.missing and report.enabled:
+        # It was added, as was asked; nobody can have set its credentials before.
+        done = f"Server {name!r} is added, and starts when its credentials are set."
+        return view_change(replace(report, failure=None), done)
+    reason = f": {seen.reason}" if seen.state is ServerState.STARTING else ""
+    return view_change(report, f"Server {name!r} is {seen.state}{reason}.")

@@ -49,7 +49,7 @@ class Finder:
             for tool in supervisor.snapshot(name.server).tools:
                 if tool.get("name") == name.tool:
                     return name, tool
-            self.check_enabled(name.server)
+            self.check_runs(name.server)
         name = self._resolve(written)
         if name.server in supervisor.names:
             withheld = supervisor.slot(name.server).pins.refusal(name.tool)
@@ -61,12 +61,14 @@ class Finder:
         tools = supervisor.snapshot(name.server).tools
         return name, next(tool for tool in tools if tool.get("name") == name.tool)
 
-    def check_enabled(self, server: str) -> None:
-        """Raise Refused when a server is switched off."""
+    def check_runs(self, server: str) -> None:
+        """Raise Refused when a server is switched off, or cannot be started as it is."""
         seen = self._services.supervisor.snapshot(server)
         if seen.state is ServerState.DISABLED:
             enable = f"enable_{'fixed' if seen.kind == 'fixed' else 'mcp'}_server"
             raise Refused(f"Server {server!r} is disabled; start it with {enable}.")
+        if seen.state is ServerState.FAILED and not seen.tools:
+            raise Refused(f"Server {server!r} is {seen.state}: {seen.reason}.")
 
     def shown_name(self, name: ToolName) -> str:
         """Return the name under which answers show a tool."""

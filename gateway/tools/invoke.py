@@ -64,7 +64,7 @@ class InvokeTools:
         on under a handle for get_call. Nothing is ever called twice.
         """
         name, definition = await self._finder.find(tool)
-        self._finder.check_enabled(name.server)
+        self._finder.check_runs(name.server)
         arguments = check_payload(name, payload, definition.get("inputSchema"))
         places = self._services.telemetry.places
         place = None if places is None else places.of_caller(calling())

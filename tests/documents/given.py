@@ -30,6 +30,9 @@ EXAMPLE = "starts a process; tests/examples adds each example and calls it in it
 QUICK_RUN = (
     './claude-runner run "What is new in my mail?" --tools mcp__email__list,Read --budget-usd 0.2'
 )
+CURRENT_WEATHER = (
+    './claude-runner tools call weather:current_weather \'{"place": "Lisbon, Portugal"}\''
+)
 PROGRAMS = frozenset({"./claude-runner", "curl", "tar"})
 """What examples may start here; nothing that could change the machine belongs in it."""
 NOT_TYPED = {
@@ -42,6 +45,9 @@ NOT_TYPED = {
     "./claude-runner servers enable files": SHIPPED,
     "./claude-runner servers enable notify": SHIPPED,
     "./claude-runner examples add cat-facts": EXAMPLE,
+    "./claude-runner examples add weather": EXAMPLE,
+    "./claude-runner credentials set weather TOMORROW_API_KEY": EXAMPLE,
+    CURRENT_WEATHER: EXAMPLE,
     "./claude-runner examples add url-shortener": EXAMPLE,
     "./claude-runner examples add url-shortener --as bookmarks": EXAMPLE,
     "./claude-runner notify test mail": "sends mail; tests/notify sends what each channel sends",

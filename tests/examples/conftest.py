@@ -22,7 +22,7 @@ from tests.origin import certify
 from tests.sandboxes.conftest import open_to_all, skip_unless_available
 
 GATEWAY = CHECKOUT / "tests" / "oauth" / "outside_gateway.py"
-NAMES = ("catfact.ninja",)
+NAMES = ("catfact.ninja", "api.tomorrow.io")
 """Whom the examples ask."""
 CERTIFICATES = Path("/etc/ssl/certs")
 WITH_CERTIFICATES = f'mount --bind "$0" {CERTIFICATES}; exec "$@"'

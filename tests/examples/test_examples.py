@@ -86,6 +86,73 @@ async def test_cat_facts_asks_its_one_host(village: Village) -> None:
                 await caller.call("cat-facts:random_fact")
 
 
+async def test_the_weather_waits_for_its_key_and_sends_it_to_its_host_alone(
+    village: Village,
+) -> None:
+    """Issue 9: an API with a key, which stands in no address; what it refuses is one sentence."""
+    shell, host, answers = village.shell, "api.tomorrow.io", village.internet.answers
+    said = shell.text("examples", "add", "weather")
+    assert said.splitlines() == [
+        "Server 'weather' is added, and starts when its credentials are set.",
+        "./claude-runner credentials set weather TOMORROW_API_KEY",
+    ]
+    asked = {"place": "Lisbon", "units": "metric"}
+    async with village.house.client() as caller:
+        with pytest.raises(ToolError, match="TOMORROW_API_KEY"):
+            await caller.call("weather:current_weather", **asked)
+        shell.text("credentials", "set", "weather", "TOMORROW_API_KEY", given="a-key-of-tomorrow")
+        values = {"temperature": 17.5, "windSpeed": 4, "uvIndex": 1}
+        where, now = {"name": "Lisboa, Portugal"}, "2026-11-23T09:00:00Z"
+        answers[host] = (200, {"location": where, "data": {"time": now, "values": values}})
+        measured = {"time": now, "temperature": 17.5, "wind_speed": 4}
+        assert await caller.call("weather:current_weather", **asked) == {
+            "place": "Lisboa, Portugal",
+            **measured,
+        }
+        got = village.internet.asked[-1]
+        assert (got.host, got.path) == (host, "/v4/weather/realtime?location=Lisbon&units=metric")
+        assert got.headers["apikey"] == "a-key-of-tomorrow"
+        hourly = [{"time": now, "values": values}] * 3
+        answers[host] = (200, {"location": {}, "timelines": {"hourly": hourly}})
+        told = await caller.call("weather:forecast", place="Lisbon", hours=2)
+        assert told == {"place": "Lisbon", "hours": [measured] * 2}
+        for status, why in ((400, "does not know this place"), (401, "set another"), (500, "500")):
+            answers[host] = (status, {})
+            with pytest.raises(ToolError, match=f"tomorrow.io .*{why}"):
+                await caller.call("weather:current_weather", **asked)
+
+
+async def test_the_notes_are_found_by_their_words(village: Village) -> None:
+    """Issue 9: SQLite with its full-text index in DATA_DIR; a query is words and nothing else."""
+    village.shell.text("examples", "add", "sqlite-notes", "--as", "notes")
+    async with village.house.client() as caller:
+
+        async def found(words: str) -> list[int]:
+            said = await caller.call("notes:search_notes", words=words)
+            return [each["id"] for each in said["result"]]
+
+        brulee = {
+            "title": "Crème brûlée",
+            "text": "Six yolks, half a litre of cream.",
+        }
+        assert await caller.call("notes:add_note", **brulee) == {"result": 1}
+        await caller.call("notes:add_note", title="Oil", text='Six litres of "5W-30" OR more')
+        assert await found("creme yolk") == [1]
+        assert sorted(await found("SIX")) == [1, 2]
+        for words in ("six oil", "OR", '5W "more'):
+            assert await found(words) == [2]
+        village.shell.text("servers", "restart", "notes")
+        await caller.call("notes:change_note", number=1, text="Eight yolks.")
+        assert [await found("six"), await found("eight")] == [[2], [1]]
+        note = await caller.call("notes:read_note", number=1)
+        assert (note["title"], note["text"]) == (brulee["title"], "Eight yolks.")
+        await caller.call("notes:delete_note", number=2)
+        listed = await caller.call("notes:list_notes")
+        assert [each["id"] for each in listed["result"]] == [1]
+        with pytest.raises(ToolError, match="There is no note 2; list_notes"):
+            await caller.call("notes:delete_note", number=2)
+
+
 async def test_the_url_shortener_keeps_what_it_is_told(village: Village) -> None:
     """Issue 9: state in DATA_DIR, which a restart leaves; its making is a version and an entry."""
     house, shell = village.house, village.shell
