@@ -21,12 +21,17 @@ class Gathering(asyncio.Transport):
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._pieces: list[Piece] = []
+        self._size = 0
 
     def write(self, data: Piece) -> None:
-        """Send bytes with all else that is written in this turn."""
+        """Send bytes with all else that is written in this turn, unless that is much."""
         if not self._pieces:
             self._loop.call_soon(self._flush)
         self._pieces.append(data)
+        self._size += len(data)
+        if self._size > JOINED_BYTES:
+            # The writer is to learn now that its reader is slow.
+            self._flush()
 
     def writelines(self, list_of_data: Iterable[Piece]) -> None:
         """Send pieces with all else that is written in this turn."""
@@ -41,6 +46,7 @@ class Gathering(asyncio.Transport):
     def abort(self) -> None:
         """Close the connection now; what was not sent is lost."""
         self._pieces.clear()
+        self._size = 0
         self._transport.abort()
 
     def is_closing(self) -> bool:
@@ -65,11 +71,12 @@ class Gathering(asyncio.Transport):
 
     def _flush(self) -> None:
         pieces, self._pieces = self._pieces, []
+        size, self._size = self._size, 0
         if not pieces or self._transport.is_closing():
             return
         if len(pieces) == 1:
             self._transport.write(pieces[0])
-        elif sum(map(len, pieces)) <= JOINED_BYTES:
+        elif size <= JOINED_BYTES:
             self._transport.write(b"".join(pieces))
         else:
             self._transport.writelines(pieces)

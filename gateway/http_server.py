@@ -3,7 +3,7 @@
 Signals, start-up and end of the applications are not theirs: whoever serves takes care of them.
 """
 
-import logging
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ from typing import Any, cast
 
 import anyio
 import uvicorn
-from hypercorn.asyncio import serve  # pyright: ignore[reportUnknownVariableType] - its WSGI half
-from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
+from gateway.http_patience import CLOSE_GRACE_S, FIRST_REQUEST_S, KEEP_ALIVE_S
+from gateway.hypercorn_server import HypercornServer
 from gateway.listening import BACKLOG
 from gateway.relay.begun import Begin
 from gateway.uvicorn_protocols import HttpProtocol, NoWebSocket
@@ -23,13 +23,9 @@ from gateway.variables import HttpServer
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
-CLOSE_GRACE_S = 1
-"""Calls have been drained before; this is for connections that are being closed."""
-KEEP_ALIVE_S = 15
-"""For the next request of a connection: longer than clients keep one, which is about 5 s, or theirs
-meets its end; no longer, for Hypercorn keeps as long what a client has closed."""
 LOOK_EVERY_S = 1.0
 """For silent connections of Uvicorn's."""
+LOOK_AT_END_EVERY_S = 0.02
 
 
 async def serve_http(
@@ -41,35 +37,42 @@ async def serve_http(
 ) -> None:
     """Serve an application on listening sockets, which are used up, until `until` returns.
 
-    `begin` may take a request before it becomes the application's, where the server can do that.
+    Whoever was let in by then is answered. `begin` may take a request before it becomes the
+    application's, where the server can do that.
     """
     if chosen is HttpServer.UVICORN:
         await _serve_by_uvicorn(app, socks, until, begin)
     else:
-        config = _hypercorn_config(socks)
-        await serve(cast(ASGIFramework, app), config, shutdown_trigger=until)
-
-
-def _hypercorn_config(socks: Sequence[socket.socket]) -> Config:
-    config = Config()
-    config.bind = [f"fd://{sock.detach()}" for sock in socks]
-    # It listens anew, and its own bound is that of a small site.
-    config.backlog = BACKLOG
-    config.accesslog = None
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.graceful_timeout = CLOSE_GRACE_S
-    config.keep_alive_timeout = KEEP_ALIVE_S
-    config.include_server_header = False
-    return config
+        await HypercornServer(cast(ASGIFramework, app)).serve(socks, until)
 
 
 class _Uvicorn(uvicorn.Server):
-    """Uvicorn without its own reaction to signals."""
+    """Uvicorn without its own reaction to signals, and with patience for who was just let in."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """Leave the signals to the gateway."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, hear the connections that may be about to ask, then end them."""
+        for listener in self.servers:
+            listener.close()
+        # What was accepted in this turn of the loop becomes a connection in the next.
+        await asyncio.sleep(0)
+        with anyio.move_on_after(FIRST_REQUEST_S):
+            await self._silence()
+        await super().shutdown(sockets)
+
+    async def _silence(self) -> None:
+        while True:
+            if not any(connection.may_be_asking() for connection in self.connections()):
+                return
+            await anyio.sleep(LOOK_AT_END_EVERY_S)
+
+    def connections(self) -> list[HttpProtocol]:
+        """Return those that are open."""
+        return [each for each in self.server_state.connections if isinstance(each, HttpProtocol)]
 
 
 async def _serve_by_uvicorn(
@@ -78,10 +81,11 @@ async def _serve_by_uvicorn(
     until: Callable[[], Awaitable[object]],
     begin: Begin | None,
 ) -> None:
+    ending = asyncio.Event()
     server = _Uvicorn(
         uvicorn.Config(
             app,
-            http=cast(type[HttpProtocol], partial(HttpProtocol, begin=begin)),
+            http=cast(type[HttpProtocol], partial(HttpProtocol, ending=ending, begin=begin)),
             ws=NoWebSocket,
             lifespan="off",
             interface="asgi3",
@@ -100,6 +104,7 @@ async def _serve_by_uvicorn(
 
     async def stop() -> None:
         await until()
+        ending.set()
         server.should_exit = True
 
     async with anyio.create_task_group() as group:
@@ -109,11 +114,10 @@ async def _serve_by_uvicorn(
         group.cancel_scope.cancel()
 
 
-async def _end_silence(server: uvicorn.Server) -> None:
+async def _end_silence(server: _Uvicorn) -> None:
     """Close the connections that are silent for too long, as long as the server runs."""
     while True:
         await anyio.sleep(LOOK_EVERY_S)
         now = anyio.current_time()
-        for connection in tuple(server.server_state.connections):
-            if isinstance(connection, HttpProtocol):
-                connection.end_silence(now)
+        for connection in server.connections():
+            connection.end_silence(now)

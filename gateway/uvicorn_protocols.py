@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from gateway.answer_headers import plain_head
 from gateway.gathering import Gathering
+from gateway.http_patience import FIRST_REQUEST_S, NEXT_REQUEST_S
 from gateway.known_heads import KnownHead, learn
 from gateway.relay.begun import BEGUN, Begin, Begun
 from gateway.relay.http import Scope
@@ -40,9 +41,19 @@ class HttpProtocol(HttpToolsProtocol):
     answered so, and then no task was made for them.
     """
 
-    def __init__(self, *args: Any, begin: Begin | None = None, **kwargs: Any) -> None:
-        """`begin` takes requests first; None: all are the application's."""
+    def __init__(
+        self,
+        *args: Any,
+        ending: asyncio.Event | None = None,
+        begin: Begin | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Once `ending` is set, each answer is its connection's last.
+
+        `begin` takes requests first; None: all are the application's.
+        """
         super().__init__(*args, **kwargs)
+        self._ending = ending or asyncio.Event()
         self._begin = begin
         self._held: bytes | None = None
         """The body of a request that may be begun, as far as it is here."""
@@ -50,6 +61,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._begun: Begun | None = None
         self._reading = False
         """True between the first byte of a request and its last."""
+        self._heard_before = False
         self._known_head: KnownHead | None = None
         self._unlike = 0
 
@@ -76,6 +88,12 @@ class HttpProtocol(HttpToolsProtocol):
         if since is not None and now - since >= self.timeout_keep_alive:
             self.timeout_keep_alive_handler()
 
+    def may_be_asking(self) -> bool:
+        """True while a request may be on its way that was sent before the end was known."""
+        since = self._silent_since
+        patience = NEXT_REQUEST_S if self._heard_before else FIRST_REQUEST_S
+        return since is not None and self.loop.time() - since < patience
+
     def data_received(self, data: bytes) -> None:
         """Take what came; close a connection whose head or trailer does not come to an end."""
         if self._known_head is not None and self._is_repeated(self._known_head, data):
@@ -101,6 +119,8 @@ class HttpProtocol(HttpToolsProtocol):
         """
         if self._reading or self._begun is not None or not self._is_free():
             return False
+        if self._ending.is_set():
+            return False
         found = head.match(data)
         if found is None:
             return False
@@ -113,7 +133,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Read a request; one before it that is not answered yet goes on as the application's."""
-        self._reading = True
+        self._reading = self._heard_before = True
         if self._held is not None:
             self._start_held()
         self._go_on()
@@ -160,6 +180,7 @@ class HttpProtocol(HttpToolsProtocol):
         parser = cast(Any, self.parser)
         return (
             self._is_free()
+            and not self._ending.is_set()
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
@@ -232,6 +253,12 @@ class HttpProtocol(HttpToolsProtocol):
         self.cycle.more_body = not self._whole
         self.cycle.message_event.set()
         self._start_asgi_task(self.cycle, cast(Any, self).app)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Let a connection end with its answer when the server ends."""
+        if self._ending.is_set():
+            cycle.keep_alive = False
+        super()._start_asgi_task(cycle, app)
 
 
 @lru_cache(maxsize=KNOWN_URLS)

@@ -130,8 +130,6 @@ def test_a_secret_comes_from_the_credential_store(installed: Installed) -> None:
     assert "Qz81LmXw" not in installed.machine.run("journalctl", "--unit", SERVICE)
 
 
-# Seen to fail: a gateway that ends can close a connection that it has just taken.
-@pytest.mark.full
 def test_a_restart_refuses_no_caller(installed: Installed) -> None:
     """Issue 9, What 4: the socket is systemd's, and whoever connects meanwhile waits in it."""
     over = threading.Event()

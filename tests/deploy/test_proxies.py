@@ -168,8 +168,7 @@ def running(command: list[str], house: House) -> Generator[None]:
 PROXIES = {"nginx": nginx, "caddy": caddy}
 
 
-# Caddy has been seen to lose an answer on a busy machine; not found out yet why.
-@pytest.mark.parametrize("name", ["nginx", pytest.param("caddy", marks=pytest.mark.full)])
+@pytest.mark.parametrize("name", PROXIES)
 async def test_a_connector_works_through_a_proxy_of_the_distribution(
     house: House, name: str, counts: Counts
 ) -> None:
