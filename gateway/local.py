@@ -26,7 +26,8 @@ class HomeTaken(Exception):
     def __init__(self, home: Path, pid: int | None) -> None:
         holder = f"process {pid}" if pid else "another process"
         super().__init__(
-            f"The home {home} is in use by {holder}; stop it first, or set CLAUDE_RUNNER_HOME."
+            f"The home {home} is in use by {holder}; stop it first, or set CLAUDE_RUNNER_HOME,"
+            " and DATABASE_URL if both are to share their data."
         )
         self.home = home
         self.pid = pid

@@ -28,13 +28,13 @@ from gateway.dashboard.login import open_login
 from gateway.dashboard.sessions import Sessions
 from gateway.domain.clock import utc_ms
 from gateway.jobs import work_folders
-from gateway.jobs.clock import SystemClock
 from gateway.jobs.day_budgets import open_day_budgets
 from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.run_outside import OutsideButUs, own_names
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
+from gateway.nodes import Membership, open_node
 from gateway.notify.opening import Notify, open_notify
 from gateway.oauth.opening import open_oauth
 from gateway.oauth.server import AuthorizationServer
@@ -81,6 +81,7 @@ class Gateway:
     dashboard: Dashboard
     sessions: Sessions
     runner: Runner
+    node: Membership
     calls: Calls
     scheduler: Scheduler
     guard: Guard
@@ -155,10 +156,12 @@ async def build(
             run_tokens.on_revoked = endings.end
             shelf = open_shelf(settings, store, redactor)
             async with (
+                open_node(settings, store, base_url) as node,
                 Runner(
                     store=store,
                     home=settings.home,
-                    clock=SystemClock(),
+                    node=node.name,
+                    clock=node.clock,
                     agent=_agent(settings, closed),
                     gate=LiveServers(supervisor, relay, combined, guard),
                     run_tokens=run_tokens,
@@ -185,6 +188,7 @@ async def build(
                     lambda: live_tools(supervisor.snapshots()),
                 ) as webhooks,
             ):
+                node.carry(runner)
                 servers = _servers(settings, store, credentials, supervisor)
                 services = Services(
                     store=store,
@@ -203,7 +207,8 @@ async def build(
                     notify=notify,
                     runner=runner,
                     shelf=shelf,
-                    scheduler=Scheduler(store, runner, SystemClock()),
+                    scheduler=Scheduler(store, runner, node.clock),
+                    node=node,
                     settings=settings,
                     results=results,
                     calls=calls,
@@ -245,6 +250,7 @@ def _gateway(parts: Parts) -> Gateway:
         dashboard=dashboard,
         sessions=parts.login.sessions,
         runner=services.runner,
+        node=services.node,
         calls=services.calls,
         scheduler=services.scheduler,
         guard=parts.guard,

@@ -31,6 +31,7 @@ from gateway.domain.clock import utc_ms
 from gateway.examples.routes import build_example_routes
 from gateway.job_pages import open_job_pages
 from gateway.local_routes import build_local
+from gateway.node_pages import open_node_pages
 from gateway.notify.pages import NotificationPages
 from gateway.oauth.server import AuthorizationServer
 from gateway.quick_run import open_quick_run
@@ -111,6 +112,7 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             open_quick_run(browser, services),
             open_cost_pages(browser, services),
             open_settings_pages(browser, services),
+            open_node_pages(browser, services),
         ),
     )
     parts.audit.watch_pages(dashboard.app, browser)

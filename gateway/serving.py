@@ -166,6 +166,7 @@ async def _run(
         group.start_soon(gateway.notify.run)
         group.start_soon(gateway.retention.run)
         group.start_soon(gateway.looking.run)
+        group.start_soon(gateway.node.run)
         group.start_soon(gateway.scheduler.run)
         group.start_soon(_note_token_uses, gateway)
         group.start_soon(_prune_oauth, gateway.oauth)

@@ -40,6 +40,7 @@ MEANINGS = {
         "public one; needs tunnel install and a password of the dashboard."
     ),
     "DATABASE_URL": "PostgreSQL instead of jobs.db in the home.",
+    "NODE_NAME": "Name of this gateway among those that share DATABASE_URL; else the machine's.",
     "CLAUDE_RUNNER_HOME": "Database, logs, data of servers, run folders.",
     "FIXED_SERVERS_DIR": "Servers that ship, and those that you install.",
     "DYNAMIC_SERVERS_DIR": "Servers that Claude writes.",

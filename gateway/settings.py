@@ -86,6 +86,8 @@ class Settings:
     dashboard_password: Secret | None
     ngrok_authtoken: Secret | None
     database_url: Secret | None
+    node_name: str | None
+    """None: the name of the machine."""
     home: Path
     fixed_servers_dir: Path
     dynamic_servers_dir: Path
@@ -173,6 +175,7 @@ def load(
         dashboard_password=source.optional(known.DASHBOARD_PASSWORD),
         ngrok_authtoken=source.optional(known.NGROK_AUTHTOKEN),
         database_url=source.optional(known.DATABASE_URL),
+        node_name=source.optional(known.NODE_NAME),
         home=home,
         fixed_servers_dir=source.read(known.FIXED_SERVERS_DIR),
         dynamic_servers_dir=source.read(known.DYNAMIC_SERVERS_DIR),

@@ -161,6 +161,12 @@ def _host(raw: str) -> str:
     return raw
 
 
+def _node_name(raw: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]{0,62}", raw):
+        raise ValueError
+    return raw
+
+
 def _web_address(raw: str) -> str:
     parts = urlsplit(raw)
     extras = parts.query or parts.fragment or parts.username or parts.password
@@ -290,6 +296,9 @@ DASHBOARD_PASSWORD = Variable(
 )
 NGROK_AUTHTOKEN = Variable("NGROK_AUTHTOKEN", _WORD, _word_secret, secret=True)
 DATABASE_URL = Variable("DATABASE_URL", "a postgresql:// address", _postgresql, secret=True)
+NODE_NAME = Variable(
+    "NODE_NAME", "up to 63 letters, digits, dots, dashes and underscores", _node_name
+)
 CLAUDE_RUNNER_HOME = Variable("CLAUDE_RUNNER_HOME", _FOLDER, _path, "var")
 FIXED_SERVERS_DIR = Variable("FIXED_SERVERS_DIR", _FOLDER, _path, "fixed-servers")
 DYNAMIC_SERVERS_DIR = Variable("DYNAMIC_SERVERS_DIR", _FOLDER, _path, "dynamic_servers")
@@ -410,6 +419,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     DASHBOARD_PASSWORD,
     NGROK_AUTHTOKEN,
     DATABASE_URL,
+    NODE_NAME,
     CLAUDE_RUNNER_HOME,
     FIXED_SERVERS_DIR,
     DYNAMIC_SERVERS_DIR,

@@ -45,6 +45,8 @@ ACTIONS = {
     "examples.add": "add an example",
     "rotate_client": ROTATE_CLIENT,
     "keys.rotate": REPLACE_KEY,
+    "nodes.drain": "drain a node",
+    "nodes.undrain": "undrain a node",
     "settings.change": "change a setting",
     "settings.download": "download a back-up",
     "settings.begin_anew": "restart the gateway",

@@ -18,6 +18,7 @@ from gateway.cli.examples_parser import add_examples
 from gateway.cli.import_parser import add_import
 from gateway.cli.jobs_parser import add_jobs
 from gateway.cli.key_parser import add_key
+from gateway.cli.nodes_parser import add_nodes
 from gateway.cli.notify_parser import add_notify
 from gateway.cli.runs_parser import add_runs
 from gateway.cli.servers_parser import add_logs, add_servers
@@ -101,6 +102,7 @@ def build_parser() -> ArgumentParser:
     add_webhooks(commands)
     add_notify(commands)
     add_audit(commands)
+    add_nodes(commands)
     add_import(commands)
     add_settings(commands)
     add_backup(commands)

@@ -61,6 +61,7 @@ NAVIGATION = (
             Entry("/access", "Access"),
             Entry("/notifications", "Notifications"),
             Entry("/audit", "Audit log"),
+            Entry("/nodes", "Nodes"),
             Entry("/settings", "Settings"),
         ),
     ),

@@ -118,6 +118,8 @@ class Run:
     """Group of the CLI while it runs, so that a later start can end what was left."""
     process_started_at: float | None = None
     """psutil create_time of the group's leader; guards against a re-used number."""
+    node: str | None = None
+    """The gateway that has it, or had it last; None: none yet, or an older release."""
 
     @property
     def took_s(self) -> float | None:

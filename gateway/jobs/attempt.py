@@ -86,6 +86,11 @@ class Attempt:
         self._stop = self._stop or stop
         self._stop_asked.set()
 
+    async def cut(self) -> None:
+        """End the processes; whoever calls this has said why by `stop`."""
+        if group := self._cli.find_group():
+            await end_group(group)
+
     async def execute(self) -> Ended:
         """Run to the end and return how it went; no process is left then."""
         failure: str | None = None
@@ -236,7 +241,7 @@ class Attempt:
     async def _save(self) -> None:
         """Store what came, then tell it."""
         messages = self._transcript.take_unsaved()
-        await self._runs.append_messages(messages)
+        await self._runs.append_messages(messages, self._run.attempt)
         self._feed.publish(messages)
         await self._records.add_calls(self._recorder.take_ended())
 

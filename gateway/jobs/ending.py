@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from gateway.domain.job import Job
+from gateway.domain.job import Job, OnInterrupt
 from gateway.domain.run import Run, RunResult, RunStatus
 from gateway.jobs.chain import chained_run, follower_id
 from gateway.jobs.clock import Clock
@@ -29,7 +29,7 @@ from gateway.jobs.process import ProcessGroup, end_leftover
 from gateway.jobs.repeating import is_resumed, pause_s, with_earlier
 from gateway.notify.wording import RunEnd
 from gateway.run_files.shelf import Beginning, Shelf
-from gateway.store import Store, StoreError, UnknownJob
+from gateway.store import LostRun, Store, StoreError, UnknownJob
 from supervisor.redaction import Redactor
 
 log = logging.getLogger(__name__)
@@ -80,19 +80,38 @@ class Endings:
                 else:
                     return
 
-    async def account_for_earlier(self) -> None:
-        """End what runs of a killed gateway left, then mark, or have repeated, each of them."""
-        for run in await self._store.runs.claimed():
+    async def account_for_earlier(self, node: str | None) -> None:
+        """End what runs of a killed gateway left, then mark, or have repeated, each of them.
+
+        `node`: this gateway among those that share the store, whose runs are left alone.
+        """
+        for run in await self._store.node_runs.claimed_by(node):
             log.warning("Run %s was interrupted by the end of the last gateway", run.id)
-            result = RunResult(
-                RunStatus.INTERRUPTED,
-                error=INTERRUPTED,
-                session_id=run.session_id,
-                worked_ms=await self._known_work_ms(run),
-            )
-            await self._clear_away(run, result)
-            await self._write(run, Ended(result))
+            await self.account_for(run)
         await anyio.to_thread.run_sync(remove_standbys, self._home)
+
+    async def account_for(self, run: Run) -> None:
+        """End what a run left that nobody executes any more; mark it, or have it repeated."""
+        result = RunResult(
+            RunStatus.INTERRUPTED,
+            error=INTERRUPTED,
+            session_id=run.session_id,
+            worked_ms=await self._known_work_ms(run),
+        )
+        await self._clear_away(run, result)
+        await self._write(run, Ended(result))
+
+    async def take_over(self, lost: LostRun) -> None:
+        """Mark, or have repeated, a run whose node is gone; nothing if another one has done it."""
+        run = lost.run
+        log.warning("Run %s was interrupted by the loss of node %s", run.id, run.node)
+        if run.session_id is not None and run.on_interrupt is OnInterrupt.RESUME:
+            # What it said lies in files of that node, and begun anew it would do things twice.
+            run = replace(run, on_interrupt=OnInterrupt.MARK)
+        error = lost.stop_asked or f"Node {run.node} was lost before the run ended."
+        status = RunStatus.INTERRUPTED if lost.stop_asked is None else RunStatus.CANCELLED
+        worked_ms = await self._known_work_ms(run)
+        await self._write(run, Ended(RunResult(status, error=error, worked_ms=worked_ms)))
 
     async def _known_work_ms(self, run: Run) -> int:
         """Return how long an attempt of a killed gateway was at work, up to its last message."""

@@ -52,6 +52,11 @@ class Feeds:
         if feed := self._feeds.get(run_id):
             feed.mark()
 
+    def mark_all(self) -> None:
+        """Rows may be other ones now, because somebody else writes them."""
+        for feed in self._feeds.values():
+            feed.mark()
+
     async def follow(self, run_id: str, place: Place) -> AsyncGenerator[Events]:
         """Yield what lies behind `place`, and what comes, until the run has ended.
 

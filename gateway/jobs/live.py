@@ -43,6 +43,11 @@ class LiveRun:
             self.preparation.cancel()
         return True
 
+    async def cut(self, stop: Stop) -> None:
+        """The same, and end its processes at once instead of asking them first."""
+        if self.stop(stop) and self._attempt:
+            await self._attempt.cut()
+
     def stopped_early(self) -> Ended:
         """Return the end of a run that was stopped before its attempt."""
         assert self._stop is not None

@@ -29,7 +29,16 @@ class Claimed:
 class Queue:
     """The queued runs of the store."""
 
-    def __init__(self, store: Store, gate: ServerGate, limits: RunLimits, days: DayBudgets) -> None:
+    def __init__(
+        self,
+        store: Store,
+        gate: ServerGate,
+        limits: RunLimits,
+        days: DayBudgets,
+        node: str | None = None,
+    ) -> None:
+        """`node`: who claims, where several gateways share the store."""
+        self._node = node
         self._store = store
         self._gate = gate
         self._limits = limits
@@ -48,7 +57,7 @@ class Queue:
         full = _full_jobs(live)
         if not self._limits.servers:
             run = await self._store.runs.claim_next(
-                now, without_jobs=full, within=self._days.limits()
+                now, without_jobs=full, within=self._days.limits(), node=self._node
             )
             return None if run is None else Claimed(run, ())
         return await self._claim_with_servers(live, full, now)
@@ -58,12 +67,16 @@ class Queue:
     ) -> Claimed | None:
         defaults = await defaults_of(self._store, self._gate)
         waiting = await self._store.runs.waiting(
-            now, without_jobs=full, within=self._days.limits(), limit=LOOKED_AT
+            now,
+            without_jobs=full,
+            within=self._days.limits(),
+            node=self._node,
+            limit=LOOKED_AT,
         )
         for run in waiting:
             servers = plan_access(run, defaults).servers
             if self._limits.servers.allow(servers, (each.servers for each in live)):
-                claimed = await self._store.runs.claim(run.id, now)
+                claimed = await self._store.runs.claim(run.id, now, node=self._node)
                 if claimed is not None:
                     return Claimed(claimed, servers)
         return None

@@ -34,6 +34,7 @@ from gateway.jobs.live import LiveRun
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.outcome import Ended, Stop
 from gateway.jobs.queue import Queue
+from gateway.jobs.shared_runs import SharedRuns
 from gateway.jobs.tidying import Tidying
 from gateway.jobs.work_folders import Retention, WorkFolders
 from gateway.log_lines import about
@@ -81,6 +82,7 @@ class Runner:
         days: DayBudgets | None = None,
         shelf: Shelf | None = None,
         told: Callable[[Run], None] = lambda run: None,
+        node: str | None = None,
     ) -> None:
         """`begin` is awaited before the first claim: runs must not start before their servers.
 
@@ -89,7 +91,7 @@ class Runner:
         job in a row are worth a notice; 0: none.
         `redactor` hides secrets in what is stored of a run. `days`: what runs may cost in a day;
         None: any amount. `shelf` keeps the files that runs leave. `told` is told of each run as it
-        ended.
+        ended. `node`: this gateway among those that share the store; None: it is the only one.
         """
         self._store = store
         self._home = home
@@ -102,7 +104,8 @@ class Runner:
         self._upstream = Upstream(agent.api_key, agent.base_url or DEFAULT_URL)
         self._client: httpx2.AsyncClient
         self._days = days or DayBudgets(store, clock.now_ms)
-        self._queue = Queue(store, gate, limits, self._days)
+        self._node = node
+        self._queue = Queue(store, gate, limits, self._days, node)
         self._stack = AsyncExitStack()
         self._begin = begin
         self._outside = outside or Internet()
@@ -136,10 +139,21 @@ class Runner:
         """Succeeded, and nothing has been done about another one like it."""
         self._claiming = anyio.Lock()
         self._accepting = True
+        self.resting = False
+        """Nothing is claimed, until it is false and `wake` called."""
+        self.shared = SharedRuns(
+            store,
+            node,
+            self._endings,
+            live=self._live,
+            claiming=self._claiming,
+            now_ms=clock.now_ms,
+            announce=self._announce,
+        )
 
     async def __aenter__(self) -> Self:
         """Account for the runs of an earlier gateway, then start to claim."""
-        await self._endings.account_for_earlier()
+        await self._endings.account_for_earlier(self._node)
         self._client = await self._stack.enter_async_context(upstream_client(self._upstream))
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
@@ -206,6 +220,14 @@ class Runner:
         """Look at the queue now, because a run was stored there by someone else."""
         self._wake.set()
 
+    def look_again(self) -> None:
+        """The same, and have whoever waits for a run, or reads it, look at its row again."""
+        changed, self._changed = self._changed, {}
+        for event in changed.values():
+            event.set()
+        self.feeds.mark_all()
+        self._wake.set()
+
     def wake_if_free(self) -> None:
         """The same for runs that do not expire, of which many may come while none can start."""
         if len(self._live) < self._limits.total:
@@ -229,8 +251,13 @@ class Runner:
                 await self.stop(run_id, reason)
         elif cancelled:
             await self._leave_nothing(run_id)
-        else:
+        elif not await self._ask_other(run_id, reason):
             raise RunFinished(run_id, (await self._get(run_id)).status)
+
+    async def _ask_other(self, run_id: str, reason: str) -> bool:
+        """Have the node end a run that has it; False when none has."""
+        node = self._node
+        return node is not None and await self._store.node_runs.ask_stop(run_id, node, reason)
 
     async def _leave_nothing(self, run_id: str) -> None:
         """Clear away what a run left that ended in the queue, and say that it did."""
@@ -280,7 +307,7 @@ class Runner:
         while True:
             self._wake = anyio.Event()
             try:
-                while self._accepting and await self._claim_one():
+                while self._takes_runs and await self._claim_one():
                     pass
                 self._follow_last()
                 # Afterwards, for what has expired is not claimed, and what can start waits for us.
@@ -291,6 +318,10 @@ class Runner:
                 await anyio.sleep(STORE_PAUSE_S)
             else:
                 await wait_until(self._clock, look_at, self._wake)
+
+    @property
+    def _takes_runs(self) -> bool:
+        return self._accepting and not self.resting
 
     def _follow_last(self) -> None:
         """Have a CLI wait for a run like the last one, if nothing else is to be done now."""

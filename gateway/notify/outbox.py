@@ -39,7 +39,13 @@ class Outbox:
         while True:
             rung = self._store.notices.next_ring()
             try:
-                await self.empty()
+                async with self._store.notices.turn() as is_ours:
+                    if is_ours:
+                        await self.empty()
+                if not is_ours:
+                    # Whoever sends now may have looked before our notice was stored.
+                    await anyio.sleep(STORE_PAUSE_S)
+                    continue
                 next_at = await self._store.notices.next_at(WINDOW_MS)
             except StoreError as error:
                 log.warning("Notices are not sent yet: %s", error)

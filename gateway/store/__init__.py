@@ -13,6 +13,8 @@ from gateway.store.errors import (
     UnsupportedDatabase,
 )
 from gateway.store.jobs import JobTable
+from gateway.store.node_runs import LostRun, NodeRunTable
+from gateway.store.nodes import NodeTable
 from gateway.store.notices import NoticeTable
 from gateway.store.run_records import RunRecordTable
 from gateway.store.runs import RunTable
@@ -29,7 +31,10 @@ __all__ = [
     "DataKeyTable",
     "DefinitionPinTable",
     "JobTable",
+    "LostRun",
     "MigrationFailed",
+    "NodeRunTable",
+    "NodeTable",
     "NoticeTable",
     "RunRecordTable",
     "RunTable",

@@ -6,6 +6,7 @@ pool for both. A transaction that has begun is finished even when its caller is 
 
 import asyncio
 from collections.abc import (
+    AsyncGenerator,
     Awaitable,
     Callable,
     Coroutine,
@@ -15,13 +16,13 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeAlias, TypeVar, cast
 
 import anyio
-from sqlalchemy import Dialect, Executable, Result, Table
+from sqlalchemy import Dialect, Executable, Result, Select, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     DatabaseError,
@@ -68,9 +69,14 @@ class Database:
         self._durable_writer = writer.execution_options(synchronous="FULL")
         self._reader = reader
 
+    @property
+    def shared(self) -> bool:
+        """True of PostgreSQL, which several gateways may use at a time."""
+        return self._writer.dialect.name == "postgresql"
+
     def insert(self, table: Table) -> sqlite.Insert:
         """Return an INSERT that can say ON CONFLICT in this database's dialect."""
-        if self._writer.dialect.name == "postgresql":
+        if self.shared:
             # The two classes share the calls used here, but no base that has them.
             return cast("sqlite.Insert", postgresql.insert(table))
         return sqlite.insert(table)
@@ -124,6 +130,24 @@ class Database:
 
         await self._to_its_end(work())
 
+    async def change_while(
+        self, holds: Select[Any], statement: Executable, rows: Sequence[Row]
+    ) -> bool:
+        """Commit a statement once per item of `rows` while `holds` finds a row, and keep it so.
+
+        False when it finds none: nothing is changed.
+        """
+
+        async def work() -> bool:
+            async with self._writer.begin() as connection:
+                found = await connection.execute(holds.with_for_update(read=True))
+                if found.first() is None:
+                    return False
+                await connection.execute(statement, rows)
+                return True
+
+        return await self._to_its_end(work())
+
     async def change_together(self, first: Executable, others: Iterable[Executable]) -> bool:
         """Commit `first` and all `others`; False when `first` meets no row: nothing is changed."""
 
@@ -162,6 +186,25 @@ class Database:
             return done
 
         return await self._to_its_end(act())
+
+    @asynccontextmanager
+    async def only_here(self, number: int) -> AsyncGenerator[bool]:
+        """Yield whether no other process is in such a body with this number, until it ends."""
+        if not self.shared:
+            yield True
+            return
+        with unavailable_as_error(self._place):
+            async with self._reader.connect() as connection:
+                taken = await connection.scalar(select(func.pg_try_advisory_lock(number)))
+                try:
+                    yield bool(taken)
+                except BaseException:
+                    # The lock is the connection's: it ends with it, also where nobody can say so.
+                    with anyio.CancelScope(shield=True):
+                        await connection.invalidate()
+                    raise
+                if taken:
+                    await connection.execute(select(func.pg_advisory_unlock(number)))
 
     async def _returning(self, engine: AsyncEngine, statement: Executable) -> Sequence[Row]:
         async def work() -> Sequence[Row]:

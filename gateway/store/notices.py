@@ -1,6 +1,7 @@
 """Notices and their sendings: an outbox that is filled in the transactions of what happened."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -21,6 +22,8 @@ from gateway.store.record import Record
 from gateway.store.schema import channels, notices, sendings
 
 NOTICE = Record(Notice, notices)
+SENDING_LOCK = 0x636C6175_64650003
+"""Number of the PostgreSQL advisory lock of the gateway that sends."""
 BATCH = 200
 """Notices that are settled in one transaction."""
 IN_SUMMARY = 20
@@ -50,6 +53,10 @@ class NoticeTable:
         """Return what is set when a notice is stored from now on."""
         self._rung = anyio.Event()
         return self._rung
+
+    def turn(self) -> AbstractAsyncContextManager[bool]:
+        """Return what yields whether no other gateway sends notices now."""
+        return self._db.only_here(SENDING_LOCK)
 
     async def add(self, notice: Notice) -> None:
         """Store a notice that no other statement goes with."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, case, func, select, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.domain.budget import DayLimits
 from gateway.domain.notice import Notice
 from gateway.domain.run import Run, RunMessage, RunResult, RunStatus, Trigger
-from gateway.store.affordable import CLAIMED, affordable
+from gateway.store.affordable import CLAIMED
+from gateway.store.claiming import Which, claim_in_turn, claiming, has_room, startable
 from gateway.store.database import Database, rows_of
 from gateway.store.errors import UnknownJob
 from gateway.store.failures import Tell, count_failures
@@ -26,11 +27,6 @@ from gateway.store.schema import jobs, run_messages, runs
 
 RUN = Record(Run, runs)
 MESSAGE = Record(RunMessage, run_messages)
-
-
-_URGENCY = case(
-    {Trigger.QUICK: 0, Trigger.WEBHOOK: 1, Trigger.MANUAL: 2}, value=runs.c.trigger, else_=3
-)
 
 
 class RunTable:
@@ -101,9 +97,16 @@ class RunTable:
         found = RUN.all(await self._db.all(statement))
         return {run.job_id: run for run in found if run.job_id is not None}
 
-    async def claim(self, run_id: str, now: int) -> Run | None:
-        """Take a queued run, durably; None when someone else has it or it is not queued."""
-        return await self._claim(runs.c.id == run_id, now)
+    async def claim(self, run_id: str, now: int, *, node: str | None = None) -> Run | None:
+        """Take a queued run, durably; None when someone else has it or it is not queued.
+
+        `node`: who takes it.
+        """
+
+        def this(full: Collection[str]) -> ColumnElement[bool]:
+            return (runs.c.id == run_id) & has_room(full)
+
+        return await self._claim(this, now, node)
 
     async def unfinished(self, job_id: str) -> tuple[Run, ...]:
         """Return the job's runs that are queued or claimed, oldest first."""
@@ -115,19 +118,26 @@ class RunTable:
         return RUN.all(await self._db.all(statement))
 
     async def claim_next(
-        self, now: int, *, without_jobs: Collection[str] = (), within: DayLimits | None = None
+        self,
+        now: int,
+        *,
+        without_jobs: Collection[str] = (),
+        within: DayLimits | None = None,
+        node: str | None = None,
     ) -> Run | None:
         """Take the most urgent run, of equals the oldest, durably; None when none may start.
 
         `without_jobs`: jobs that have as many live runs as they may. `within`: budgets of the day.
+        `node`: who takes it.
         """
-        oldest = (
-            _startable(select(runs.c.id), now, without_jobs, within)
-            .limit(1)
+
+        def oldest(full: Collection[str]) -> ColumnElement[bool]:
+            excluded = {*without_jobs, *full}
+            first = startable(select(runs.c.id), now, excluded, within, node).limit(1)
             # On PostgreSQL two claims would otherwise meet on one row and one come back empty.
-            .with_for_update(skip_locked=True)
-        )
-        return await self._claim(runs.c.id == oldest.scalar_subquery(), now)
+            return runs.c.id == first.with_for_update(skip_locked=True).scalar_subquery()
+
+        return await self._claim(oldest, now, node)
 
     async def waiting(
         self,
@@ -135,10 +145,11 @@ class RunTable:
         *,
         without_jobs: Collection[str] = (),
         within: DayLimits | None = None,
+        node: str | None = None,
         limit: int,
     ) -> tuple[Run, ...]:
         """Return the runs that `claim_next` would take, in its order."""
-        statement = _startable(select(*RUN.columns), now, without_jobs, within).limit(limit)
+        statement = startable(select(*RUN.columns), now, without_jobs, within, node).limit(limit)
         return RUN.all(await self._db.all(statement))
 
     async def expire(
@@ -177,15 +188,6 @@ class RunTable:
         assert row is not None, "an aggregate without groups is one row"
         return min((at for at in (row["expires"], row["begins"]) if at is not None), default=None)
 
-    async def claimed(self) -> tuple[Run, ...]:
-        """Return the runs that somebody has claimed and not finished, oldest first."""
-        statement = (
-            select(*RUN.columns)
-            .where(runs.c.status.in_(CLAIMED))
-            .order_by(runs.c.created_at, runs.c.id)
-        )
-        return RUN.all(await self._db.all(statement))
-
     async def requeue(
         self, run_id: str, attempt: int, result: RunResult, *, not_before: int
     ) -> bool:
@@ -201,6 +203,7 @@ class RunTable:
             expires_at=None,
             process_group=None,
             process_started_at=None,
+            stop_asked=None,
         )
 
     async def set_process(
@@ -275,11 +278,22 @@ class RunTable:
         row = await self._db.one(statement.where(run_messages.c.run_id == run_id))
         return row["at"] if row else None
 
-    async def append_messages(self, messages: Sequence[RunMessage]) -> None:
-        """Add to a transcript; a message that is already there stays as it is."""
-        if messages:
-            statement = self._db.insert(run_messages).on_conflict_do_nothing()
-            await self._db.change(statement, [MESSAGE.values(message) for message in messages])
+    async def append_messages(
+        self, messages: Sequence[RunMessage], attempt: int | None = None
+    ) -> None:
+        """Add to a run's transcript; a message that is already there stays as it is.
+
+        Nothing is added when `attempt` is no longer the run's: another gateway has it now.
+        """
+        if not messages:
+            return
+        statement = self._db.insert(run_messages).on_conflict_do_nothing()
+        rows = [MESSAGE.values(message) for message in messages]
+        if attempt is None or not self._db.shared:
+            await self._db.change(statement, rows)
+            return
+        own = select(runs.c.id).where(_is_claimed(messages[0].run_id, attempt))
+        await self._db.change_while(own, statement, rows)
 
     async def messages(
         self, run_id: str, *, since: int = 0, limit: int | None = None
@@ -293,20 +307,19 @@ class RunTable:
         )
         return MESSAGE.all(await self._db.all(statement))
 
-    async def _claim(self, which: ColumnElement[bool], now: int) -> Run | None:
-        statement = (
-            update(runs)
-            .where(which, runs.c.status == RunStatus.QUEUED)
-            .values(
-                status=RunStatus.STARTING,
-                attempt=runs.c.attempt + 1,
-                started_at=now,
-                not_before=None,
-                error=None,
+    async def _claim(
+        self,
+        which: Which,
+        now: int,
+        node: str | None,
+    ) -> Run | None:
+        """Take the run that `which` names, given the jobs that have no room."""
+        if not self._db.shared:
+            rows = await self._db.change_durably(claiming(which(()), now, node))
+        else:
+            rows = await self._db.transact(
+                lambda connection: claim_in_turn(connection, which, now, node)
             )
-            .returning(*RUN.columns)
-        )
-        rows = await self._db.change_durably(statement)
         return RUN.read(rows[0]) if rows else None
 
     async def _change_claimed(self, run_id: str, attempt: int, **values: Any) -> bool:
@@ -317,20 +330,6 @@ class RunTable:
         return await self._db.one(statement) is None
 
 
-def _startable(
-    columns: Select[Any], now: int, without_jobs: Collection[str], within: DayLimits | None
-) -> Select[Any]:
-    """Return the queued runs that may start, the most urgent first, of equals the oldest."""
-    if within is not None:
-        columns = columns.where(*affordable(within))
-    return columns.where(
-        runs.c.status == RunStatus.QUEUED,
-        or_(runs.c.not_before.is_(None), runs.c.not_before <= now),
-        or_(runs.c.expires_at.is_(None), runs.c.expires_at > now),
-        or_(runs.c.job_id.is_(None), runs.c.job_id.not_in(sorted(without_jobs))),
-    ).order_by(_URGENCY, runs.c.created_at, runs.c.id)
-
-
 def insert_once(database: Database, run: Run) -> Insert:
     """Return the statement that stores a run unless its (job_id, scheduled_for) is taken."""
     statement = database.insert(runs).values(RUN.values(run))
@@ -338,6 +337,8 @@ def insert_once(database: Database, run: Run) -> Insert:
 
 
 def _claimed(run_id: str, attempt: int) -> Update:
-    return update(runs).where(
-        runs.c.id == run_id, runs.c.attempt == attempt, runs.c.status.in_(CLAIMED)
-    )
+    return update(runs).where(_is_claimed(run_id, attempt))
+
+
+def _is_claimed(run_id: str, attempt: int) -> ColumnElement[bool]:
+    return and_(runs.c.id == run_id, runs.c.attempt == attempt, runs.c.status.in_(CLAIMED))

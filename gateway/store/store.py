@@ -33,6 +33,8 @@ from gateway.store.engines import (
 from gateway.store.fire_tokens import FireTokenTable
 from gateway.store.jobs import JobTable
 from gateway.store.migrate import SHIPPED, Migrations, is_current, migrate
+from gateway.store.node_runs import NodeRunTable
+from gateway.store.nodes import NodeTable
 from gateway.store.notices import NoticeTable
 from gateway.store.oauth_clients import OAuthClientTable
 from gateway.store.oauth_grants import OAuthGrantTable
@@ -57,6 +59,8 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.notices = NoticeTable(database)
+        self.nodes = NodeTable(database)
+        self.node_runs = NodeRunTable(database)
         self.channels = ChannelTable(database)
         self.jobs = JobTable(database, self.notices)
         self.runs = RunTable(database, self.notices)

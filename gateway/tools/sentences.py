@@ -23,6 +23,7 @@ from gateway.calls.kept_results import NoSuchResult
 from gateway.credentials import CredentialRefused
 from gateway.domain.units import shown
 from gateway.jobs.errors import JobError
+from gateway.nodes import NoSuchNode
 from gateway.notify.errors import NotifyError
 from gateway.store import StoreError
 from gateway.tool_names import InvalidToolName, did_you_mean
@@ -50,6 +51,7 @@ DOMAIN_ERRORS: tuple[type[Exception], ...] = (
     NoSuchCall,
     TooManyCalls,
     NotifyError,
+    NoSuchNode,
     WebhookError,
 )
 """Errors whose message is one sentence for a person."""

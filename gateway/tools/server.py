@@ -29,6 +29,7 @@ from gateway.tools.invoke import InvokeTools
 from gateway.tools.job_writing import JobWritingTools
 from gateway.tools.jobs import JobTools
 from gateway.tools.long_calls import LongCallTools
+from gateway.tools.nodes import NodeTools
 from gateway.tools.notifications import NotificationTools
 from gateway.tools.operations import OperationTools
 from gateway.tools.quick_runs import QuickRunTools
@@ -111,6 +112,7 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
     operations = OperationTools(services)
     deliveries, fire_tokens = DeliveryTools(services), FireTokenTools(services)
     notifications, run_files = NotificationTools(services), RunFileTools(services)
+    nodes = NodeTools(services)
     discovery, long_calls = DiscoveryTools(services), LongCallTools(services)
     return (
         jobs.list_jobs,
@@ -125,6 +127,9 @@ def _functions(services: Services) -> tuple[Callable[..., Awaitable[object]], ..
         run_files.list_run_files,
         run_files.read_run_file,
         CostTools(services).get_costs,
+        nodes.list_nodes,
+        nodes.drain_node,
+        nodes.undrain_node,
         QuickRunTools(services).run_prompt,
         webhooks.create_webhook,
         webhooks.list_webhooks,

@@ -11,6 +11,7 @@ from gateway.credential_requests.links import Links
 from gateway.credentials import Credentials
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
+from gateway.nodes import Membership
 from gateway.notify.opening import Notify
 from gateway.restarting import Restart
 from gateway.run_files.shelf import Shelf
@@ -37,6 +38,7 @@ class Services:
     webhooks: Webhooks
     notify: Notify
     runner: Runner
+    node: Membership
     shelf: Shelf
     scheduler: Scheduler
     settings: Settings

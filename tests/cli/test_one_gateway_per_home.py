@@ -64,6 +64,10 @@ def test_second_holder_is_refused_with_the_first_ones_pid(tmp_path: Path) -> Non
     with holder(tmp_path) as first, pytest.raises(HomeTaken) as refused:
         GatewayLock(tmp_path).acquire()
     assert (refused.value.pid, refused.value.home) == (first.pid, tmp_path)
+    assert str(refused.value) == (
+        f"The home {tmp_path} is in use by process {first.pid}; stop it first, or set "
+        "CLAUDE_RUNNER_HOME, and DATABASE_URL if both are to share their data."
+    )
 
 
 def test_live_gateway_is_found_from_another_process(tmp_path: Path) -> None:

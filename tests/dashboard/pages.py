@@ -62,6 +62,7 @@ PAGES = {
     "/notifications": "/notifications",
     "/notifications/new": "/notifications/new",
     "/notifications/<channel>": "/notifications/seen",
+    "/nodes": "/nodes",
     "/quick-run": "/quick-run",
     "/runs": "/runs",
     "/runs/<run_id>": f"/runs/{RUN}",

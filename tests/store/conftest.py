@@ -61,7 +61,7 @@ def address(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
     # Making a database takes PostgreSQL a fifth of a second, so its tests empty one in turn.
     url: str = request.getfixturevalue("migrated_database")
     yield Address(url, path)
-    _empty(url)
+    remove_rows(url)
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,8 @@ async def migrated_database(postgres: Postgres) -> AsyncIterator[str]:
         yield url
 
 
-def _empty(url: str) -> None:
+def remove_rows(url: str) -> None:
+    """Have a PostgreSQL database of the newest schema hold what a first start puts there."""
     engine = create_engine(postgres_url(url), poolclass=NullPool)
     with engine.begin() as connection:
         for table in reversed(metadata.sorted_tables):

@@ -112,7 +112,7 @@ async def fill_first(store: Store) -> tuple[Job, Run, Webhook]:
         "on_interrupt", "expires_at", "not_before", "on_success", "on_failure", "chained_from",
         "chain_depth", "scheme", "tolerance_s", "missing", "rate_per_minute", "same_body_s",
         "may_wait", "paused_at", "notify_after", "failures", "output_schema", "structured",
-        "day_budget_micro_usd", "limit_reached", "worked_ms",
+        "day_budget_micro_usd", "limit_reached", "worked_ms", "node",
     }  # fmt: skip
     key = DataKey("key_1", b"wrapped", 1)
     await store.data_keys.add(key)
@@ -360,7 +360,7 @@ async def test_the_tables_are_the_ones_that_were_promised(empty: Address) -> Non
     oauth = {"oauth_grants", "oauth_access_tokens", "oauth_keys", "dashboard_sessions"}
     hooks = {"webhook_secrets", "webhook_keys", "webhook_deliveries", "job_fire_tokens"}
     told = {"channels", "notices", "sendings"}
-    told |= {"run_costs", "day_costs", "day_budgets_reached", "run_files", "run_file_sets"}
+    told |= {"run_costs", "day_costs", "day_budgets_reached", "run_files", "run_file_sets", "nodes"}
     assert await seen(empty, tables) == promised | ours | versions | oauth | hooks | told
 
 

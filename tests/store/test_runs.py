@@ -302,7 +302,7 @@ async def test_a_finished_run_never_changes_again(store: Store) -> None:
     assert not await store.runs.cancel_queued(run.id, 300, "late")
     assert await store.runs.claim(run.id, 300) is None
     assert not await store.runs.requeue(run.id, run.attempt, late, not_before=0)
-    assert await store.runs.claimed() == ()
+    assert await store.node_runs.claimed_by(None) == ()
     assert await store.runs.get(run.id) == finished
 
 
@@ -334,7 +334,7 @@ async def test_claimed_gives_the_runs_of_an_earlier_gateway_and_their_processes(
     await store.runs.set_process(running.id, running.attempt, 4321, 5.25)
     await store.runs.mark_running(running.id, running.attempt, "s-2")
     await store.runs.add(examples.run(created_at=3))
-    assert await store.runs.claimed() == (
+    assert await store.node_runs.claimed_by(None) == (
         starting,
         replace(
             running,

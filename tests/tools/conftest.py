@@ -24,6 +24,7 @@ from gateway.calls.kept_results import KeptResults
 from gateway.credential_requests import Links
 from gateway.credentials import Credentials
 from gateway.domain.clock import utc_ms
+from gateway.domain.node import Newcomer
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.day_budgets import DayBudgets
 from gateway.jobs.gate import Offer
@@ -31,6 +32,7 @@ from gateway.jobs.limits import RunLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
 from gateway.jobs.scheduler import Scheduler
+from gateway.nodes import Membership
 from gateway.notify.opening import open_notify
 from gateway.run_files.opening import open_shelf
 from gateway.server_entries import McpHttpEntry
@@ -213,6 +215,9 @@ async def open_gateway(
                 code_changes=code_changes,
             )
             await servers.disk.load_all()
+            node = Membership(store, Newcomer("here", "node_1", "1", 3, url))
+            await node.join()
+            node.carry(runner)
             for name in servers.names():
                 follower.wake(name)
             services = Services(
@@ -231,6 +236,7 @@ async def open_gateway(
                 webhooks=webhooks,
                 notify=await open_notify(settings, store, vault, Redactor()),
                 runner=runner,
+                node=node,
                 shelf=open_shelf(settings, store, Redactor()),
                 scheduler=Scheduler(store, runner, SystemClock()),
                 settings=settings,

@@ -30,6 +30,9 @@ TOOLS = {
     "list_run_files": "run_id! offset",
     "read_run_file": "run_id! path! offset",
     "get_costs": "by days job_id",
+    "list_nodes": "",
+    "drain_node": "name!",
+    "undrain_node": "name!",
     "run_prompt": (
         "prompt! tools servers model system_prompt max_turns timeout_s budget_usd network "
         "output_schema wait_s"

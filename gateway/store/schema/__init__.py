@@ -13,6 +13,7 @@ from gateway.store.schema.audit import audit
 from gateway.store.schema.costs import day_budgets_reached, day_costs, run_costs
 from gateway.store.schema.dashboard import dashboard_sessions
 from gateway.store.schema.metadata import metadata
+from gateway.store.schema.nodes import nodes
 from gateway.store.schema.notices import channels, notices, sendings
 from gateway.store.schema.run_files import run_file_sets, run_files
 from gateway.store.schema.run_records import run_calls, run_records
@@ -41,6 +42,7 @@ __all__ = [
     "job_fire_tokens",
     "jobs",
     "metadata",
+    "nodes",
     "notices",
     "oauth_access_tokens",
     "oauth_clients",
@@ -67,5 +69,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0023"
+HEAD = "0024"
 """Newest revision; a database that has it opens without Alembic."""

@@ -105,6 +105,9 @@ runs = Table(
     Column("structured", Words),
     Column("limit_reached", Member(Limit)),
     Column("worked_ms", INTEGER, nullable=False, server_default=text("0")),
+    # No foreign keys to nodes: a run keeps the name of the one that had it last.
+    Column("node", Words),
+    Column("stop_asked", Words),
     UniqueConstraint("job_id", "scheduled_for"),
     Index(None, "status", "created_at"),
     # All that choosing the next run asks of thousands that wait, so that no row is read for it.

@@ -1,0 +1,236 @@
+"""Joining, beating, draining, and what becomes of the runs of a node that is gone."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.job import OnInterrupt
+from gateway.domain.node import NodeState
+from gateway.domain.run import Run, RunMessage, RunResult, RunStatus
+from gateway.jobs.errors import RunFinished
+from gateway.jobs.process import KILL_S, TERMINATE_S
+from gateway.nodes import Membership, NodeDesk, NoSuchNode, times
+from gateway.nodes.clock import SharedClock
+from gateway.nodes.identity import read_identity
+from gateway.nodes.membership import NameTaken
+from gateway.store import Store
+from tests.nodes.conftest import Peer, Peers, silence
+from tests.store import examples
+
+
+async def take(peer: Peer, **changes: object) -> Run:
+    """Return a new run that a node has claimed."""
+    run = examples.run(**changes)
+    await peer.store.runs.add(run)
+    claimed = await peer.store.runs.claim(run.id, 100, node=peer.membership.name)
+    assert claimed is not None
+    return claimed
+
+
+async def found(store: Store, run: Run) -> Run:
+    """Return a run as it is stored now."""
+    stored = await store.runs.get(run.id)
+    assert stored is not None
+    return stored
+
+
+def test_nobody_takes_over_before_the_processes_have_ended() -> None:
+    """Issue 10, 2: the stale limit is more than the lease and what killing takes."""
+    for lease in (times.LEASE_S, times.ALONE_LEASE_S):
+        assert times.untouched_ms(lease) > (lease + TERMINATE_S + KILL_S) * 1000
+        assert times.lease_s(times.untouched_ms(lease)) == lease
+    assert times.untouched_ms(times.LEASE_S) + times.BEAT_S * 1000 < 15_000
+
+
+def test_a_home_keeps_its_identity(tmp_path: Path) -> None:
+    """Ours: by it a gateway is known again after kill -9."""
+    made = read_identity(tmp_path)
+    assert (read_identity(tmp_path), made.startswith("node_")) == (made, True)
+    assert (tmp_path / "node-id").stat().st_mode & 0o777 == 0o600
+
+
+async def test_two_live_nodes_of_one_name_are_one_too_many(peers: Peers) -> None:
+    """Issue 10, 1: the second is refused with a sentence, until the first is long gone."""
+    first = await peers.start("one")
+    second = Membership(await peers.store(), peers.newcomer("one", "another-home"))
+    with pytest.raises(NameTaken) as refused:
+        await second.join()
+    assert str(refused.value) == (
+        "A node named 'one' lives already on this database; set NODE_NAME to another name."
+    )
+    orphan = await take(first)
+    await silence(first.store, "one")
+    await second.join()
+    # What its predecessor had is not its own: those files are elsewhere.
+    assert await first.store.node_runs.claimed_by("one") == ()
+    assert [lost.run.id for lost in await first.store.node_runs.lost()] == [orphan.id]
+
+
+async def test_a_gateway_that_comes_back_is_the_same_node(peers: Peers) -> None:
+    """Ours: at once, and also under another name, because it has its home."""
+    first = await peers.start("one")
+    run = await take(first)
+    again = Membership(await peers.store(), peers.newcomer("renamed", "home-of-one"))
+    await again.join()
+    assert [node.name for node in await first.store.nodes.all()] == ["renamed"]
+    assert [each.id for each in await first.store.node_runs.claimed_by("renamed")] == [run.id]
+    assert await first.store.node_runs.lost() == ()
+
+
+async def test_a_start_leaves_what_other_nodes_have(peers: Peers) -> None:
+    """Issue 10: a second gateway ends only what it left behind itself."""
+    first = await peers.start("one")
+    run = await take(first)
+    second = await peers.start("two")
+    await second.membership.beat()
+    assert await found(second.store, run) == run
+    await first.membership.leave()
+    await second.membership.beat()
+    assert (await found(second.store, run)).status is RunStatus.INTERRUPTED
+
+
+async def test_runs_of_a_lost_node_are_treated_by_their_policy_once(peers: Peers) -> None:
+    """Issue 10, 2: mark, retry, resume; a conversation on a lost machine cannot go on."""
+    first, second, third = [await peers.start(name) for name in ("one", "two", "three")]
+    busy = await peers.start("busy")
+    marked = await take(first)
+    retried = await take(first, on_interrupt=OnInterrupt.RETRY)
+    young = await take(first, on_interrupt=OnInterrupt.RESUME)
+    resumed = await take(first, on_interrupt=OnInterrupt.RESUME)
+    assert await first.store.runs.mark_running(resumed.id, resumed.attempt, "session")
+    unwanted = await take(first, on_interrupt=OnInterrupt.RETRY)
+    assert await second.store.node_runs.ask_stop(unwanted.id, "two", "Not any more.")
+    alive = await take(busy)
+    await silence(first.store, "one")
+    for survivor in (second, third):
+        await survivor.membership.beat()
+    seen = {run.id: await found(second.store, run) for run in (marked, resumed, unwanted)}
+    lost = "Node one was lost before the run ended."
+    assert [(run.status, run.error) for run in seen.values()] == [
+        (RunStatus.INTERRUPTED, lost),
+        (RunStatus.INTERRUPTED, lost),
+        (RunStatus.CANCELLED, "Not any more."),
+    ]
+    for run in (retried, young):
+        again = await found(second.store, run)
+        assert (again.status, again.attempt, again.session_id) == (RunStatus.QUEUED, 1, None)
+        assert await second.store.runs.claim(run.id, 10**15, node="two")
+    # What the lost one writes when it wakes changes nothing.
+    late = RunResult(RunStatus.SUCCEEDED, output="late")
+    for run in (marked, retried):
+        before = await found(second.store, run)
+        assert not await first.store.runs.finish(run.id, run.attempt, late, 5)
+        message = RunMessage(run.id, 0, "assistant", "{}", 5)
+        await first.store.runs.append_messages([message], run.attempt)
+        assert await found(second.store, run) == before
+        assert await second.store.runs.messages(run.id) == ()
+    assert await found(second.store, alive) == alive
+
+
+async def test_a_conversation_goes_on_where_it_began_or_not_at_all(peers: Peers) -> None:
+    """Ours: it lies in files of its node; once that is lost the run says so."""
+    first, second = [await peers.start(name) for name in ("one", "two")]
+    run = await take(first)
+    waiting = RunResult(RunStatus.QUEUED, session_id="session")
+    assert await first.store.runs.requeue(run.id, run.attempt, waiting, not_before=0)
+    assert await second.store.runs.claim_next(10**15, node="two") is None
+    again = await first.store.runs.claim_next(10**15, node="one")
+    assert again is not None
+    assert await first.store.runs.requeue(run.id, again.attempt, waiting, not_before=0)
+    await silence(first.store, "one")
+    await second.membership.beat()
+    ended = await found(second.store, run)
+    assert (ended.status, ended.error) == (
+        RunStatus.INTERRUPTED,
+        "The run was to go on with a conversation that lies on a node that was lost.",
+    )
+
+
+async def test_a_node_that_the_others_gave_up_claims_nothing(peers: Peers) -> None:
+    """Issue 10, Shows: a frozen node that wakes begins nothing before it is back."""
+    first = await peers.start("one")
+    run = examples.run()
+    await first.store.runs.add(run)
+    await silence(first.store, "one")
+    assert await first.store.runs.claim_next(100, node="one") is None
+    await first.membership.beat()
+    assert await first.store.runs.claim_next(100, node="one") is not None
+
+
+async def test_a_job_has_as_many_runs_on_all_nodes_as_it_may(peers: Peers) -> None:
+    """Issue 10, 2: `concurrency` holds for all nodes together."""
+    first, second = [await peers.start(name) for name in ("one", "two")]
+    job = examples.job(concurrency=1)
+    await first.store.jobs.add(job)
+    for _ in range(2):
+        await first.store.runs.add(examples.run(job_id=job.id, concurrency=1))
+    claimed = await first.store.runs.claim_next(100, node="one")
+    assert claimed is not None
+    assert await second.store.runs.claim_next(100, node="two") is None
+    result = RunResult(RunStatus.SUCCEEDED)
+    assert await first.store.runs.finish(claimed.id, claimed.attempt, result, 200)
+    assert await second.store.runs.claim_next(100, node="two") is not None
+
+
+async def test_a_run_on_another_node_is_ended_through_any(peers: Peers) -> None:
+    """Ours: `kill_run` asks the node that has it; that one's next beat sees to it."""
+    first, second = [await peers.start(name) for name in ("one", "two")]
+    run = await take(first)
+    await second.runner.stop(run.id, "Killed on request.")
+    assert await first.store.node_runs.asked_to_stop("one") == {run.id: "Killed on request."}
+    # No task has it here, as after an end that could not be stored for long.
+    await first.membership.beat()
+    assert (await found(second.store, run)).status is RunStatus.INTERRUPTED
+    with pytest.raises(RunFinished):
+        await second.runner.stop(run.id, "Killed on request.")
+
+
+async def test_a_drained_node_takes_no_runs(peers: Peers) -> None:
+    """Issue 10, 1: whoever drains it, by its next beat at the latest, and until it is undrained."""
+    first, second = [await peers.start(name) for name in ("one", "two")]
+    desk = NodeDesk(second.store, second.membership)
+    await desk.drain("one")
+    await first.membership.beat()
+    assert (first.runner.resting, second.runner.resting) == (True, False)
+    assert [(view.name, view.state, view.this) for view in await desk.views()] == [
+        ("one", NodeState.DRAINING, False),
+        ("two", NodeState.ACTIVE, True),
+    ]
+    await desk.drain("two")
+    assert second.runner.resting
+    await desk.undrain("one")
+    await first.membership.beat()
+    assert not first.runner.resting
+    with pytest.raises(NoSuchNode):
+        await desk.drain("three")
+    await silence(first.store, "one")
+    assert [view.state for view in await desk.views()] == ["lost", "draining"]
+
+
+async def test_the_lease_is_long_only_while_there_is_nobody_to_wait(peers: Peers) -> None:
+    """Ours: one node on PostgreSQL outlives a restart of it as before."""
+    first = await peers.start("one")
+    leases: list[int] = []
+    for _ in range(2):
+        await first.membership.beat()
+        (node,) = [each for each in await first.store.nodes.all() if each.name == "one"]
+        leases.append(node.lease_ms)
+        await peers.start("two")
+    assert leases == [times.untouched_ms(s) for s in (times.ALONE_LEASE_S, times.LEASE_S)]
+
+
+def test_the_database_tells_the_time() -> None:
+    """Issue 10, 3: its clock counts, in the middle between question and answer."""
+    clock = SharedClock(lambda: 5_000)
+    clock.put_right(10_000, 1_000, 3_000)
+    assert (clock.off_ms, clock.now_ms()) == (8_000, 13_000)
+
+
+async def test_a_clock_that_is_off_is_worth_a_warning(
+    peers: Peers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Issue 10, 3: measured against the database at the start."""
+    with caplog.at_level(logging.WARNING):
+        await Membership(await peers.store(), peers.newcomer("one"), now_ms=lambda: 0).join()
+    assert "s behind the database's, which jobs go by; set it right" in caplog.text
