@@ -33,6 +33,10 @@ QUICK_RUN = (
 CURRENT_WEATHER = (
     './claude-runner tools call weather:current_weather \'{"place": "Lisbon, Portugal"}\''
 )
+CONVERT_TIME = (
+    "./claude-runner tools call world-clock:convert_time "
+    """'{"time": "2026-11-23T09:30", "zone": "Europe/Berlin", "zones": ["Asia/Tokyo"]}'"""
+)
 PROGRAMS = frozenset({"./claude-runner", "curl", "tar"})
 """What examples may start here; nothing that could change the machine belongs in it."""
 NOT_TYPED = {
@@ -45,6 +49,18 @@ NOT_TYPED = {
     "./claude-runner servers enable files": SHIPPED,
     "./claude-runner servers enable notify": SHIPPED,
     "./claude-runner examples add cat-facts": EXAMPLE,
+    **dict.fromkeys(
+        (
+            "./claude-runner examples add r2-images",
+            *(
+                f"./claude-runner credentials set r2-images R2_{key}"
+                for key in ("ACCOUNT_ID", "BUCKET", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+            ),
+            "./claude-runner examples add world-clock",
+            CONVERT_TIME,
+        ),
+        EXAMPLE,
+    ),
     "./claude-runner examples add weather": EXAMPLE,
     "./claude-runner credentials set weather TOMORROW_API_KEY": EXAMPLE,
     CURRENT_WEATHER: EXAMPLE,

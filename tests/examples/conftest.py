@@ -19,11 +19,17 @@ from tests.e2e.conftest import wait_ready
 from tests.examples.internet import Internet, internet
 from tests.fixed_servers.conftest import House
 from tests.origin import certify
+from tests.ports import free_port
 from tests.sandboxes.conftest import open_to_all, skip_unless_available
 
 GATEWAY = CHECKOUT / "tests" / "oauth" / "outside_gateway.py"
 NAMES = ("catfact.ninja", "api.tomorrow.io")
 """Whom the examples ask."""
+ACCOUNT = "5c1a7f"
+STORAGE = f"{ACCOUNT}.r2.cloudflarestorage.com"
+"""Where an account's objects are, and whom only a full run stands in for."""
+OF_REGISTRIES = ("PATH", "HOME", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "UV_DEFAULT_INDEX")
+"""What a gateway of the machine's owner has, by which packages are found."""
 CERTIFICATES = Path("/etc/ssl/certs")
 WITH_CERTIFICATES = f'mount --bind "$0" {CERTIFICATES}; exec "$@"'
 
@@ -35,6 +41,9 @@ class Village:
     house: House
     shell: Shell
     internet: Internet
+    certificate: tuple[Path, Path]
+    storage_port: int
+    """Of loopback, where the name of the storage leads."""
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +54,17 @@ def village(tmp_path_factory: pytest.TempPathFactory) -> Generator[Village]:
         pytest.skip("only root can give a process other certificates")
     folder = tmp_path_factory.mktemp("examples")
     open_to_all(folder)
-    certificate = certify(folder, *NAMES)
+    certificate, storage_port = certify(folder, *NAMES, STORAGE), free_port()
     place = make_place(folder)
     with internet(certificate) as served:
-        order = json.dumps([[name, served.port] for name in NAMES])
+        order = json.dumps([*((name, served.port) for name in NAMES), (STORAGE, storage_port)])
         trusting = ["unshare", "--mount", "--propagation", "private", "sh", "-euc"]
         trusted = str(_trusted(folder / "trusted", certificate[0]))
         command = [*trusting, WITH_CERTIFICATES, trusted, sys.executable, str(GATEWAY), order]
-        with place.cold_gateway(command, PYTHONPATH=str(CHECKOUT)) as live:
+        env = {key: os.environ[key] for key in OF_REGISTRIES if key in os.environ}
+        with place.cold_gateway(command, PYTHONPATH=str(CHECKOUT), **env) as live:
             wait_ready(live)
-            yield Village(House(place, live), Shell(place), served)
+            yield Village(House(place, live), Shell(place), served, certificate, storage_port)
 
 
 def _trusted(folder: Path, certificate: Path) -> Path:

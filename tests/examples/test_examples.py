@@ -1,17 +1,23 @@
 """Every example as its reader adds it, in its sandbox, driven through `/mcp` by a real client."""
 
 import json
+from base64 import b64decode, b64encode
 
 import pytest
 from fastmcp.exceptions import ToolError
+from mcp_types import ImageContent
 
 from gateway.examples.shelf import EXAMPLES, read_example, read_examples
 from supervisor.errors import InvalidServer
-from tests.examples.conftest import NAMES, Village
+from tests.examples.conftest import ACCOUNT, NAMES, STORAGE, Village
+from tests.examples.storage import storage
 from tests.waiting import PATIENCE_S, wait_until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
+BUILD_S = 170.0
+"""For the packages of a server, on a busy machine."""
+DOT = b"\x89PNG\r\n\x1a\n" + bytes(8)
 ALL = {each.name: each for each in read_examples(EXAMPLES)}
 
 
@@ -25,7 +31,7 @@ def test_each_example_has_its_page_and_what_the_list_says() -> None:
         assert f"| [{name}]({name}/README.md) |" in told
         assert "README.md" not in {file.path for file in read_example(EXAMPLES, name)}
     hosts = {host for example in ALL.values() for host in example.hosts}
-    assert hosts == set(NAMES)
+    assert {host.replace("*", ACCOUNT) for host in hosts} == {*NAMES, STORAGE}
 
 
 def test_a_name_of_no_example_is_answered_with_those_that_are() -> None:
@@ -179,3 +185,78 @@ async def test_the_url_shortener_keeps_what_it_is_told(village: Village) -> None
     assert (version["origin"], version["author"]) == ("created", "owner")
     audit = ("audit", "--tool", "add an example")
     wait_until(lambda: "url-shortener links" in shell.text(*audit), PATIENCE_S)
+
+
+@pytest.mark.full
+async def test_the_world_clock_is_a_server_for_node(village: Village) -> None:
+    """Issue 9: npm's packages, pinned by a lock; what an argument may not be is one sentence."""
+    village.shell.text("examples", "add", "world-clock")
+    wait_until(lambda: state(village, "world-clock") == "ready", BUILD_S)
+    asked = {"time": "2026-11-23T09:30", "zone": "America/St_Johns"}
+    async with village.house.client() as caller:
+        told = await caller.call("world-clock:convert_time", **asked, zones=["Asia/Kolkata"])
+        there = {"time": "2026-11-23T18:30:00+05:30", "weekday": "Monday"}
+        assert told == {"times": [{"zone": "Asia/Kolkata", **there}]}
+        now = await caller.call("world-clock:current_time", zones=["UTC", "Europe/Berlin"])
+        assert [each["zone"] for each in now["times"]] == ["UTC", "Europe/Berlin"]
+        with pytest.raises(ToolError, match='There is no time zone "Mars/Base"; write one such as'):
+            await caller.call("world-clock:current_time", zones=["Mars/Base"])
+        with pytest.raises(ToolError, match="There is no such day or time"):
+            await caller.call(
+                "world-clock:convert_time", **asked | {"time": "2026-13-01T00:00"}, zones=["UTC"]
+            )
+
+
+@pytest.mark.full
+async def test_images_are_stored_and_read_by_boto3(village: Village) -> None:
+    """Issue 9, Shows: an object goes into a storage that speaks S3, and comes back."""
+    shell, data = village.shell, {"name": "2026/dot.png", "data": b64encode(DOT).decode()}
+    shell.text("examples", "add", "r2-images")
+    metadata = village.house.place.folder / "dynamic" / "r2-images" / "metadata.json"
+    said = json.loads(metadata.read_text("utf-8"))
+    # boto3 has certificates of its own; its owner tells it of ours by hand.
+    trusted = {"AWS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}
+    metadata.write_text(json.dumps(said | {"environment": trusted}), "utf-8")
+    wait_until(lambda: len(shell.json("servers", "versions", "r2-images")["versions"]) == 2)
+    keys = {
+        "R2_ACCOUNT_ID": ACCOUNT,
+        "R2_BUCKET": "images",
+        "R2_ACCESS_KEY_ID": "an-id",
+        "R2_SECRET_ACCESS_KEY": "a-secret-of-the-storage",
+    }
+    for key, value in keys.items():
+        shell.text("credentials", "set", "r2-images", key, given=value)
+    wait_until(lambda: state(village, "r2-images") == "ready", BUILD_S)
+    async with village.house.client() as caller:
+        with storage(STORAGE, village.storage_port, village.certificate) as kept:
+            with pytest.raises(ToolError, match="There is no bucket 'images'"):
+                await caller.call("r2-images:store_image", **data)
+            assert kept.ask("PUT", "/images").status_code == 200
+            stored = await caller.call("r2-images:store_image", **data)
+            assert stored == {"name": "2026/dot.png", "bytes": len(DOT), "type": "image/png"}
+            (listed,) = (await caller.call("r2-images:list_images", prefix="2026/"))["result"]
+            assert (listed["name"], listed["bytes"]) == ("2026/dot.png", len(DOT))
+            shown = {"tool": "r2-images:view_image", "payload": {"name": "2026/dot.png"}}
+            (image,) = (await caller.client.call_tool("invoke_internal_mcp_tool", shown)).content
+            assert isinstance(image, ImageContent)
+            assert b64decode(image.data) == DOT
+            link = (await caller.call("r2-images:link_to_image", name="2026/dot.png"))["result"]
+            place = link.removeprefix(f"https://{STORAGE}")
+            assert place.startswith("/images/2026/dot.png?") and "X-Amz-Expires=3600" in place
+            there = kept.ask("GET", place)
+            assert (there.content, there.headers["content-type"]) == (DOT, "image/png")
+            with pytest.raises(ToolError, match="This is no PNG, JPEG, GIF or WebP image"):
+                await caller.call("r2-images:store_image", name="x.png", data="aGVsbG8=")
+            await caller.call("r2-images:delete_image", name="2026/dot.png")
+            with pytest.raises(ToolError, match=r"There is no image '2026/dot\.png'"):
+                await caller.call("r2-images:view_image", name="2026/dot.png")
+            assert kept.ask("GET", place).status_code == 404
+        with pytest.raises(ToolError, match="The storage cannot be reached"):
+            await caller.call("r2-images:list_images")
+
+
+def state(village: Village, server: str) -> str:
+    """Return how a server is; one that cannot be what is waited for fails the test."""
+    seen = village.shell.json("servers", "show", server)["server"]
+    assert seen["state"] in ("starting", "ready"), seen["reason"]
+    return str(seen["state"])
