@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sandboxes.packages.recipe import Recipe
 from sandboxes.policy import Limits, Network
+from supervisor.system_packages import SystemPackage
 
 
 class ServerKind(StrEnum):
@@ -95,5 +96,7 @@ class ServerSpec:
     """Its list may grow by itself; a tool that is there keeps its definition all the same."""
     notify: bool = False
     """It may send messages to the owner."""
+    system_packages: tuple[SystemPackage, ...] = ()
+    """Of the machine's distribution; it does not start without them."""
     recipe: Recipe | None = None
     """The environment of its own that it declares; None: it runs in the shipped one."""

@@ -37,6 +37,14 @@ def add_servers(add_parser: AddParser) -> None:
         ("restart", "stop a server's process and start another; calls in flight fail"),
     ):
         _of_one(add_answer(add, name, text, "server_changes"))
+    _of_one(
+        add_answer(
+            add,
+            "install",
+            "install what a fixed server needs of this machine, as root, and switch it on",
+            "servers_install",
+        )
+    )
     remove = _of_one(
         add_answer(
             add, "remove", "delete a dynamic server, its data, its credentials", "server_changes"

@@ -14,6 +14,7 @@ from supervisor.errors import InvalidServer
 from supervisor.folders.dependencies import NODE_MODULES, SERVER_FILE, read_recipe
 from supervisor.folders.metadata import METADATA, HostsGiven, Metadata, read_metadata
 from supervisor.spec import DeclaredCredential, ServerKind, ServerSpec, StartTime
+from supervisor.system_packages import read_packages
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 IDLE_STOP_S = 900.0
@@ -150,6 +151,11 @@ def _check_grants(name: str, kind: ServerKind, metadata: Metadata) -> None:
             f"Server {name!r} asks for Unix sockets; only the owner grants those, by making it a "
             f"fixed server."
         )
+    if metadata.system_packages:
+        raise InvalidServer(
+            f"Server {name!r} asks for packages of the machine; only the owner installs those, by "
+            f"making it a fixed server."
+        )
     if metadata.allow_source_builds:
         raise InvalidServer(
             f"Server {name!r} asks for packages that run code of their own while they are built; "
@@ -183,6 +189,7 @@ def _spec(folder: Path, kind: ServerKind, metadata: Metadata) -> ServerSpec:
         unix_sockets=metadata.unix_sockets,
         dynamic_tools=metadata.dynamic_tools,
         notify=metadata.notify,
+        system_packages=read_packages(folder.name, metadata.system_packages),
         recipe=read_recipe(
             folder,
             command=metadata.command is not None,

@@ -67,6 +67,7 @@ class Metadata(_Strict):
     unix_sockets: bool = False
     dynamic_tools: bool = False
     notify: bool = False
+    system_packages: dict[str, str] = {}
     enabled: bool = True
 
     @field_validator("credentials", mode="before")

@@ -17,6 +17,7 @@ from sandboxes.packages.environments import Environments
 from sandboxes.policy import Level, Limits, Policy
 from sandboxes.warm import standby
 from sandboxes.warm.parent import WarmConfig
+from supervisor import system_packages
 from supervisor.errors import EnvironmentFailed, NotConfigured, StartFailed
 from supervisor.folders.syntax import check_code
 from supervisor.spec import ServerSpec
@@ -87,7 +88,8 @@ class Launcher:
 
         Raises:
             InvalidCode: its code is no Python.
-            NotConfigured: a required credential is not set, or its folders cannot be made.
+            NotConfigured: a required credential is not set, a package of the system is missing, or
+                its folders cannot be made.
             EnvironmentFailed, StartFailed: its environment cannot be built, or not this time.
             SandboxError: the level or the network that it needs cannot be had.
         """
@@ -95,6 +97,7 @@ class Launcher:
         if secrets is None:
             secrets = await self._credentials(spec)
         _require(spec, secrets)
+        await anyio.to_thread.run_sync(system_packages.require, spec.name, spec.system_packages)
         # Folders and the probe of the level touch the disk and may run a program.
         try:
             await anyio.to_thread.run_sync(self._check_level, limiter=self._one_at_a_time)

@@ -46,6 +46,7 @@ NOT_TYPED = {
     "./claude-runner import": ASKS,
     "./claude-runner reset": ASKS + "; tests/cli/test_backup.py empties a home",
     QUICK_RUN: "asks a model; tests/bootstrap types the README's run",
+    "./claude-runner servers enable fetch": SHIPPED,
     "./claude-runner servers enable files": SHIPPED,
     "./claude-runner servers enable notify": SHIPPED,
     "./claude-runner examples add cat-facts": EXAMPLE,
@@ -66,6 +67,7 @@ NOT_TYPED = {
     CURRENT_WEATHER: EXAMPLE,
     "./claude-runner examples add url-shortener": EXAMPLE,
     "./claude-runner examples add url-shortener --as bookmarks": EXAMPLE,
+    "./claude-runner servers install playwright": SHIPPED,
     "./claude-runner notify test mail": "sends mail; tests/notify sends what each channel sends",
 }
 """Lines, without what is behind a #, and why they are not executed."""

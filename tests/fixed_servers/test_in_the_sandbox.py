@@ -1,6 +1,7 @@
 """Every shipped server inside its sandbox, driven through `/mcp` by a real client."""
 
 import json
+import os
 import sys
 from base64 import b64decode
 from email import message_from_bytes
@@ -9,14 +10,17 @@ from pathlib import Path
 
 import pytest
 from fastmcp.exceptions import ToolError
-from mcp_types import ImageContent
+from mcp_types import ContentBlock, ImageContent
 
+from gateway.package_index import read_index
 from gateway.servers.grants import Grants, granted
 from sandboxes.policy import Level
 from supervisor.config import SupervisorConfig
 from supervisor.folders.catalog import read_server
 from supervisor.spec import ServerKind, ServerSpec
 from supervisor.supervisor import Supervisor
+from supervisor.tenant import caller_tenant
+from tests.fixed_servers.browser_packages import put_packages, skip_without_browser
 from tests.fixed_servers.conftest import SHIPPED, House
 from tests.fixed_servers.mail_server import post_office
 from tests.fixed_servers.web_host import Given, web_host
@@ -24,9 +28,14 @@ from tests.notify.receiver import receiving
 from tests.origin import HOST, certify
 from tests.outside import PUBLIC, FakeOutside
 from tests.sandboxes.conftest import skip_unless_available
+from tests.toolchain import Toolchain
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
+DOWNLOAD_PAGE = (
+    "data:text/html,<h1>Hello</h1><a href='data:text/plain,saved' download='report.txt'>Report</a>"
+)
 DOT = b"\x89PNG\r\n\x1a\n" + bytes(8)
 NAMES = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir())
 
@@ -229,6 +238,80 @@ async def test_pages_are_read_of_granted_hosts_alone(folder: Path) -> None:
             for _ in range(2):
                 assert "has no public address" in await said(f"https://{HOST}/away")
     assert {address for address, _ in outside.dialled} == {PUBLIC}
+
+
+async def test_the_browser_takes_pictures_and_downloads(house: House, toolchain: Toolchain) -> None:
+    """Issue 9: an image, a file in DATA_DIR, and no network that nobody granted."""
+    skip_without_browser()
+    put_packages(house.place.home, toolchain)
+    for _ in range(2):
+        shipped = {"FIXED_SERVERS_DIR": str(SHIPPED)}
+        installed = house.place.run("servers", "install", "playwright", env=shipped)
+        assert installed.returncode == 0, installed.stderr
+    async with house.client() as caller:
+
+        async def use(tool: str, **payload: object) -> list[ContentBlock]:
+            asked = {"tool": f"playwright:{tool}", "payload": payload}
+            return (await caller.client.call_tool("invoke_internal_mcp_tool", asked)).content
+
+        await use("browser_navigate", url=DOWNLOAD_PAGE)
+        shot = await use("browser_take_screenshot", type="png", scale="css")
+        (image,) = (block for block in shot if isinstance(block, ImageContent))
+        assert b64decode(image.data).startswith(DOT[:8])
+        await use("browser_click", target="a", element="the link")
+        sessions = house.place.home / "servers" / "playwright" / "data" / "sessions"
+        await until(lambda: [p.read_text("utf-8") for p in sessions.rglob("report*")] == ["saved"])
+        with pytest.raises(ToolError, match="ERR_"):
+            await use("browser_navigate", url="https://example.com/")
+    house.run("servers", "disable", "playwright")
+
+
+@pytest.mark.full
+async def test_sessions_share_no_cookies_and_reach_granted_hosts(folder: Path) -> None:
+    """Issue 9: a browser for each, by the sandbox's proxy; npm brings the pinned packages."""
+    skip_unless_available(Level.STRONG)
+    skip_without_browser()
+    (ca := folder / "certificates").mkdir()
+    certificate = certify(ca)
+    shipped = read_server(SHIPPED / "playwright", ServerKind.FIXED)
+    lenient = {"PLAYWRIGHT_MCP_IGNORE_HTTPS_ERRORS": "true"}
+
+    async def values(_: ServerSpec) -> dict[str, str]:
+        return {}
+
+    async def visit(who: str, url: str) -> str:
+        said = ""
+        for name, given in (("browser_navigate", {"url": url}), ("browser_snapshot", {})):
+            asked = {"name": name, "arguments": given}
+            tenant = caller_tenant("token", who)
+            answer = await supervisor.request("playwright", "tools/call", asked, tenant=tenant)
+            said += answer["content"][0]["text"]
+        return said
+
+    with web_host(certificate) as web:
+        web.pages["/"] = Given("<h1>Granted", headers={"Set-Cookie": "who=first; Path=/"})
+        supervisor = Supervisor(
+            config=SupervisorConfig(
+                home=folder / "home",
+                python=Path(sys.executable),
+                level=Level.STRONG,
+                index=read_index(os.environ),
+            ),
+            credentials=values,
+            emit=lambda event: None,
+            outside=FakeOutside({HOST: [[PUBLIC]]}, {(PUBLIC, 443): web.port}),
+        )
+        async with supervisor:
+            grants = Grants(hosts=(HOST,), variables=lenient)
+            await supervisor.apply(granted(shipped, grants), enabled=True)
+            assert (await supervisor.wait_settled("playwright", 120)).state == "ready"
+            assert "Granted" in await visit("first", f"https://{HOST}/")
+            assert "Granted" in await visit("first", f"https://{HOST}/")
+            assert "Granted" in await visit("second", f"https://{HOST}/")
+            assert "ERR_" in await visit("first", "https://elsewhere.example.com/")
+            pages = [given for path, given in web.cookies if path == "/"]
+            assert pages == [None, "who=first", None]
+            assert len(supervisor.snapshot("playwright").instances) == 2
 
 
 async def test_files_are_reached_in_the_granted_folders_alone(house: House, folder: Path) -> None:

@@ -33,6 +33,8 @@ class WebHost:
     port: int = 0
     pages: dict[str, Given] = field(default_factory=dict[str, Given])
     asked: list[str] = field(default_factory=list[str])
+    cookies: list[tuple[str, str | None]] = field(default_factory=list[tuple[str, str | None]])
+    """What each request sent back, with its path."""
     agents: set[str | None] = field(default_factory=set[str | None])
 
     def put(self, path: str, body: bytes | str, kind: str | None = "text/html") -> str:
@@ -52,6 +54,7 @@ def web_host(certificate: tuple[Path, Path] | None = None) -> Iterator[WebHost]:
         def do_GET(self) -> None:
             """Send what stands at the path."""
             host.asked.append(self.path)
+            host.cookies.append((self.path, self.headers["Cookie"]))
             host.agents.add(self.headers["User-Agent"])
             given = host.pages.get(self.path, Given(status=404))
             body = given.body.encode() if isinstance(given.body, str) else given.body
