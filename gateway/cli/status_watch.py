@@ -18,6 +18,9 @@ from gateway.cli.table import plain
 from gateway.local import GatewayStarting
 
 LOOK_EVERY_S = 1.0
+NARROW = ("SERVER", "STATE", "CALLS", "ERRORS", "CPU %", "MIB", "REASON")
+"""What a terminal of 80 columns has room for."""
+WIDE_COLUMNS = 120
 
 
 def watch(args: Namespace) -> int:
@@ -29,7 +32,10 @@ def watch(args: Namespace) -> int:
             print(status_text(last), end="\n\n", flush=True)
             time.sleep(LOOK_EVERY_S)
             last = read_status(args)
-    with Live(picture(last, None), console=Console(), auto_refresh=False, screen=True) as live:
+    console = Console()
+    with Live(
+        picture(last, None, console.width), console=console, auto_refresh=False, screen=True
+    ) as live:
         while True:
             time.sleep(LOOK_EVERY_S)
             trouble = None
@@ -41,17 +47,19 @@ def watch(args: Namespace) -> int:
                 if failure.status is not Exit.NO_GATEWAY:
                     raise
                 trouble = str(failure)
-            live.update(picture(last, trouble), refresh=True)
+            live.update(picture(last, trouble, console.width), refresh=True)
 
 
-def picture(answer: Mapping[str, Any], trouble: str | None) -> Group:
-    """Return the whole screen; what others wrote is text and no markup."""
+def picture(answer: Mapping[str, Any], trouble: str | None, width: int) -> Group:
+    """Return the whole screen of so many columns; what others wrote is text and no markup."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in HEADINGS:
-        table.add_column(name, no_wrap=name != "REASON")
+    shown = [n for n, name in enumerate(HEADINGS) if width >= WIDE_COLUMNS or name in NARROW]
+    for number in shown:
+        name = HEADINGS[number]
+        table.add_column(name, no_wrap=name != "REASON", overflow="fold")
     for server, row in zip(answer["servers"], rows_of(answer["servers"]), strict=True):
         style = "" if is_well(server) else "bold red"
-        table.add_row(*(Text(plain(cell)) for cell in row), style=style)
+        table.add_row(*(Text(plain(row[number])) for number in shown), style=style)
     remarks = [f"{each['name']}: {note}" for each in answer["servers"] for note in notes(each)]
     lost = [Text(f"DISCONNECTED: {plain(trouble)}", style="bold red")] if trouble else []
     return Group(*lost, *map(Text, heading(answer)), Text(), table, *map(Text, remarks))

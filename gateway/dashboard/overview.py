@@ -11,6 +11,7 @@ from markupsafe import Markup
 from gateway.dashboard.fragment import Listing
 from gateway.dashboard.live import HEALTH_S, TICK_S, Live
 from gateway.dashboard.server_filter import BROKEN, cut, of_argument
+from gateway.dashboard.ticks import tick_rows
 from gateway.dashboard.views import ServerRow, run_rows, server_row
 from gateway.dashboard.work import Runs, Work
 from supervisor.events import ServerState
@@ -111,13 +112,15 @@ class Overview:
 
     async def _figures(self, _: str) -> str:
         states = Counter(each.state for each in self._snapshots())
+        runs = await self._read_runs()
         return await self._render(
             "overview_figures.html",
             servers=states.total(),
             ready=states[ServerState.READY],
             asleep=states[ServerState.STOPPED] + states[ServerState.DISABLED],
             broken=sum(states[each] for each in BROKEN),
-            runs=await self._read_runs(),
+            runs=runs,
+            next_tick=next(tick_rows(runs.next_jobs, runs.read_at), None),
         )
 
     async def _servers(self, argument: str) -> Listing:
@@ -147,7 +150,7 @@ class Overview:
             live=run_rows(runs.live),
             queued=runs.queued,
             recent=run_rows(each for each in runs.recent if each.status.final),
-            jobs=runs.next_jobs,
+            ticks=tuple(tick_rows(runs.next_jobs, runs.read_at)),
         )
 
     def _is_old(self, server: str, known: "_Written", now: float) -> bool:

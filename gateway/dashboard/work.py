@@ -38,6 +38,8 @@ class Runs:
     """Today, by all runs."""
     budget_micro_usd: int | None = None
     """For all runs of a day; None: no limit."""
+    read_at: int = 0
+    """In milliseconds UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class StoredWork:
             next_jobs=await self.store.jobs.next_due(SHOWN_TICKS),
             spent_micro_usd=await self.store.costs.spent(self.today().name),
             budget_micro_usd=self.budget_micro_usd,
+            read_at=utc_ms(),
         )
 
     async def waiting(self) -> Waiting:

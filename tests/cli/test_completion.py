@@ -83,12 +83,27 @@ def test_the_live_table_shows_what_is_not_well_and_a_lost_gateway() -> None:
     sick = {**SERVER, "name": "sad", "state": "failed", "reason": "[bold]died[/bold]"}
     answer = {**STATUS, "servers": [SERVER, sick]}
     console = Console(file=io.StringIO(), width=200)
-    console.print(picture(answer, "it does not answer"))
+    console.print(picture(answer, "it does not answer", console.width))
     assert isinstance(console.file, io.StringIO)
     lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
     assert lines[0] == "DISCONNECTED: it does not answer"
     assert re.match(r"mailer +dynamic +ready +strong +none +warm +3 +7 +5 +0 +1\.2", lines[4])
     assert lines[5].endswith("[bold]died[/bold]")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_live_table_never_cuts_names_and_states(width: int) -> None:
+    """Issue 8, What 2: what has no room in a narrow terminal is left out as a whole."""
+    name, reason = "the-server-of-reports", "it died three times in a row and waits for its turn"
+    sick = {**SERVER, "name": name, "state": "quarantined", "pid": 4194304, "reason": reason}
+    console = Console(file=io.StringIO(), width=width)
+    console.print(picture({**STATUS, "servers": [sick]}, None, width))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert re.search(rf"^{name} .*\bquarantined\b", text, re.MULTILINE)
+    assert ("4194304" in text) is (width == 120)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert all(len(line) <= width for line in text.splitlines())
 
 
 def without_json(parser: ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[str]:

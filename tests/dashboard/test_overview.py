@@ -8,9 +8,11 @@ from dataclasses import replace
 from gateway.dashboard.live import HEALTH_S, TICK_S
 from gateway.dashboard.overview import METRICS_S
 from gateway.dashboard.server_filter import PAGE_ROWS
+from gateway.dashboard.ticks import tick_rows
 from supervisor.events import ServerState, StateChanged
 from supervisor.snapshot import ServerSnapshot
 from tests.dashboard.parts import SNAPSHOT, Shown, sign_in
+from tests.store.examples import job
 
 SERVERS = 500
 
@@ -50,6 +52,27 @@ async def test_one_crash_of_five_hundred_servers_reads_and_writes_one_row() -> N
     assert len(json.loads(await anext(tab) or "")) == PAGE_ROWS - 1
     assert (overview.rows_read, overview.rows_written) == (read + 1 + PAGE_ROWS, 2 * PAGE_ROWS)
     await tab.aclose()
+
+
+async def test_the_next_tick_is_told_by_the_clocks_of_its_job() -> None:
+    """Issue 8, 1: with its zone, and with the day unless that is today there."""
+    now = 1_795_390_200_000  # 2026-11-22T23:30:00Z
+    rows = [
+        (row.day, row.time, row.zone)
+        for row in tick_rows(
+            (
+                job(next_fire_at=now + 60_000, timezone="Europe/Berlin"),
+                job(next_fire_at=now + 3_600_000, timezone="UTC"),
+                job(next_fire_at=None),
+            ),
+            now,
+        )
+    ]
+    assert rows == [("", "00:31", "Europe/Berlin"), ("2026-11-23", "00:30", "UTC")]
+    shown = Shown(jobs=[job(name="brief", next_fire_at=now, timezone="Asia/Tokyo")])
+    text = await (await (await sign_in(shown)).get("/")).get_data(as_text=True)
+    assert ">08:30</time><small>2026-11-23, Asia/Tokyo: brief</small>" in text
+    assert ">2026-11-23 08:30</time> Asia/Tokyo " in text
 
 
 def names_in(text: str) -> list[str]:
