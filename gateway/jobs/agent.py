@@ -25,7 +25,7 @@ from gateway.jobs.proof import problem_with_offer
 from gateway.jobs.queue import defaults_of
 from gateway.jobs.recorder import Recorder
 from gateway.jobs.setup import Setup, setup_of
-from gateway.jobs.standby import Standbys
+from gateway.jobs.standbys import Standbys
 from gateway.run_files.shelf import Shelf
 from gateway.server_entries import COMBINED_NAME
 from gateway.store import Store

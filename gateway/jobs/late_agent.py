@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.jobs.agent import Agent
 
     # As above.
-    from gateway.jobs.standby import Standbys
+    from gateway.jobs.standbys import Standbys
 
 
 class LateAgent:

@@ -22,7 +22,7 @@ from gateway.jobs.places import Places
 from gateway.jobs.process import read_group
 from gateway.jobs.runner import Runner
 from gateway.jobs.setup import Setup
-from gateway.jobs.standby import Standbys
+from gateway.jobs.standbys import Standbys
 from gateway.jobs.surroundings import is_versioned
 from gateway.standin import ModelRequest, Reply, Say
 from sandboxes.network.outside import Internet
