@@ -26,6 +26,7 @@ from gateway.jobs.queue import defaults_of
 from gateway.jobs.recorder import Recorder
 from gateway.jobs.setup import Setup, setup_of
 from gateway.jobs.standbys import Standbys
+from gateway.jobs.surroundings import Surroundings
 from gateway.run_files.shelf import Shelf
 from gateway.server_entries import COMBINED_NAME
 from gateway.store import Store
@@ -54,8 +55,9 @@ class Agent:
         shelf: Shelf,
         tasks: TaskGroup,
         on_unused: Callable[[], None],
+        around: Surroundings,
     ) -> None:
-        """`tasks` outlives every attempt. `on_unused`: see `Standbys`."""
+        """`tasks` outlives every attempt. `on_unused`, `around`: see `Standbys`."""
         self._store = store
         self._clock = clock
         self._config = config
@@ -65,7 +67,14 @@ class Agent:
         self._shelf = shelf
         self._places = Places(home, config, gate, run_tokens, accounts, forwarder, outside)
         self.standbys = Standbys(
-            tasks, self._places, self._set_up, clock, config.limits, config.standby_s, on_unused
+            tasks,
+            self._places,
+            self._set_up,
+            clock,
+            config.limits,
+            config.standby_s,
+            on_unused,
+            around,
         )
 
     @asynccontextmanager

@@ -103,6 +103,7 @@ class JobDesk:
         """
         while (checked := await self._change(await self.get(job_id), given)) is None:
             pass  # Changed or paused by somebody else meanwhile: that, with what is given, it is.
+        self._runner.ahead.forget(job_id)
         self._scheduler.wake()
         return _told(await self.get(job_id), checked)
 

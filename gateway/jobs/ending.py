@@ -22,8 +22,8 @@ from gateway.jobs.folders import (
     folders_of,
     keep_conversation,
     remove_folders,
-    remove_standbys,
 )
+from gateway.jobs.leftovers import clear_standbys
 from gateway.jobs.outcome import Ended
 from gateway.jobs.process import ProcessGroup, end_leftover
 from gateway.jobs.repeating import is_resumed, pause_s, with_earlier
@@ -88,7 +88,7 @@ class Endings:
         for run in await self._store.node_runs.claimed_by(node):
             log.warning("Run %s was interrupted by the end of the last gateway", run.id)
             await self.account_for(run)
-        await anyio.to_thread.run_sync(remove_standbys, self._home)
+        await clear_standbys(self._home)
 
     async def account_for(self, run: Run) -> None:
         """End what a run left that nobody executes any more; mark it, or have it repeated."""

@@ -58,7 +58,7 @@ class RunFolders:
 
     @property
     def standby_file(self) -> Path:
-        """There while nothing but a waiting CLI lives here (see `standby`)."""
+        """There while nothing but a waiting CLI lives here; names its processes (`leftovers`)."""
         return self.private / "standby"
 
     @property
@@ -114,10 +114,9 @@ def remove_unused(folders: RunFolders) -> None:
             log.warning("The folder of a run cannot be removed: %s", error)
 
 
-def remove_standbys(home: Path) -> None:
-    """Remove what waiting CLIs of a killed gateway left."""
-    for left in (home / RUNS).glob("*/standby"):
-        remove_unused(folders_for(home, left.parent.name, None))
+def standby_files(home: Path) -> tuple[Path, ...]:
+    """Return the `standby_file` of each private folder that has one."""
+    return tuple((home / RUNS).glob("*/standby"))
 
 
 def keep_conversation(folders: RunFolders) -> None:

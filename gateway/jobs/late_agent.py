@@ -26,6 +26,7 @@ class LateAgent:
         self._make = make
         self._agent: Agent | None = None
         self._loading = anyio.Lock()
+        self._retired = False
 
     async def load(self) -> "Agent":
         """Return the agent, made now if this is the first time."""
@@ -39,6 +40,15 @@ class LateAgent:
     def _standbys(self) -> "Standbys | None":
         return self._agent and self._agent.standbys
 
+    @property
+    def keeps_waiting(self) -> bool:
+        """Tell whether CLIs are started ahead."""
+        return self._standbys is not None and self._standbys.is_wanted and not self._retired
+
+    def retire(self) -> None:
+        """Start nothing ahead any more."""
+        self._retired = True
+
     def work_folders(self) -> set[str]:
         """Return the names of work folders in use by a CLI that waits."""
         return self._standbys.work_folders() if self._standbys else set()
@@ -47,13 +57,18 @@ class LateAgent:
         """Return a run that is to be stored, under the id for which a CLI waits if it may fit."""
         return self._standbys.named(run) if self._standbys else run
 
-    def make_way(self, run_id: str) -> None:
-        """End, soon, what waits for another run than the one that begins."""
+    def unnamed(self, run_id: str) -> None:
+        """Let another run have the CLI of one that was `named` but not stored."""
         if self._standbys:
-            self._standbys.make_way(run_id)
+            self._standbys.unnamed(run_id)
+
+    def make_way(self, run: Run) -> None:
+        """End, soon, what would be in the way of a run that begins."""
+        if self._standbys:
+            self._standbys.make_way(run)
 
     def forget(self, owner: str) -> None:
-        """End, soon, what waits for a run of a job or webhook that was deleted."""
+        """End, soon, what waits for a run of a job or webhook that was changed or deleted."""
         if self._standbys:
             self._standbys.forget(owner)
 
@@ -62,9 +77,14 @@ class LateAgent:
         if self._standbys:
             await self._standbys.end(run_id)
 
+    def expect(self, run: Run, due_ms: int) -> None:
+        """Have a CLI wait for this run, which will be stored when it is due."""
+        if self._standbys and not self._retired:
+            self._standbys.expect(run, due_ms)
+
     def follow(self, run: Run) -> None:
         """Have a CLI wait for a run like this one, which has succeeded."""
-        if self._standbys:
+        if self._standbys and not self._retired:
             self._standbys.follow(run)
 
 

@@ -35,6 +35,7 @@ from gateway.jobs.options import AgentConfig
 from gateway.jobs.outcome import Ended, Stop
 from gateway.jobs.queue import Queue
 from gateway.jobs.shared_runs import SharedRuns
+from gateway.jobs.surroundings import MACHINE, Surroundings
 from gateway.jobs.tidying import Tidying
 from gateway.jobs.work_folders import Retention, WorkFolders
 from gateway.log_lines import about
@@ -83,6 +84,7 @@ class Runner:
         shelf: Shelf | None = None,
         told: Callable[[Run], None] = lambda run: None,
         node: str | None = None,
+        around: Surroundings = MACHINE,
     ) -> None:
         """`begin` is awaited before the first claim: runs must not start before their servers.
 
@@ -92,6 +94,7 @@ class Runner:
         `redactor` hides secrets in what is stored of a run. `days`: what runs may cost in a day;
         None: any amount. `shelf` keeps the files that runs leave. `told` is told of each run as it
         ended. `node`: this gateway among those that share the store; None: it is the only one.
+        `around`: what CLIs that wait look at.
         """
         self._store = store
         self._home = home
@@ -99,7 +102,8 @@ class Runner:
         self._config = agent
         self._gate = gate
         self._run_tokens = run_tokens
-        self._agent = LateAgent(self._make_agent)
+        self.ahead = LateAgent(self._make_agent)
+        """What is started before its run."""
         self._limits = limits
         self._upstream = Upstream(agent.api_key, agent.base_url or DEFAULT_URL)
         self._client: httpx2.AsyncClient
@@ -122,6 +126,7 @@ class Runner:
             told=told,
         )
         self._told = told
+        self._around = around
         self.feeds = Feeds(store, self._redactor.hide_settled)
         """Where readers follow runs."""
         self._tidying = Tidying(
@@ -193,6 +198,7 @@ class Runner:
             shelf=self._shelf,
             tasks=self._tasks,
             on_unused=self._tidying.soon,
+            around=self._around,
         )
 
     @property
@@ -202,7 +208,7 @@ class Runner:
 
     def _busy_folders(self) -> set[str]:
         """Return the names of work folders in use."""
-        return {*self._agent.work_folders(), *(live.work for live in self._live.values())}
+        return {*self.ahead.work_folders(), *(live.work for live in self._live.values())}
 
     async def submit(self, run: Run) -> Run:
         """Store a queued run and see to it that it is executed.
@@ -210,8 +216,9 @@ class Runner:
         Returns the run as stored: its id may be another one, for which a CLI waits already.
         Raises UnknownJob, and RunRefused for an instant that the job has already run.
         """
-        run = self._agent.named(run)
+        run = self.ahead.named(run)
         if not await self._store.runs.add(run):
+            self.ahead.unnamed(run.id)
             raise RunRefused(f"Job {run.job_id!r} has already run for this instant.")
         self._wake.set()
         return run
@@ -261,7 +268,7 @@ class Runner:
 
     async def _leave_nothing(self, run_id: str) -> None:
         """Clear away what a run left that ended in the queue, and say that it did."""
-        await self._agent.end(run_id)
+        await self.ahead.end(run_id)
         # One that was to go on with its conversation had left it there.
         run = await self._get(run_id)
         self._told(run)
@@ -283,12 +290,13 @@ class Runner:
 
     def forget_folder(self, owner: str) -> None:
         """Remove the work folder of a job or webhook that was deleted, soon."""
-        self._agent.forget(owner)
+        self.ahead.forget(owner)
         self._tidying.forget_folder(owner)
 
     async def drain(self, timeout_s: float) -> None:
         """Claim nothing more; let live runs end, and interrupt those that have not by then."""
         self._accepting = False
+        self.ahead.retire()
         with anyio.move_on_after(timeout_s):
             await self._until_idle()
         for live in self._live.values():
@@ -303,7 +311,7 @@ class Runner:
     async def _claim_forever(self) -> None:
         await self._begin()
         if self._config.api_key is not None:
-            await self._agent.load()
+            await self.ahead.load()
         while True:
             self._wake = anyio.Event()
             try:
@@ -328,7 +336,7 @@ class Runner:
         if self._last and self._accepting and not self._live:
             last, self._last = self._last, None
             try:
-                self._agent.follow(last)
+                self.ahead.follow(last)
             except Exception:
                 # Runs are claimed all the same.
                 log.exception("No CLI can wait for a run like %s", last.id)
@@ -348,7 +356,7 @@ class Runner:
             run = claimed.run
             live = LiveRun(claimed, folders_of(self._home, run).work.name)
             self._live[run.id] = live
-        self._agent.make_way(run.id)
+        self.ahead.make_way(run)
         self.feeds.mark(run.id)
         self._tasks.start_soon(self._carry_out, run, live)
         return True
@@ -359,7 +367,7 @@ class Runner:
                 ended = await self._execute(run, live, feed)
                 live.over = True
                 # One that waits for this run still does if there was no attempt.
-                await self._agent.end(run.id)
+                await self.ahead.end(run.id)
                 await self._endings.write(run, ended)
                 feed.end_attempt()
                 if ended.result.status is RunStatus.SUCCEEDED:
@@ -375,7 +383,7 @@ class Runner:
     async def _execute(self, run: Run, live: LiveRun, feed: Feed) -> Ended:
         try:
             with live.preparation:
-                agent = await self._agent.load()
+                agent = await self.ahead.load()
                 async with agent.attempt(run, feed) as attempt:
                     live.begin(attempt)
                     return await attempt.execute()

@@ -25,6 +25,10 @@ from gateway.store import Store, StoreError
 log = logging.getLogger(__name__)
 
 STORE_PAUSE_MS = 5_000
+AHEAD_MS = 15_000
+"""So long before a tick a CLI is started for it; on a busy machine it needs 10 s."""
+LOOKED_AHEAD = 4
+"""Jobs that are due next: more than can have a CLI wait, for some have one or may not have one."""
 MAX_TAKEN_UP = 1000
 """Jobs without a readable schedule that a start looks at."""
 SET_BACK_MS = 24 * 60 * 60_000
@@ -54,6 +58,8 @@ class Scheduler:
             try:
                 await self.handle_due()
                 wake_at = await self._store.jobs.next_due_at()
+                if wake_at is not None and self._runner.ahead.keeps_waiting:
+                    wake_at = await self._look_ahead(wake_at)
             except StoreError as error:
                 log.error("Due jobs cannot be read: %s", error)
                 wake_at = self._clock.now_ms() + STORE_PAUSE_MS
@@ -79,6 +85,18 @@ class Scheduler:
             return False
         await self._handle(job, now)
         return True
+
+    async def _look_ahead(self, wake_at: int) -> int:
+        """Have a CLI wait for what is due soon; return when to look again, `wake_at` or before."""
+        now = self._clock.now_ms()
+        for job in await self._store.jobs.next_due(LOOKED_AHEAD):
+            assert job.next_fire_at is not None, "it is asked for"
+            due_at, begin_at = job.next_fire_at, job.next_fire_at - AHEAD_MS
+            if now < begin_at:
+                return min(wake_at, begin_at)
+            if now < due_at and not await self._store.runs.unfinished(job.id):
+                self._runner.ahead.expect(run_of_job(job, trigger=Trigger.CRON, now=now), due_at)
+        return wake_at
 
     async def _take_up(self, now: int) -> None:
         """Schedule jobs again whose schedule could not be read before, by an earlier gateway."""
@@ -120,12 +138,16 @@ class Scheduler:
         )
         unfinished = await self._store.runs.unfinished(job.id) if found.fire else ()
         verdict = judge(job.overlap, unfinished, found.fire)
-        rows = [*_skipped(job, found.missed, verdict, now), *_queued(job, verdict, now)]
+        skipped = _skipped(job, found.missed, verdict, now)
+        rows = [*skipped, *map(self._runner.ahead.named, _queued(job, verdict, now))]
         following = None if found.following is None else found.following + offset
         notices = [wording.missed(job.name, row, now) for row in rows if _is_skipped(row)]
         if await self._advance(job, following, rows, notices):
             self._tell(job, rows)
             await self._cancel(verdict.cancel)
+        else:
+            for row in rows:
+                self._runner.ahead.unnamed(row.id)
 
     async def _advance(
         self,

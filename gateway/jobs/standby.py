@@ -1,4 +1,4 @@
-"""A CLI that has started already and waits for a run like the last one.
+"""A CLI that has started already and waits for a run like the last one, or for one soon due.
 
 It waits under the id that this run will have, in the place that this run will have, so that nothing
 has to change hands: folders, tokens, sandbox and the way to the gateway are the run's own from the
@@ -6,12 +6,11 @@ beginning. It is given to a run of that id whose setup is equal in everything (`
 ended before anything is started for the run. It has seen no prompt, and its requests to the model
 wait like those of every run until the run is seen to have its tools.
 
-One at a time, only while no run goes on, for a bounded time, and not where memory is short.
+For a bounded time, and not where memory is short.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import date
 
 import anyio
 import anyio.to_thread
@@ -21,11 +20,12 @@ from gateway.domain.run import Run
 from gateway.jobs.appetite import until_too_much
 from gateway.jobs.errors import RunRefused
 from gateway.jobs.folders import remove_unused
+from gateway.jobs.leftovers import note_group
 from gateway.jobs.places import Place, Places
 from gateway.jobs.process import is_alive
 from gateway.jobs.proof import problem_with_servers
 from gateway.jobs.setup import Setup
-from gateway.jobs.surroundings import has_room, is_versioned, today
+from gateway.jobs.surroundings import Surroundings, is_versioned
 from gateway.store import StoreError
 from sandboxes.errors import SandboxError
 from sandboxes.policy import Limits
@@ -43,15 +43,18 @@ SetUp = Callable[[Run], Awaitable[Setup]]
 class Standby:
     """One CLI, from before its start to its last process."""
 
-    def __init__(self, run: Run, day: date, kept_s: float, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, run: Run, kept_s: float, now_ms: Callable[[], int], around: Surroundings
+    ) -> None:
         """`run`: the one that it waits for, as far as it can be known. It waits for `kept_s`."""
         self.run = run
         self._kept_s = kept_s
+        self._around = around
         self._now_ms = now_ms
         self._opened_ms = now_ms()
         self.is_named = False
         """A run was stored under its id."""
-        self._day = day
+        self._day = around.today()
         self._place: Place | None = None
         self._decided = anyio.Event()
         """It waits, or never will."""
@@ -64,6 +67,11 @@ class Standby:
     def is_claimed(self) -> bool:
         """Tell whether a run has got it."""
         return self._claimed.is_set()
+
+    @property
+    def until_ms(self) -> int:
+        """Until when it waits."""
+        return self._opened_ms + round(self._kept_s * 1000)
 
     async def keep(self, places: Places, set_up: SetUp, limits: Limits) -> None:
         """Start it, let it wait, and return when nothing is left of it."""
@@ -115,17 +123,14 @@ class Standby:
         cli = place.cli
         try:
             await cli.start()
+            if cli.group is not None:
+                note_group(place.folders, cli.group)
             if problem := problem_with_servers(place.setup.access, await cli.reach_servers()):
                 log.info("No CLI waits for the next run: %s", problem)
                 return
             self._place = place
             self._decided.set()
-            with anyio.move_on_after(self._kept_s):
-                await self._until_claimed(place, limits)
-            if self.is_claimed:
-                # Whoever is to end it as well ends the attempt, which needs the place until then.
-                with anyio.CancelScope(shield=True):
-                    await self._over.wait()
+            await self._wait(place, limits)
         except ClaudeSDKError as error:
             log.info("No CLI waits for the next run: %s", cli.sentence(error))
         finally:
@@ -133,6 +138,19 @@ class Standby:
             if not self.is_claimed:
                 with anyio.CancelScope(shield=True):
                     await cli.end(idle=False)
+
+    async def _wait(self, place: Place, limits: Limits) -> None:
+        """Return when it waits no longer, or when the run that has claimed it is over."""
+        try:
+            with anyio.move_on_after(self._kept_s):
+                await self._until_claimed(place, limits)
+        except Exception:
+            # A run that has it by now watches it itself.
+            log.exception("The CLI that waits for run %s cannot be watched", self.run.id)
+        if self.is_claimed:
+            # Whoever is to end it as well ends the attempt, which needs the place until then.
+            with anyio.CancelScope(shield=True):
+                await self._over.wait()
 
     async def _until_claimed(self, place: Place, limits: Limits) -> None:
         """Return once it is claimed, or must not wait any longer."""
@@ -146,7 +164,7 @@ class Standby:
             tasks.cancel_scope.cancel()
 
         async def watch_memory() -> None:
-            while has_room():  # noqa: ASYNC110 - the kernel has no event for it
+            while self._around.has_room():  # noqa: ASYNC110 - the kernel has no event for it
                 await anyio.sleep(LOOK_AT_MEMORY_EVERY_S)
             tasks.cancel_scope.cancel()
 
@@ -159,7 +177,7 @@ class Standby:
     async def _is_fresh(self, place: Place) -> bool:
         """Tell whether what it learned at its start is still so."""
         group = place.cli.group
-        if group is None or not is_alive(group) or self._day != today():
+        if group is None or not is_alive(group) or self._day != self._around.today():
             return False
         open_ms = self._now_ms() - self._opened_ms
         if not 0 <= open_ms <= self._kept_s * 1000 or is_versioned(place.folders.work):

@@ -1,5 +1,7 @@
 """What a CLI that waits depends on around it: the day, a repository, the machine's memory."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -37,3 +39,14 @@ def _may_be_there(path: Path) -> bool:
 def has_room() -> bool:
     """Tell whether the machine has memory to spare."""
     return psutil.virtual_memory().available >= FREE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """How the day and the machine's memory are looked at."""
+
+    today: Callable[[], date] = today
+    has_room: Callable[[], bool] = has_room
+
+
+MACHINE = Surroundings()

@@ -101,6 +101,7 @@ class Desk:
             self._check_budget(webhook)
         if not await self._hooks.update(old, webhook):
             raise NoSuchWebhook(webhook_id)
+        self._runner.ahead.forget(webhook_id)
         return _told(await self.get(webhook_id), checked)
 
     async def sign_with(

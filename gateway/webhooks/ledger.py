@@ -6,12 +6,12 @@ how much of what was refused is written down.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import anyio
 
-from gateway.domain.delivery import Arrival, Delivery, Verdict
+from gateway.domain.delivery import Arrival, Delivery, Outcome, Verdict
 from gateway.jobs.runner import Runner
 from gateway.store import Store, StoreError
 from gateway.webhooks.limits import Buckets
@@ -108,7 +108,7 @@ class Ledger:
 
     async def _write(self, batch: list[_Waiting]) -> None:
         refused, self._refused = self._refused, []
-        arrivals = [waiting.arrival for waiting in batch]
+        arrivals = [self._named(waiting.arrival) for waiting in batch]
         try:
             verdicts = await self._store.deliveries.settle(
                 arrivals, refused, now=self._now_ms(), max_queued=self._max_queued
@@ -117,11 +117,16 @@ class Ledger:
             for waiting in batch:
                 waiting.error = error
         else:
-            for waiting, verdict in zip(batch, verdicts, strict=True):
+            for waiting, arrival, verdict in zip(batch, arrivals, verdicts, strict=True):
                 waiting.verdict = verdict
+                if verdict.outcome is not Outcome.ACCEPTED:
+                    self._runner.ahead.unnamed(arrival.run.id)
             self._runner.wake_if_free()
         for waiting in batch:
             waiting.settled.set()
+
+    def _named(self, arrival: Arrival) -> Arrival:
+        return replace(arrival, run=self._runner.ahead.named(arrival.run))
 
     async def _prune_forever(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from gateway.jobs.clock import SystemClock
 from gateway.jobs.gate import Offer
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.runner import Runner
+from gateway.jobs.surroundings import Surroundings
 from gateway.relay.http import send_body
 from gateway.run_files.shelf import Shelf
 from gateway.secret import Secret
@@ -34,6 +36,9 @@ from tests.databases import open_store
 API_KEY = "sk-ant-of-this-test"
 CLI_GUARD_S = 90.0
 """The real CLI takes 2 to 8 s for a run on two busy cores."""
+
+ROOMY = Surroundings(today=lambda: date(2026, 6, 1), has_room=lambda: True)
+"""A machine with memory to spare, on a day that does not end."""
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -136,6 +141,7 @@ class Parts:
             "gate": self.gate,
             "run_tokens": self.run_tokens,
             "outside": self.outside,
+            "around": ROOMY,
         }
         return Runner(**{**parts, **changes})
 

@@ -3,86 +3,21 @@
 import os
 import signal
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import anyio
 import psutil
 import pytest
-from anyio.abc import TaskGroup
 
 from gateway.auth.run_tokens import token_hash
-from gateway.domain.run import Run, RunStatus, Trigger
-from gateway.forwarder import Accounts
-from gateway.jobs.clock import SystemClock
-from gateway.jobs.errors import RunRefused
-from gateway.jobs.folders import folders_for, make_folders, remove_standbys
-from gateway.jobs.places import Places
-from gateway.jobs.process import read_group
-from gateway.jobs.runner import Runner
-from gateway.jobs.setup import Setup
-from gateway.jobs.standbys import Standbys
-from gateway.jobs.surroundings import is_versioned
+from gateway.domain.run import RunStatus
+from gateway.jobs.surroundings import Surroundings
 from gateway.standin import ModelRequest, Reply, Say
-from sandboxes.network.outside import Internet
 from tests.jobs.conftest import KEPT_S
-from tests.jobs.parts import CLI_GUARD_S, Parts, a_run, processes_of
+from tests.jobs.parts import CLI_GUARD_S, Parts, processes_of
+from tests.jobs.waiting_clis import WatchedClock, ended, quick, until_it_waits, waiting
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(2 * CLI_GUARD_S)
-
-
-class WatchedClock(SystemClock):
-    """Counts the waits of the runner, each of which ends a look at its queue; can be set ahead."""
-
-    def __init__(self) -> None:
-        self.waits = 0
-        self.ahead_ms = 0
-
-    def now_ms(self) -> int:
-        return super().now_ms() + self.ahead_ms
-
-    async def sleep_until(self, instant: int | None) -> None:
-        self.waits += 1
-        await super().sleep_until(instant)
-
-    async def until_looked(self, runner: Runner) -> None:
-        """Return when the runner has looked at its queue, from the beginning to the end."""
-        for _ in ("the look that may be going on", "one more"):
-            before = self.waits
-            runner.wake()
-            await until(lambda before=before: self.waits > before)
-
-
-def quick(**changes: Any) -> Run:
-    """Return a quick run."""
-    tools = ("Read", "mcp__adder__add")
-    defaults = {"trigger": Trigger.QUICK, "tools": tools, "prompt": "Who are you?"}
-    return a_run(**{**defaults, **changes})
-
-
-async def ended(runner: Runner, run: Run) -> Run:
-    """Return a run, ended, after it was submitted."""
-    run = await runner.submit(run)
-    return await runner.wait(run.id)
-
-
-def waiting(parts: Parts) -> list[str]:
-    """Return the ids of runs that a CLI waits for."""
-    return [found.parent.name for found in (parts.home / "runs").glob("*/standby")]
-
-
-async def until_it_waits(parts: Parts) -> tuple[str, int]:
-    """Return the id of the run for which a CLI waits, and the number of its group."""
-    while True:
-        for run_id in waiting(parts):
-            folders = folders_for(parts.home, run_id, None)
-            group = read_group(folders.group_file)
-            # Removed when the CLI has answered that it has its servers.
-            if group is not None and not folders.servers_file.exists():
-                return run_id, group.number
-        await anyio.sleep(0.01)
 
 
 async def test_a_run_like_the_last_one_gets_the_cli_that_waits(small: Parts):
@@ -203,70 +138,13 @@ async def test_no_cli_waits_after_a_run_that_failed(small: Parts):
     assert failed.status is RunStatus.FAILED
 
 
-async def test_no_cli_waits_for_what_nobody_waits_for(parts: Parts):
-    """Ours: the next tick of a schedule is far away."""
-    of_job = partial(a_run, job_id="job_1")
-    async with anyio.create_task_group() as tasks:
-        standbys = no_more_than_begun(parts, tasks)
-        for trigger in (Trigger.CRON, Trigger.CHAIN):
-            standbys.follow(of_job(trigger=trigger))
-            assert standbys.work_folders() == set()
-        standbys.follow(of_job())
-        assert standbys.work_folders() == {"job_1"}
-
-
-async def test_no_cli_waits_in_a_repository(parts: Parts):
-    """Ours: the CLI tells the model the state of a repository as it was at its start."""
-    async with anyio.create_task_group() as tasks:
-        standbys = no_more_than_begun(parts, tasks)
-        (parts.home / ".git").mkdir()
-        standbys.follow(quick())
-        assert standbys.work_folders() == set()
-        (parts.home / ".git").rmdir()
-        standbys.follow(quick())
-        assert len(standbys.work_folders()) == 1
-
-
-def no_more_than_begun(parts: Parts, tasks: TaskGroup) -> Standbys:
-    """Return what begins to have a CLI wait; none is started, for its setup is refused."""
-
-    async def refuse(run: Run) -> Setup:
-        raise RunRefused("It is enough that it began.")
-
-    accounts = Accounts(parts.config.prices)
-    places = Places(
-        parts.home,
-        parts.config,
-        parts.gate,
-        parts.run_tokens,
-        accounts,
-        parts.gate.serve,
-        Internet(),
-    )
-    limits = parts.config.limits
-    return Standbys(tasks, places, refuse, SystemClock(), limits, KEPT_S, lambda: None)
-
-
-def test_a_folder_that_cannot_be_looked_at_may_be_a_repository(tmp_path: Path):
-    """Ours: a run may close its folder; whoever asks goes on."""
-    assert not is_versioned(tmp_path / "missing")
-    assert is_versioned(tmp_path / ("n" * 300))
-    (tmp_path / ".git").symlink_to("/nowhere/at/all")
-    assert is_versioned(tmp_path / "missing")
-
-
-async def test_what_a_killed_gateway_left_waiting_is_removed(tmp_path: Path):
-    """Ours: and nothing else: HOME of a run that goes on with its conversation stays."""
-    left, kept = (folders_for(tmp_path, name, None) for name in ("run_left", "run_kept"))
-    job = folders_for(tmp_path, "run_of_job", "job_kept")
-    for folders in (left, kept, job):
-        make_folders(folders)
-    for folders in (left, job):
-        folders.standby_file.touch()
-    remove_standbys(tmp_path)
-    assert [left.private.exists(), left.work.exists()] == [False, False]
-    assert [kept.private.exists(), kept.work.exists()] == [True, True]
-    assert [job.private.exists(), job.work.exists()] == [False, True]
+async def test_a_cli_that_cannot_be_watched_does_not_wait(small: Parts):
+    """Ours: what fails around it ends it and nothing else."""
+    looks = [True]
+    async with small.runner(around=Surroundings(has_room=looks.pop)) as runner:
+        await ended(runner, quick())
+        await until(lambda: len(small.gate.tokens) == 2 and not waiting(small))
+        assert processes_of(small.home) == []
 
 
 async def test_the_real_cli_waits_and_has_its_tools(parts: Parts):
