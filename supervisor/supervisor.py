@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from sandboxes.network.outside import Internet, Outside
 from sandboxes.packages.environments import Environments
+from sandboxes.packages.recipe import Recipe
 from supervisor.children.call import Answer, Call, Notice
 from supervisor.children.child import Child
 from supervisor.children.crash import CrashReport
@@ -149,10 +150,10 @@ class Supervisor:
         if slot is None:
             self._add(spec, enabled=enabled)
         elif enabled:
-            with self._upkeep.incoming(spec):
+            with self._upkeep.holding(spec.recipe):
                 await slot.order(Want.REPLACE, spec)
         else:
-            with self._upkeep.incoming(spec):
+            with self._upkeep.holding(spec.recipe):
                 slot.spec = spec
                 await slot.order(Want.STOP)
 
@@ -217,6 +218,24 @@ class Supervisor:
     async def tidy(self) -> None:
         """Remove the environments that no server uses any more."""
         await self._upkeep.tidy()
+
+    async def lock(self, recipe: Recipe) -> Recipe:
+        """Return the recipe of just the packages that this one means today, with their digests.
+
+        Raises:
+            SandboxError: they cannot be found.
+        """
+        return await self._environments.lock(recipe, _unheard)
+
+    @asynccontextmanager
+    async def environment(self, recipe: Recipe) -> AsyncGenerator[Path]:
+        """Give the environment of a recipe, built now unless it is there, and keep it meanwhile.
+
+        Raises:
+            SandboxError: it cannot be built.
+        """
+        with self._upkeep.holding(recipe):
+            yield await self._environments.ensure(recipe, _unheard)
 
     async def wait_settled(self, name: str, timeout_s: float) -> ServerSnapshot:
         """Return the server once no start is under way, or as it is after this long.
@@ -344,7 +363,7 @@ class Supervisor:
         Raises:
             StartFailed, NotConfigured, SandboxError: it did not become ready.
         """
-        with self._upkeep.incoming(spec):
+        with self._upkeep.holding(spec.recipe):
             launch = await self._launcher.launch(spec, _unheard, secrets)
             context = self._context(spec.name, self._begun, self._pinboard.unkept(spec.name))
             async with on_trial(spec, launch, context) as child:

@@ -144,11 +144,11 @@ def steps(recipe: Recipe, site: Site, tools: Tools) -> tuple[Step, ...]:
     finish = Step("compiling", (base, "-I", "-S", "-B", str(FINISH), str(site.files)))
     if isinstance(recipe, NodeRecipe):
         return (_npm(recipe), finish)
-    if not tools.uv.exists():
-        raise BuildRefused(f"{tools.uv} is not there; run ./claude-runner once to install it.")
-    uv, python = str(tools.uv), str(site.files / "bin" / "python")
+    uv, python = uv_program(tools), str(site.files / "bin" / "python")
     wheels = () if recipe.source_builds else ("--only-binary", ":all:")
-    install = (uv, "pip", "install", "--python", python, "--no-sources", *wheels)
+    # What no digest was asked of must not slip in beside packages that were pinned to theirs.
+    digests = ("--require-hashes",) if recipe.is_locked else ()
+    install = (uv, "pip", "install", "--python", python, "--no-sources", *wheels, *digests)
     return (
         Step(
             "making a virtual environment",
@@ -268,15 +268,27 @@ def read_stamp(site: Site) -> Built:
     return Built(site.folder.name, facts.get("built_at"), facts.get("bytes"))
 
 
-def _npm(recipe: NodeRecipe) -> Step:
+def uv_program(tools: Tools) -> str:
+    """Return the path of uv. Raises BuildRefused."""
+    if not tools.uv.exists():
+        raise BuildRefused(f"{tools.uv} is not there; run ./claude-runner once to install it.")
+    return str(tools.uv)
+
+
+def npm_program() -> str:
+    """Return the path of npm. Raises BuildRefused."""
     npm = shutil.which("npm", path=SYSTEM_PATH)
     if npm is None:
         raise BuildRefused(
             "npm is not installed, and the server has a package.json; run: apt-get install npm"
         )
+    return npm
+
+
+def _npm(recipe: NodeRecipe) -> Step:
     verb = "install" if recipe.lock is None else "ci"
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev", "--loglevel=error")
-    return Step("installing packages", (npm, verb, *quiet), fetches=True)
+    return Step("installing packages", (npm_program(), verb, *quiet), fetches=True)
 
 
 def _environment(site: Site, cache: Path) -> dict[str, str]:

@@ -47,6 +47,7 @@ Progress = Callable[[str], None]
 """Called with each line that says how far a build is."""
 
 _NO_WHEEL = re.compile(r"Wheels are required for `([^`]+)`|([\w.-]+)==\S+ has no usable wheels")
+_ANOTHER = re.compile(r"Hash mismatch for `([^`]+)`|npm error code EINTEGRITY")
 _USERINFO = re.compile(r"(\w+://)[^/\s@]+@")
 
 
@@ -206,6 +207,12 @@ def _reason(tail: tuple[str, ...], refused: tuple[str, ...]) -> str | None:
             f"package {package!r} has no wheel for this machine, and building it from source would "
             f"run its code: name another version, or let the machine's owner allow it with "
             f'"allow_source_builds": true in the metadata of a fixed server'
+        )
+    another = _ANOTHER.search(" ".join(tail))
+    if another is not None:
+        return (
+            f"{another[1] or 'a package'} is not what it was pinned to: the index has another file "
+            f"under the same version"
         )
     if refused:
         return (

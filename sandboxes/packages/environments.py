@@ -4,6 +4,7 @@ One folder per recipe below `root`, named by its key. A build that was interrupt
 and is done again. Above: the supervisor. Below: `build`.
 """
 
+import secrets
 import shutil
 import time
 from collections.abc import Iterable
@@ -22,10 +23,13 @@ from sandboxes.limits import tree
 from sandboxes.packages import build
 from sandboxes.packages.build import MAX_FILES, Built, Site, Tools
 from sandboxes.packages.build_step import BuildFailed, Progress, excess, run_step
+from sandboxes.packages.locking import lock_step, read_lock
 from sandboxes.packages.recipe import Recipe, key_of
 
 BUILD_S = 900.0
 """Large wheels over a slow line take minutes; a resolver that takes longer has lost its way."""
+LOCK_S = 300.0
+"""A resolver that looks at descriptions alone needs seconds."""
 BUILDS_AT_ONCE = 2
 CACHE = "cache"
 
@@ -54,6 +58,7 @@ class Environments:
         self._tools = tools
         self._builds: dict[str, _Build] = {}
         self._built: dict[str, Built] = {}
+        self._locks: set[str] = set()
         self._seats = anyio.Semaphore(BUILDS_AT_ONCE)
         self._group: TaskGroup | None = None
 
@@ -108,6 +113,31 @@ class Environments:
             raise BuildFailed("the gateway is being stopped", (), lasting=False)
         return site.files
 
+    async def lock(self, recipe: Recipe, progress: Progress) -> Recipe:
+        """Return the recipe of just the packages that this one means today, with their digests.
+
+        Raises:
+            BuildFailed, SandboxError: they cannot be found; nothing is left of the search.
+        """
+        site = self._site(f"lock-{secrets.token_hex(6)}")
+        self._locks.add(site.folder.name)
+        try:
+            async with self._seats:
+                await to_thread.run_sync(build.lay_out, recipe, site, self._tools)
+                with anyio.fail_after(LOCK_S):
+                    step = lock_step(recipe, site, self._tools)
+                    await run_step(step, recipe, site, self._tools, progress)
+                return await to_thread.run_sync(read_lock, recipe, site)
+        except TimeoutError:
+            raise BuildFailed(f"it took longer than {LOCK_S:g} s", (), lasting=False) from None
+        except (OSError, ValueError, KeyError) as error:
+            reason = f"the list of its packages cannot be read ({error})"
+            raise BuildFailed(reason, (), lasting=False) from error
+        finally:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(partial(shutil.rmtree, site.folder, ignore_errors=True))
+            self._locks.discard(site.folder.name)
+
     def built(self, recipe: Recipe) -> Built | None:
         """Return what is known of the environment of a recipe; None before somebody needed it."""
         return self._built.get(self.key(recipe))
@@ -118,7 +148,7 @@ class Environments:
 
     async def collect(self, used: Iterable[Recipe]) -> tuple[str, ...]:
         """Remove the environments that none of these recipes names; return their keys."""
-        kept = {self.key(recipe) for recipe in used} | set(self._builds)
+        kept = {self.key(recipe) for recipe in used} | set(self._builds) | self._locks
         folders = sorted(self._root.iterdir()) if self._root.is_dir() else []
         unused = [f for f in folders if f.name not in kept and f.name != CACHE and f.is_dir()]
         # All are renamed in one turn of the loop, so that nobody is given half of a folder.
@@ -170,7 +200,7 @@ class Environments:
     async def _trim(self, cache: Path) -> None:
         """Empty a download cache that is larger than an environment may be, if nobody uses it."""
         held = await to_thread.run_sync(partial(tree.measure, (cache,), max_entries=MAX_FILES))
-        if len(self._builds) == 1 and held.bytes > self._tools.max_bytes:
+        if len(self._builds) == 1 and not self._locks and held.bytes > self._tools.max_bytes:
             await to_thread.run_sync(partial(shutil.rmtree, cache, ignore_errors=True))
 
     def _site(self, key: str) -> Site:

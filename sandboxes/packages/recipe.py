@@ -26,6 +26,11 @@ class PythonRecipe:
     source_builds: bool = False
     """Whether packages may run their own build code; only the owner says so."""
 
+    @property
+    def is_locked(self) -> bool:
+        """True where every package is named with digests: then nothing else is installed."""
+        return all("--hash" in each for each in self.requirements)
+
 
 @dataclass(frozen=True, slots=True)
 class NodeRecipe:

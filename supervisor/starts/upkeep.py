@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 from sandboxes.packages.environments import Environments
+from sandboxes.packages.recipe import Recipe
 from supervisor.children.child import Child
 from supervisor.events import EnvironmentRemoved, Event
 from supervisor.spec import ServerSpec
@@ -23,7 +24,7 @@ class Upkeep:
         self._emit = emit
         self._servers = servers
         self._children: set[Child] = set()
-        self._incoming: list[ServerSpec] = []
+        self._held: list[Recipe] = []
         # Of asyncio, because it is set where a process's end is told, outside of any task.
         self._due = asyncio.Event()
 
@@ -36,9 +37,9 @@ class Upkeep:
 
     async def tidy(self) -> None:
         """Remove the environments that nobody uses."""
-        specs = [*self._servers(), *self._incoming, *(child.spec for child in self._children)]
+        specs = [*self._servers(), *(child.spec for child in self._children)]
         used = [spec.recipe for spec in specs if spec.recipe is not None]
-        for key in await self._environments.collect(used):
+        for key in await self._environments.collect([*used, *self._held]):
             self._emit(EnvironmentRemoved(key))
 
     def add(self, child: Child) -> None:
@@ -52,11 +53,13 @@ class Upkeep:
             self._due.set()
 
     @contextmanager
-    def incoming(self, spec: ServerSpec) -> Generator[None]:
-        """Keep the environment of a spec that is about to replace another, or fails to."""
-        self._incoming.append(spec)
+    def holding(self, recipe: Recipe | None) -> Generator[None]:
+        """Keep the environment of what is about to come, or fails to."""
+        held = [] if recipe is None else [recipe]
+        self._held += held
         try:
             yield
         finally:
-            self._incoming.remove(spec)
+            for each in held:
+                self._held.remove(each)
             self._due.set()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import sys
 import time
@@ -350,3 +351,23 @@ def test_equal_declarations_have_equal_keys_and_others_do_not(tmp_path: Path) ->
     assert key(TOY) == key(PythonRecipe(TOY.requirements, added=TOY.requirements))
     assert len({key(TOY), key(PythonRecipe(("toy",))), other(TOY)}) == 3
     assert key(NodeRecipe((), "{}")) != key(NodeRecipe((), "{}", "{}"))
+
+
+async def test_a_lock_names_every_package_and_holds_the_index_to_its_digests(
+    home: Path, index: Index
+) -> None:
+    """Issue 9, What 3: pinned by version and digest; what was changed on the index is refused."""
+    index.add_wheel("toy", "2.0", {"toy.py": "VALUE = 2\n"})
+    async with opened(home, index) as environments:
+        locked = await environments.lock(PythonRecipe(("toy",)), ignore)
+        assert isinstance(locked, PythonRecipe) and locked.is_locked
+        (line,) = locked.requirements
+        assert re.fullmatch(r"toy==2.0 --hash=sha256:[0-9a-f]{64}", line)
+        assert [path.name for path in home.iterdir()] == ["cache"]
+        index.add_wheel("toy", "2.0", {"toy.py": "VALUE = 'another'\n"})
+        with pytest.raises(BuildFailed, match=r"toy==2\.0 is not what it was pinned to") as failed:
+            await environments.ensure(locked, ignore)
+        with pytest.raises(BuildFailed, match=r"toy==9"):
+            await environments.lock(PythonRecipe(("toy==9",)), ignore)
+    assert failed.value.lasting
+    assert [path.name for path in home.iterdir()] == ["cache"]
