@@ -12,6 +12,7 @@ from gateway.credentials import Credentials
 from gateway.dashboard import Dashboard
 from gateway.event_log import log_event
 from gateway.notify.opening import Notify
+from gateway.server_names import ADDED
 from gateway.servers import Follower, Servers
 from gateway.settings import Settings
 from gateway.store import StoreError
@@ -108,5 +109,5 @@ def watch(settings: Settings, servers: Servers, hearers: Hearers, loaded: anyio.
         await loaded.wait()
         await servers.disk.reread(name)
 
-    roots = (settings.fixed_servers_dir, settings.dynamic_servers_dir)
+    roots = (settings.fixed_servers_dir, settings.dynamic_servers_dir, settings.home / ADDED)
     return Watcher(roots, reread, hearers.emit)

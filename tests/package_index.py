@@ -1,7 +1,9 @@
 """A package index on loopback, with packages that tests make; it counts what is asked of it."""
 
+import base64
 import hashlib
 import io
+import json
 import tarfile
 import threading
 import zipfile
@@ -39,6 +41,21 @@ class Index:
                 archive.writestr(path, text)
         self.files[f"{name}-{version}-py3-none-any.whl"] = content.getvalue()
 
+    def add_npm(self, name: str, version: str, files: Mapping[str, str]) -> None:
+        """Publish an archive of npm with these files; `package.json` is one of them."""
+        content = io.BytesIO()
+        with tarfile.open(fileobj=content, mode="w:gz") as archive:
+            for path, text in files.items():
+                entry = tarfile.TarInfo(f"package/{path}")
+                entry.size = len(text.encode())
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        self.files[f"{name}-{version}.tgz"] = content.getvalue()
+
+    @property
+    def registry(self) -> str:
+        """The address that npm is told."""
+        return self.url.replace("/index", "/npm")
+
     def add_source(self, name: str, version: str, files: Mapping[str, str]) -> None:
         """Publish a source archive with these files."""
         content = io.BytesIO()
@@ -61,6 +78,8 @@ class Index:
         *_, folder, name = ("", *path.strip("/").split("/"))
         if folder == "files":
             return self.files.get(name)
+        if folder == "npm":
+            return self._packument(name)
         found = [file for file in self.files if file.startswith(f"{name}-")]
         links = "".join(
             f'<a href="/files/{file}#sha256={hashlib.sha256(self.files[file]).hexdigest()}">'
@@ -68,6 +87,22 @@ class Index:
             for file in found
         )
         return links.encode() if found else None
+
+    def _packument(self, name: str) -> bytes | None:
+        versions: dict[str, object] = {}
+        for file, content in self.files.items():
+            if file.startswith(f"{name}-") and file.endswith(".tgz"):
+                version = file.removeprefix(f"{name}-").removesuffix(".tgz")
+                digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
+                tarball = self.url.replace("/index", f"/files/{file}")
+                dist = {"tarball": tarball, "integrity": f"sha512-{digest}"}
+                versions[version] = {"name": name, "version": version, "dist": dist}
+        if not versions:
+            return None
+        newest = max(versions)
+        return json.dumps(
+            {"name": name, "dist-tags": {"latest": newest}, "versions": versions}
+        ).encode()
 
 
 @contextmanager

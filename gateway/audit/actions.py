@@ -43,6 +43,7 @@ ACTIONS = {
     "grants.grant": "grant a server more",
     "grants.revoke": "take a server's grants back",
     "examples.add": "add an example",
+    "catalog.add": "add a server",
     "rotate_client": ROTATE_CLIENT,
     "keys.rotate": REPLACE_KEY,
     "nodes.drain": "drain a node",

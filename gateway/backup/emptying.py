@@ -13,7 +13,7 @@ RESTORED_SETTINGS = "settings-of-the-backup.env"
 KEPT = frozenset({"gateway.lock", "lost+found", UNPACKING})
 """What stays in a home that is emptied; a home may be the root of a volume."""
 MADE = re.compile(
-    r"claude_playground|environments|grants|run_files|runs|servers|waiting|pids\.json(\.new)?"
+    r"added|claude_playground|environments|grants|run_files|runs|servers|waiting|pids\.json(\.new)?"
     r"|jobs\.db(-(wal|shm|journal)|\.before-\d+(\.partial)?)?"
     r"|\.?(gateway\.json|oauth-client\.env)(\.\d+)?|" + re.escape(RESTORED_SETTINGS)
 )

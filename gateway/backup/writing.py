@@ -27,14 +27,15 @@ from gateway.backup.settings_file import secret_names, settings_text
 from gateway.backup.telling import Told, untold
 from gateway.backup.trees import MAX_ENTRIES, Found, LeftOut, walk
 from gateway.domain.clock import utc_ms
+from gateway.server_names import ADDED
 from gateway.setting_origins import Standing
 from gateway.settings import Settings
 from gateway.store.copying import check_sqlite, copy_sqlite
 from gateway.store.transfer import export_postgres
 from gateway.version import read_version
 
-KEPT_OF_HOME = ("claude_playground", "grants", "run_files")
-"""Work folders of jobs, what servers were granted, and files of runs."""
+KEPT_OF_HOME = (ADDED, "claude_playground", "grants", "run_files")
+"""Servers that were added, work folders of jobs, what servers were granted, and files of runs."""
 KEPT_OF_SERVER = ("data", "private")
 CHUNK = 1024 * 1024
 IN_MEMORY = 4 * 1024 * 1024

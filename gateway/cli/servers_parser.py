@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from gateway.cli.arguments import AddParser, add_answer, add_group, add_yes
+from gateway.cli.catalog_parser import add_catalog
 from gateway.cli.fields import Field, add_fields, json_text, names, network, text_file
 from gateway.cli.grants_parser import add_granting
 
@@ -52,6 +53,7 @@ def add_servers(add_parser: AddParser) -> None:
     )
     add_yes(remove)
     add_granting(add)
+    add_catalog(add)
     _add_versions(add)
     _add_log_options(add_answer(add, "logs", "print a server's standard error", "logs"))
 

@@ -3,13 +3,14 @@
 Above: the watcher of the folders, and `servers`.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import anyio
 from anyio import to_thread
 
-from gateway.servers.folders import TRIAL_PREFIX, DynamicFolders
+from gateway.servers.folders import TRIAL_PREFIX
 from gateway.servers.known import Known
 from gateway.servers.operation import Operation
 from gateway.servers.shelf import Shelf
@@ -38,16 +39,18 @@ class Disk:
         operation: Operation,
         *,
         supervisor: Supervisor,
-        folders: DynamicFolders,
+        recover: Callable[[], None],
         shelf: Shelf,
         state_dir: Path,
         seat_s: float = SEAT_S,
     ) -> None:
-        """`seat_s`: how long one server's start may keep others from being loaded."""
+        """`recover` finishes in the folders what a crash interrupted.
+
+        `seat_s`: how long one server's start may keep others from being loaded."""
         self._known = known
         self._operation = operation
         self._supervisor = supervisor
-        self._folders = folders
+        self._recover = recover
         self._shelf = shelf
         self._state_dir = state_dir
         self._seat_s = seat_s
@@ -136,7 +139,7 @@ class Disk:
             await to_thread.run_sync(self._shelf.read_problems)
 
     def _read_disk(self) -> tuple[ServerSpec, ...]:
-        self._folders.recover()
+        self._recover()
         for leftover in self._state_dir.glob(f"{TRIAL_PREFIX}*"):
             tree.remove(leftover)
         specs = self._shelf.read_all()

@@ -1,4 +1,4 @@
-"""The folders of the dynamic servers: written beside, put in place by renaming, and taken back.
+"""The folders of servers that we write: written beside, put in place by renaming, and taken back.
 
 An update leaves a trail that says what to do after a crash: ``.next/<name>`` is a folder that was
 never in place, ``.previous/<name>`` one whose successor was never confirmed. Blocking.
@@ -40,8 +40,8 @@ class Source:
     """What `requirements.txt` is to hold: nothing for an empty one, None to leave it alone."""
 
 
-class DynamicFolders:
-    """Owner of the folder that holds the dynamic servers."""
+class ServerFolders:
+    """Owner of a folder that holds servers."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

@@ -89,6 +89,14 @@ class History:
         if seen.state is ServerState.READY:
             await self._table.note_worked(server, seen.digest)
 
+    async def note_present(self, server: str, content: FolderContent, *, works: bool) -> None:
+        """Write down what a folder holds, if nobody has yet; `works`: its child serves."""
+        if content.digest not in _recent(await self._table.all(server)):
+            result = VersionResult.WORKED if works else VersionResult.UNTRIED
+            await self.add(server, content, Change(Origin.EDITED, FOLDER), Verdict(result))
+        elif works:
+            await self._table.note_worked(server, content.digest)
+
     async def waiting(self) -> tuple[ServerVersion, ...]:
         """Return every version that waits for its owner, by server, newest first."""
         return await self._table.waiting()
@@ -130,7 +138,7 @@ class History:
             if found is None:
                 raise InvalidServer(
                     f"Server {spec.name!r} has no earlier version that worked; name one that "
-                    f"list_server_versions shows, or mend it with update_mcp_server."
+                    f"list_server_versions shows, or change it."
                 )
             return found
         version = await self.get(spec.name, number)

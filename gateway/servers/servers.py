@@ -3,22 +3,23 @@
 Above: tools, dashboard, command line. Below: the folders, the store's switches, the supervisor.
 """
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from anyio import CancelScope, to_thread
+from anyio import to_thread
 
 from gateway.credentials import Credentials
 from gateway.domain.server_version import Origin
-from gateway.server_names import RESERVED
+from gateway.server_names import ADDED, RESERVED
+from gateway.servers.adding import Adding
 from gateway.servers.content import KeptFile, read_content
 from gateway.servers.disk import SEAT_S, Disk
 from gateway.servers.draft import Draft, apply_draft
 from gateway.servers.files import FileEdit, edited
-from gateway.servers.folders import CODE_FILE, DynamicFolders, Source
+from gateway.servers.folders import CODE_FILE, ServerFolders, Source
 from gateway.servers.granting import Granting
 from gateway.servers.grants import GrantFiles
 from gateway.servers.held import Held, sentence_of
@@ -28,6 +29,7 @@ from gateway.servers.operation import Operation
 from gateway.servers.report import CredentialStatus, Failure, ServerReport
 from gateway.servers.shelf import Shelf
 from gateway.servers.staging import Staged, write_checked
+from gateway.servers.swapping import Swap, to_the_end
 from gateway.servers.versions import Versions
 from gateway.store import Store
 from gateway.variables import CodeChanges
@@ -60,21 +62,37 @@ class Servers:
         self._credentials = credentials
         self._state_dir = state_dir
         self._known = Known()
-        self._folders = DynamicFolders(dynamic_dir)
+        self._folders = ServerFolders(dynamic_dir)
         self._history = History(store.server_versions)
         grants = GrantFiles(state_dir.with_name("grants"))
-        self._shelf = Shelf(fixed_dir, dynamic_dir, grants)
+        added_dir = state_dir.with_name(ADDED)
+        self._shelf = Shelf(fixed_dir, dynamic_dir, grants, added_dir)
         self._operation = Operation(
             self._known, self._shelf, supervisor=supervisor, store=store, credentials=credentials
         )
         self.held = Held(code_changes, self._known, self._history, credentials)
         self.versions = Versions(self._known, self._history, supervisor)
+        self._swap = Swap(
+            self._folders,
+            self._known,
+            self._operation,
+            lambda name: read_server(self._folders.path(name), ServerKind.DYNAMIC),
+        )
+        self.adding = Adding(
+            added_dir,
+            self._known,
+            self._shelf,
+            self._operation,
+            self._history,
+            supervisor=supervisor,
+            store=store,
+        )
         self.granting = Granting(grants, self._known, self._shelf, self._operation, supervisor)
         self.disk = Disk(
             self._known,
             self._operation,
             supervisor=supervisor,
-            folders=self._folders,
+            recover=self._recover,
             shelf=self._shelf,
             state_dir=state_dir,
             seat_s=seat_s,
@@ -182,8 +200,8 @@ class Servers:
             version = await self.held.get(name, number)
             files = await self._history.files(version)
             await self._staged(name, partial(self._folders.stage_files, name, files))
-            with _to_the_end():
-                report = replace(await self._replace(name), version=number)
+            with to_the_end():
+                report = replace(await self._swap.take_over(name), version=number)
                 await self.held.settle(version, verdict_of(report))
                 return report
 
@@ -198,7 +216,7 @@ class Servers:
             unusable = there and name not in self._known
             if not unusable:
                 self.spec(name, ServerKind.DYNAMIC)
-            with _to_the_end():
+            with to_the_end():
                 await self.disk.forget(name)
                 self._supervisor.forget_pins(name)
                 await to_thread.run_sync(self._remove_files, name)
@@ -304,7 +322,7 @@ class Servers:
         enable: bool,
         author: str,
     ) -> ServerReport:
-        with _to_the_end():
+        with to_the_end():
             await self._store.servers.set_enabled(name, enable)
             for key, value in values:
                 await self._credentials.set(name, key, value)
@@ -321,28 +339,14 @@ class Servers:
 
     async def _taken_over(self, name: str, staged: Staged, change: Change) -> ServerReport:
         """Put what was staged in place, or keep it until the owner approves."""
-        with _to_the_end():
+        with to_the_end():
             if not await self.held.holds(name):
-                return await self._noted(await self._replace(name), staged, change)
+                return await self._noted(await self._swap.take_over(name), staged, change)
             await to_thread.run_sync(self._folders.discard_staged, name)
             number = await self.held.keep(staged, change)
             report = await self._operation.report(self.spec(name))
             failure = Failure(sentence_of(name, number))
             return replace(report, failure=failure, version=number)
-
-    async def _replace(self, name: str) -> ServerReport:
-        spec, kept = self._known.spec(name), False
-        try:
-            new = await to_thread.run_sync(self._put_in_place, name)
-            report = await self._operation.apply(new)
-            # A server that was not running has nothing to go back to: it now is the new code.
-            kept = report.failure is None or report.snapshot.digest == new.digest
-            spec = new if kept else spec
-        finally:
-            end = self._folders.confirm if kept else self._folders.take_back
-            await to_thread.run_sync(end, name)
-        self._known.put(spec)
-        return replace(report, spec=spec)
 
     async def _noted(self, report: ServerReport, staged: Staged, change: Change) -> ServerReport:
         name, verdict = report.spec.name, verdict_of(report)
@@ -363,6 +367,10 @@ class Servers:
 
     def _put_in_place(self, name: str) -> ServerSpec:
         return read_server(self._folders.put_in_place(name), ServerKind.DYNAMIC)
+
+    def _recover(self) -> None:
+        self._folders.recover()
+        self.adding.recover()
 
     def _remove_files(self, name: str) -> None:
         self._folders.remove(name)
@@ -388,10 +396,3 @@ class Servers:
                 f"The folder of a server named {name!r} is there but cannot be used;"
                 " remove it with delete_mcp_server."
             )
-
-
-@contextmanager
-def _to_the_end() -> Generator[None]:
-    """Half a change is worse than a caller who waits: bounded by the server's start time-out."""
-    with CancelScope(shield=True):
-        yield

@@ -1,4 +1,4 @@
-"""What the two folders of servers hold: descriptions, default switches, and what is unusable.
+"""What the folders of servers hold: descriptions, default switches, and what is unusable.
 
 Blocking. Above: `servers`, which decides what becomes of it.
 """
@@ -15,9 +15,13 @@ from supervisor.spec import ServerKind, ServerSpec
 class Shelf:
     """The servers on disk as they were when they were last read."""
 
-    def __init__(self, fixed_dir: Path, dynamic_dir: Path, grants: GrantFiles) -> None:
+    def __init__(
+        self, fixed_dir: Path, dynamic_dir: Path, grants: GrantFiles, *added_dirs: Path
+    ) -> None:
+        """`added_dirs`: further fixed servers."""
         self._fixed_dir = fixed_dir
         self._dynamic_dir = dynamic_dir
+        self._added_dirs = added_dirs
         self._grants = grants
         self._off: frozenset[str] = frozenset()
         self._problems: tuple[str, ...] = ()
@@ -33,7 +37,7 @@ class Shelf:
 
     def read_all(self) -> tuple[ServerSpec, ...]:
         """Return every server on disk."""
-        read, problems = read_catalog(self._fixed_dir, self._dynamic_dir)
+        read, problems = read_catalog(self._fixed_dir, self._dynamic_dir, *self._added_dirs)
         self._off = frozenset(s.name for s in read if not read_metadata(s.code_dir).enabled)
         specs: list[ServerSpec] = []
         refused = [*map(str, problems)]
@@ -51,10 +55,10 @@ class Shelf:
         Raises:
             InvalidServer: the folder is no server.
         """
-        roots = ((self._fixed_dir, ServerKind.FIXED), (self._dynamic_dir, ServerKind.DYNAMIC))
-        for root, kind in roots:
-            fixed = kind is ServerKind.FIXED
-            if fixed and gives_way(root / name, self._dynamic_dir):
+        fixed = [(root, ServerKind.FIXED) for root in (self._fixed_dir, *self._added_dirs)]
+        for root, kind in (*fixed, (self._dynamic_dir, ServerKind.DYNAMIC)):
+            others = (self._dynamic_dir, *self._added_dirs)
+            if root == self._fixed_dir and gives_way(root / name, *others):
                 continue
             if (root / name).is_dir():
                 spec = self._granted(read_server(root / name, kind))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.servers.code import parse_code, read_refused
 from gateway.servers.content import FolderContent, read_content
-from gateway.servers.folders import CODE_FILE, DynamicFolders
+from gateway.servers.folders import CODE_FILE, ServerFolders
 from gateway.servers.hosts import undeclared_hosts
 from supervisor.folders.catalog import read_server
 from supervisor.spec import ServerKind, ServerSpec
@@ -24,7 +24,7 @@ class Staged:
     """A sentence for each variable that its code reads and that no server is given."""
 
 
-def write_checked(folders: DynamicFolders, name: str, write: Callable[[], Path]) -> Staged:
+def write_checked(folders: ServerFolders, name: str, write: Callable[[], Path]) -> Staged:
     """Let `write` make the folder, and return what is in it. Blocking.
 
     Raises:

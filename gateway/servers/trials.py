@@ -19,7 +19,7 @@ from anyio import to_thread
 from gateway.credentials import Credentials
 from gateway.servers.draft import Draft, apply_draft
 from gateway.servers.fault import Fault, read_fault
-from gateway.servers.folders import TRIAL_PREFIX, DynamicFolders, Source
+from gateway.servers.folders import TRIAL_PREFIX, ServerFolders, Source
 from gateway.servers.staging import read_staged
 from sandboxes.errors import SandboxError
 from sandboxes.limits import tree
@@ -101,7 +101,7 @@ class Trials:
     ) -> None:
         self._supervisor = supervisor
         self._credentials = credentials
-        self._folders = DynamicFolders(dynamic_dir)
+        self._folders = ServerFolders(dynamic_dir)
         self._state_dir = state_dir
         self._seats = anyio.CapacityLimiter(AT_ONCE)
 

@@ -58,22 +58,25 @@ def read_server(folder: Path, kind: ServerKind) -> ServerSpec:
 
 
 def read_catalog(
-    fixed_dir: Path, dynamic_dir: Path
+    fixed_dir: Path, dynamic_dir: Path, *added_dirs: Path
 ) -> tuple[tuple[ServerSpec, ...], tuple[InvalidServer, ...]]:
     """Return every server on disk, and why the others cannot be used.
 
-    A dynamic server with the name of a fixed one is one of the others, unless that gives way.
+    `added_dirs` hold further fixed servers. One that has the name of a fixed server is one of the
+    others, unless that gives way.
     """
     specs: dict[str, ServerSpec] = {}
     refused: list[InvalidServer] = []
-    for folder, kind in _folders(fixed_dir, dynamic_dir):
-        if kind is ServerKind.FIXED and gives_way(folder, dynamic_dir):
-            continue
+    fixed = tuple(_folders(fixed_dir, ServerKind.FIXED))
+    shipped = [each for each in fixed if not gives_way(each[0], dynamic_dir, *added_dirs)]
+    added = [each for root in added_dirs for each in _folders(root, ServerKind.FIXED)]
+    for folder, kind in (*shipped, *added, *_folders(dynamic_dir, ServerKind.DYNAMIC)):
         try:
             spec = read_server(folder, kind)
             if spec.name in specs:
+                what = "dynamic" if kind is ServerKind.DYNAMIC else "added"
                 raise InvalidServer(
-                    f"The dynamic server {spec.name!r} has the name of a fixed one; rename it."
+                    f"The {what} server {spec.name!r} has the name of a fixed one; rename it."
                 )
             specs[spec.name] = spec
         except InvalidServer as error:
@@ -81,13 +84,13 @@ def read_catalog(
     return tuple(specs.values()), tuple(refused)
 
 
-def gives_way(fixed: Path, dynamic_dir: Path) -> bool:
-    """Return whether a fixed server is left out for the dynamic one of its name.
+def gives_way(fixed: Path, *others: Path) -> bool:
+    """Return whether a fixed server is left out for one of its name in another folder.
 
     One that is off by its metadata is: many are shipped so, and whoever has a server of that name
     already keeps it, with its credentials, which go by the name.
     """
-    if not (dynamic_dir / fixed.name).is_dir() or not fixed.is_dir():
+    if not any((other / fixed.name).is_dir() for other in others) or not fixed.is_dir():
         return False
     try:
         return not read_metadata(fixed).enabled
@@ -110,12 +113,10 @@ def is_noise(path: Path) -> bool:
     return hidden or not SKIPPED_FOLDERS.isdisjoint(path.parts) or bool(NOISE.fullmatch(path.name))
 
 
-def _folders(fixed_dir: Path, dynamic_dir: Path) -> Iterator[tuple[Path, ServerKind]]:
-    for root, kind in ((fixed_dir, ServerKind.FIXED), (dynamic_dir, ServerKind.DYNAMIC)):
-        if root.is_dir():
-            for folder in sorted(root.iterdir()):
-                if folder.is_dir() and not folder.name.startswith((".", "_")):
-                    yield folder, kind
+def _folders(root: Path, kind: ServerKind) -> Iterator[tuple[Path, ServerKind]]:
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        if folder.is_dir() and not folder.name.startswith((".", "_")):
+            yield folder, kind
 
 
 def code_files(folder: Path) -> Iterator[Path]:

@@ -25,6 +25,7 @@ FILES = {
 
 FOLLOWS = "follows until Ctrl-C, so it is held to the parser alone"
 ASKS = "asks on a terminal, so it is held to the parser alone"
+FETCHES = "downloads packages; tests/catalog adds them from an index on loopback"
 SHIPPED = "starts a process; tests/fixed_servers starts each shipped server in its sandbox"
 EXAMPLE = "starts a process; tests/examples adds each example and calls it in its sandbox"
 QUICK_RUN = (
@@ -47,6 +48,10 @@ NOT_TYPED = {
     "./claude-runner reset": ASKS + "; tests/cli/test_backup.py empties a home",
     QUICK_RUN: "asks a model; tests/bootstrap types the README's run",
     "./claude-runner servers enable fetch": SHIPPED,
+    "./claude-runner servers add pypi:mcp-server-time -- --local-timezone UTC": FETCHES,
+    "./claude-runner servers add --network api.github.com --env GITHUB_TOKEN "
+    "npm:@modelcontextprotocol/server-github": FETCHES,
+    "./claude-runner servers add server.json": FETCHES,
     "./claude-runner servers enable files": SHIPPED,
     "./claude-runner servers enable notify": SHIPPED,
     "./claude-runner examples add cat-facts": EXAMPLE,
