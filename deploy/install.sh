@@ -91,7 +91,7 @@ check() {
 
 packages() {
     missing=''
-    for pair in python3:python3 bwrap:bubblewrap git:git curl:curl; do
+    for pair in python3:python3 bwrap:bubblewrap git:git curl:curl dbus-daemon:dbus; do
         command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
     done
     python3 -I -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
@@ -100,6 +100,11 @@ packages() {
     act apt-get -q -o DPkg::Lock::Timeout=120 update
     # shellcheck disable=SC2086 # the names of packages
     DEBIAN_FRONTEND=noninteractive act apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends $missing
+}
+
+# systemd-run, by which commands act as the service, asks systemd over the bus.
+bus() {
+    [ -S /run/dbus/system_bus_socket ] || act systemctl start dbus.socket
 }
 
 # Ubuntu restricts user namespaces to programs that have a profile.
@@ -177,6 +182,7 @@ main() {
     options "$@"
     check
     packages
+    bus
     apparmor
     folders
     settings

@@ -17,6 +17,7 @@ import yaml
 from gateway.version import read_version
 from tests.bootstrap.debian import BareDebian, bare_debian
 from tests.bootstrap.test_fresh_machine import installer_settings
+from tests.demonstrations import Demonstrations
 from tests.deploy.installed import give_environment
 from tests.deploy.machine import CHECKOUT, wait_for
 from tests.deploy.test_installed import DICE
@@ -93,7 +94,7 @@ def test_the_compose_file_gives_the_container_no_rights() -> None:
 @pytest.mark.full
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a Debian")
-def test_the_steps_of_the_image_end_with_a_confined_server() -> None:
+def test_the_steps_of_the_image_end_with_a_confined_server(demonstrations: Demonstrations) -> None:
     """Issue 9, What 4: in a bare Debian; the user has no capability and cannot gain one."""
     assert dict(instructions())["FROM"] == "debian:bookworm-slim"
     with bare_debian("bookworm") as inside:
@@ -112,6 +113,8 @@ def test_the_steps_of_the_image_end_with_a_confined_server() -> None:
             assert (server["state"], server["sandbox"]) == ("ready", "strong")
             roll = {"tool": "mcp__dice__roll", "payload": {"sides": 1}}
             assert "1" in call(inside, env, "invoke_internal_mcp_tool", roll)
+    result = "a server at the level strong, by a user without capabilities"
+    demonstrations.record("Steps of the image in a bare Debian", 1, result)
 
 
 def environment() -> dict[str, str]:
