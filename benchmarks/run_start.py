@@ -135,7 +135,7 @@ class Tick(Ours):
         """Wait until its run has asked, and is over."""
         await self._model.asked.wait()
         (run,) = (await self._call("list_runs", job_id=self._job_id))["runs"]
-        await self._until_over(run["run_id"])
+        await self._until_over(run["id"])
         return self._due_at
 
 
