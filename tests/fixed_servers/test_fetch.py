@@ -88,6 +88,8 @@ def test_markup_of_any_depth_gives_its_words() -> None:
     """Ours: a page cannot end the server."""
     deep = "<div>" * 3000 + "down here" + "</div>" * 3000
     assert page(deep).text(Form.MARKDOWN, "") == "down here"
+    with pytest.raises(FetchError, match="more than 100,000 tags"):
+        page("<b>a" * 100_001).text(Form.MARKDOWN, "")
 
 
 def test_links_are_whole_each_once_and_filtered() -> None:

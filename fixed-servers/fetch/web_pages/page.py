@@ -36,6 +36,8 @@ INLINE: tuple[str, ...] = (
 )
 """What leaves no mark in plain text."""
 MAX_SELECTED = 500
+MAX_TAGS = 100_000
+"""Begun and ended; more would take the processor minutes and the memory that there is."""
 _INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _GAPS = re.compile(r"[ \t]*\n(?:[ \t]*\n){2,}")
 
@@ -74,6 +76,8 @@ class Page:
         """Return the page's markup, with addresses made whole. Raises FetchError: it has none."""
         if not self.is_html:
             raise FetchError(f"{self.url} is {self.kind}, which has no links, tables or selectors.")
+        if self.source.count("<") > MAX_TAGS:
+            raise FetchError(f"{self.url} has more than {MAX_TAGS:,} tags, too many to be read.")
         # lxml closes what authors leave open (<li>, <td>), which html.parser would nest.
         soup = BeautifulSoup(self.source, "lxml")
         base = soup.find("base", href=True)
