@@ -6,6 +6,7 @@ Nothing else knows the concrete parts of more than one room. Above: `serving`.
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
@@ -162,7 +163,7 @@ async def build(
                     home=settings.home,
                     node=node.name,
                     clock=node.clock,
-                    agent=_agent(settings, closed),
+                    agent=_agent(settings, closed, node.lease_file),
                     gate=LiveServers(supervisor, relay, combined, guard),
                     run_tokens=run_tokens,
                     begin=loaded.wait,
@@ -289,7 +290,9 @@ def _servers(
     )
 
 
-def _agent(settings: Settings, closed_ports: tuple[int, ...]) -> AgentConfig:
+def _agent(
+    settings: Settings, closed_ports: tuple[int, ...], lease_file: Path | None
+) -> AgentConfig:
     return AgentConfig(
         api_key=settings.anthropic_api_key,
         model=settings.claude_model,
@@ -300,4 +303,5 @@ def _agent(settings: Settings, closed_ports: tuple[int, ...]) -> AgentConfig:
         closed_ports=closed_ports,
         prices=settings.prices,
         standby_s=settings.run_standby_s,
+        lease_file=lease_file,
     )

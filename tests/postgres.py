@@ -149,6 +149,7 @@ def _running(command: list[str], identity: pwd.struct_passwd | None) -> Generato
     )
     assert process.stderr is not None
     log = deque[str](maxlen=50)
+    drain = threading.Thread(target=log.extend, args=(process.stderr,), daemon=True)
     try:
         for line in process.stderr:
             log.append(line)
@@ -156,11 +157,14 @@ def _running(command: list[str], identity: pwd.struct_passwd | None) -> Generato
                 break
         else:
             raise RuntimeError(f"PostgreSQL did not start: {''.join(log)}")
-        drain = threading.Thread(target=log.extend, args=(process.stderr,), daemon=True)
         drain.start()
         yield
     finally:
         _end(process)
+        if drain.is_alive():
+            # Closed under its hands the stream would fail the test that runs then.
+            drain.join(STOP_TIMEOUT_S)
+        process.stderr.close()
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -171,5 +175,3 @@ def _end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    if process.stderr is not None:
-        process.stderr.close()

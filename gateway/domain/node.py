@@ -53,5 +53,3 @@ class Beat:
     """By the clock of the database."""
     lease_ms: int
     state: NodeState
-    alone: bool
-    """No other node lives."""

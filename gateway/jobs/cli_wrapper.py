@@ -4,13 +4,16 @@ Run as a script with ``python -IS``; standard library only, and of that as littl
 it is on the path of every start. It makes a session of its own, becomes the reaper of every
 descendant, starts the CLI from an empty environment, and stays until the CLI has ended. Then, or
 when it gets a signal, or when the gateway dies, it kills what is left, also what left the process
-group. Under level strong it is for bubblewrap what the outer launcher is for a server.
+group. It does the same when the lease of the gateway is over, which may have been stopped and then
+ends nothing itself. Under level strong it is for bubblewrap what the outer launcher is for a
+server.
 """
 
 import _socket
 import ctypes
 import os
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ PR_SET_CHILD_SUBREAPER = 36
 WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PARENT_GONE = 3
 """Exit code when the gateway died before the CLI was started."""
+
+LEASE_LOOK_S = 1.0
+"""So much later than the lease ends at most is it seen; others wait five times as long."""
 
 IGNORED_BY_BUBBLEWRAP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """A signal to the group is meant for the CLI; bubblewrap must outlive it to report the end."""
@@ -127,11 +133,36 @@ def _become_cli(
 
 def _wait(child: int) -> int:
     """Return the wait status of the CLI, or of SIGKILL when it is to end now."""
-    while signal.sigwait(WATCHED) == signal.SIGCHLD:
+    lease = os.environ.get("RUN_LEASE_FILE")
+    while _next_signal(lease) == signal.SIGCHLD:
         while (reaped := _reap()) is not None:
             if reaped[0] == child:
                 return reaped[1]
     return int(signal.SIGKILL)
+
+
+def _next_signal(lease: str | None) -> int:
+    """Return the next signal that came; SIGTERM when the gateway's lease is over."""
+    if lease is None:
+        return signal.sigwait(WATCHED)
+    while True:
+        came = signal.sigtimedwait(WATCHED, LEASE_LOOK_S)
+        if came is not None:
+            return came.si_signo
+        if is_over(lease):
+            return signal.SIGTERM
+
+
+def is_over(lease: str) -> bool:
+    """Tell whether the time has come that a file names, in seconds of the machine (CLOCK_BOOTTIME).
+
+    One that cannot be read says nothing.
+    """
+    try:
+        with open(lease, encoding="ascii") as file:  # noqa: PTH123 - as below
+            return time.clock_gettime(time.CLOCK_BOOTTIME) > float(file.read())
+    except (OSError, ValueError):
+        return False
 
 
 def _reap() -> tuple[int, int] | None:

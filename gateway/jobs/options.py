@@ -79,6 +79,8 @@ class AgentConfig:
     prices: PriceList = field(default_factory=PriceList)
     standby_s: float = 0.0
     """How long a CLI waits for a run like the last one; 0: none does."""
+    lease_file: Path | None = None
+    """Says until when runs may go on without this gateway; None: as long as it lives."""
 
 
 def cli_options(
@@ -97,7 +99,7 @@ def cli_options(
     return ClaudeAgentOptions(
         cli_path=LAUNCHER,
         cwd=folders.work,
-        env=_orders(launch, folders, config.level),
+        env=_orders(launch, folders, config),
         settings=_settings(setup.network),
         # A file and no variable: the CLI's Bash inherits variables, and the file is gone before
         # the model's first word.
@@ -139,9 +141,9 @@ def cli_environment(
     }
 
 
-def _orders(launch: Launch, folders: RunFolders, level: Level) -> dict[str, str]:
+def _orders(launch: Launch, folders: RunFolders, config: AgentConfig) -> dict[str, str]:
     """Return the CLI's variables and the orders for its wrapper, which drops all others."""
-    strong = level is Level.STRONG
+    strong = config.level is Level.STRONG
     kept = (*launch.env, "TZ", *(() if strong else FROM_HOST))
     orders = {
         "RUN_PYTHON": sys.executable,
@@ -153,6 +155,8 @@ def _orders(launch: Launch, folders: RunFolders, level: Level) -> dict[str, str]
     }
     if strong:
         orders["RUN_CHANNEL"] = str(folders.private / CHANNEL)
+    if config.lease_file is not None:
+        orders["RUN_LEASE_FILE"] = str(config.lease_file)
     return {**launch.env, **orders}
 
 

@@ -6,12 +6,13 @@ renew.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import anyio
 
 from gateway.domain.clock import utc_ms
-from gateway.domain.node import Beat, Newcomer, NodeState
+from gateway.domain.node import Newcomer, NodeState
 from gateway.errors import CannotStart
 from gateway.jobs.errors import RunFinished, RunNotFound
 from gateway.jobs.runner import Runner
@@ -35,8 +36,15 @@ class NameTaken(CannotStart):
 class Membership:
     """Joins when it is told to; `run` has to run for others to leave its runs alone."""
 
-    def __init__(self, store: Store, comer: Newcomer, now_ms: Callable[[], int] = utc_ms) -> None:
-        """`now_ms`: the clock of this machine."""
+    def __init__(
+        self,
+        store: Store,
+        comer: Newcomer,
+        lease_file: Path,
+        now_ms: Callable[[], int] = utc_ms,
+    ) -> None:
+        """`lease_file` says until when runs may go on. `now_ms`: the clock of this machine."""
+        self._lease_file = lease_file
         self._store = store
         self._comer = comer
         self._runner: Runner | None = None
@@ -51,6 +59,11 @@ class Membership:
     def name(self) -> str:
         """The node's name."""
         return self._comer.name
+
+    @property
+    def lease_file(self) -> Path | None:
+        """What ends the processes of runs where this process cannot; None: others do not matter."""
+        return self._lease_file if self._store.nodes.shared else None
 
     async def join(self) -> None:
         """Be there from now on. Raises NameTaken, StoreError."""
@@ -84,7 +97,9 @@ class Membership:
         if not self._store.nodes.shared:
             return
         async with anyio.create_task_group() as group:
-            group.start_soon(self._beat_forever)
+            # Apart: to take over a thousand runs may take longer than the lease.
+            group.start_soon(self._each_beat, self.renew)
+            group.start_soon(self._each_beat, self.look)
             group.start_soon(self._keep_lease)
 
     async def _join(self) -> bool:
@@ -95,16 +110,16 @@ class Membership:
             self._renew(began_s, untouched_ms)
         return joined is not None
 
-    async def _beat_forever(self) -> None:
+    async def _each_beat(self, act: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self.beat()
+                await act()
             except StoreError as error:
-                log.warning("The database does not hear of this node: %s", error)
+                log.warning("Nodes do not hear of each other: %s", error)
             await anyio.sleep(times.BEAT_S)
 
-    async def beat(self) -> None:
-        """Renew the row once and do what there is to do. Raises StoreError."""
+    async def renew(self) -> None:
+        """Renew the row once. Raises StoreError."""
         # First, for this process may have stood still, and others have what it had.
         await self._end_without_lease()
         began_s, asked = _running_s(), self._now_ms()
@@ -120,10 +135,14 @@ class Membership:
         self.clock.put_right(beat.at, asked, self._now_ms())
         self._renew(began_s, beat.lease_ms)
         self.take_state(beat.state)
-        await self._look(beat)
 
-    async def _look(self, beat: Beat) -> None:
-        """Do what other nodes ask for, and take over what those left that are gone."""
+    async def look(self) -> None:
+        """Do what other nodes ask for, and take over what those left that are gone.
+
+        Raises StoreError.
+        """
+        if self._is_over():
+            return
         runner = self._carried()
         for run_id, reason in (await self._store.node_runs.asked_to_stop(self.name)).items():
             try:
@@ -132,8 +151,7 @@ class Membership:
                 log.info("Run %s ended before another node's wish came", run_id)
         await runner.shared.check_own()
         await runner.shared.take_over_lost()
-        if not beat.alone:
-            runner.look_again()
+        runner.look_again()
         if _running_s() - self._forgot_s > times.FORGET_EVERY_S:
             self._forgot_s = _running_s()
             await self._store.nodes.forget(round(times.FORGET_S * 1000))
@@ -158,7 +176,7 @@ class Membership:
 
     async def _end_without_lease(self) -> None:
         """End the runs' processes when the row has not been renewed for too long."""
-        if _running_s() - self._renewed_s <= self._lease_s or not self._has_lease:
+        if not self._is_over() or not self._has_lease:
             return
         self._has_lease = False
         silent_s = _running_s() - self._renewed_s
@@ -167,10 +185,18 @@ class Membership:
             f"Node {self.name} lost the database for {silent_s:.0f} s."
         )
 
+    def _is_over(self) -> bool:
+        return _running_s() - self._renewed_s > self._lease_s
+
     def _renew(self, began_s: float, untouched_ms: int) -> None:
         self._renewed_s = began_s
         self._lease_s = times.lease_s(untouched_ms)
         self._has_lease = True
+        if self.lease_file is not None:
+            try:
+                _write_lease(self.lease_file, began_s + self._lease_s)
+            except OSError as error:
+                log.error("Runs will end, for %s cannot be written: %s", self.lease_file, error)
 
     def _warn_of_clock(self) -> None:
         off = self.clock.off_ms
@@ -185,6 +211,12 @@ class Membership:
     def _carried(self) -> Runner:
         assert self._runner is not None, "it beats once there is a runner"
         return self._runner
+
+
+def _write_lease(path: Path, until_s: float) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(f"{until_s:.3f}", "ascii")
+    partial.replace(path)
 
 
 def _running_s() -> float:

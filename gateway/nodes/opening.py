@@ -15,6 +15,8 @@ from gateway.settings import Settings
 from gateway.store import Store
 from gateway.version import read_version
 
+LEASE_NAME = "node-lease"
+
 
 @asynccontextmanager
 async def open_node(settings: Settings, store: Store, address: str) -> AsyncGenerator[Membership]:
@@ -28,7 +30,7 @@ async def open_node(settings: Settings, store: Store, address: str) -> AsyncGene
         ) from error
     name = settings.node_name or socket.gethostname()
     comer = Newcomer(name, identity, read_version(), settings.run_concurrency, address)
-    membership = Membership(store, comer)
+    membership = Membership(store, comer, settings.home / LEASE_NAME)
     await membership.join()
     try:
         yield membership

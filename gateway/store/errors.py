@@ -60,6 +60,16 @@ class UnknownJob(StoreError):
         self.job_id = job_id
 
 
+class VersionTaken(StoreError):
+    """Two gateways wrote a version of one server at the same time; this one's is not stored."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(
+            f"Another node has just written a version of server {server!r}; try again."
+        )
+        self.server = server
+
+
 class SettingRefused(StoreError):
     """A settings row may not have this value, or does not exist."""
 

@@ -119,8 +119,7 @@ class NodeTable:
         if not rows:
             return None
         row = rows[0]
-        alone = row["lease_ms"] == alone_lease_ms
-        return Beat(row["beat_at"], row["lease_ms"], row["state"], alone)
+        return Beat(row["beat_at"], row["lease_ms"], row["state"])
 
     async def leave(self, name: str, identity: str) -> None:
         """Forget a node that has ended in order."""

@@ -6,6 +6,7 @@ from sqlalchemy import and_, delete, select, update
 
 from gateway.domain.server_version import ServerVersion, VersionResult
 from gateway.store.database import Database
+from gateway.store.errors import VersionTaken
 from gateway.store.record import Record
 from gateway.store.schema import server_files, server_versions
 
@@ -19,7 +20,10 @@ class ServerVersionTable:
         self._db = database
 
     async def add(self, version: ServerVersion, contents: Mapping[str, bytes]) -> None:
-        """Store a version; `contents` holds its files by their hash."""
+        """Store a version; `contents` holds its files by their hash.
+
+        Raises VersionTaken when another gateway has stored one of this number.
+        """
         rows = [
             {"server": version.server, "sha256": sha256, "content": content}
             for sha256, content in contents.items()
@@ -31,7 +35,13 @@ class ServerVersionTable:
                 ),
                 rows,
             )
-        await self._db.change(server_versions.insert().values(VERSION.values(version)))
+        unless_taken = (
+            self._db.insert(server_versions)
+            .values(VERSION.values(version))
+            .on_conflict_do_nothing(index_elements=["server", "number"])
+        )
+        if not await self._db.change_returning(unless_taken.returning(server_versions.c.number)):
+            raise VersionTaken(version.server)
 
     async def all(self, server: str) -> tuple[ServerVersion, ...]:
         """Return every version of a server, newest first."""

@@ -40,6 +40,11 @@ class Peer:
     runner: Runner
     home: Path
 
+    async def beat(self) -> None:
+        """Do once what a node does every two seconds."""
+        await self.membership.renew()
+        await self.membership.look()
+
 
 class Peers:
     """Gateways on one database, each with connections and a home of its own."""
@@ -53,6 +58,10 @@ class Peers:
         """Return what a gateway of this name says of itself."""
         return Newcomer(name, identity or f"home-of-{name}", "1.0", 3, "http://127.0.0.1:1")
 
+    def lease_file(self, name: str) -> Path:
+        """Return the file of a gateway that says until when its runs may go on."""
+        return self._folder / f"{name}.lease"
+
     async def store(self) -> Store:
         """Open the database once more."""
         return await self._stack.enter_async_context(
@@ -62,7 +71,7 @@ class Peers:
     async def start(self, name: str, clock: Clock | None = None) -> Peer:
         """Have a gateway join; it claims nothing and beats when it is told to."""
         store, home = await self.store(), self._folder / name
-        membership = Membership(store, self.newcomer(name))
+        membership = Membership(store, self.newcomer(name), self.lease_file(name))
         await membership.join()
         runner = await self._stack.enter_async_context(
             Runner(

@@ -1,6 +1,7 @@
 """Joining, beating, draining, and what becomes of the runs of a node that is gone."""
 
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from gateway.domain.job import OnInterrupt
 from gateway.domain.node import NodeState
 from gateway.domain.run import Run, RunMessage, RunResult, RunStatus
+from gateway.jobs.cli_wrapper import is_over
 from gateway.jobs.errors import RunFinished
 from gateway.jobs.process import KILL_S, TERMINATE_S
 from gateway.nodes import Membership, NodeDesk, NoSuchNode, times
@@ -53,7 +55,9 @@ def test_a_home_keeps_its_identity(tmp_path: Path) -> None:
 async def test_two_live_nodes_of_one_name_are_one_too_many(peers: Peers) -> None:
     """Issue 10, 1: the second is refused with a sentence, until the first is long gone."""
     first = await peers.start("one")
-    second = Membership(await peers.store(), peers.newcomer("one", "another-home"))
+    second = Membership(
+        await peers.store(), peers.newcomer("one", "another-home"), peers.lease_file("other")
+    )
     with pytest.raises(NameTaken) as refused:
         await second.join()
     assert str(refused.value) == (
@@ -71,7 +75,9 @@ async def test_a_gateway_that_comes_back_is_the_same_node(peers: Peers) -> None:
     """Ours: at once, and also under another name, because it has its home."""
     first = await peers.start("one")
     run = await take(first)
-    again = Membership(await peers.store(), peers.newcomer("renamed", "home-of-one"))
+    again = Membership(
+        await peers.store(), peers.newcomer("renamed", "home-of-one"), peers.lease_file("other")
+    )
     await again.join()
     assert [node.name for node in await first.store.nodes.all()] == ["renamed"]
     assert [each.id for each in await first.store.node_runs.claimed_by("renamed")] == [run.id]
@@ -83,10 +89,10 @@ async def test_a_start_leaves_what_other_nodes_have(peers: Peers) -> None:
     first = await peers.start("one")
     run = await take(first)
     second = await peers.start("two")
-    await second.membership.beat()
+    await second.beat()
     assert await found(second.store, run) == run
     await first.membership.leave()
-    await second.membership.beat()
+    await second.beat()
     assert (await found(second.store, run)).status is RunStatus.INTERRUPTED
 
 
@@ -104,7 +110,7 @@ async def test_runs_of_a_lost_node_are_treated_by_their_policy_once(peers: Peers
     alive = await take(busy)
     await silence(first.store, "one")
     for survivor in (second, third):
-        await survivor.membership.beat()
+        await survivor.beat()
     seen = {run.id: await found(second.store, run) for run in (marked, resumed, unwanted)}
     lost = "Node one was lost before the run ended."
     assert [(run.status, run.error) for run in seen.values()] == [
@@ -139,7 +145,7 @@ async def test_a_conversation_goes_on_where_it_began_or_not_at_all(peers: Peers)
     assert again is not None
     assert await first.store.runs.requeue(run.id, again.attempt, waiting, not_before=0)
     await silence(first.store, "one")
-    await second.membership.beat()
+    await second.beat()
     ended = await found(second.store, run)
     assert (ended.status, ended.error) == (
         RunStatus.INTERRUPTED,
@@ -154,7 +160,7 @@ async def test_a_node_that_the_others_gave_up_claims_nothing(peers: Peers) -> No
     await first.store.runs.add(run)
     await silence(first.store, "one")
     assert await first.store.runs.claim_next(100, node="one") is None
-    await first.membership.beat()
+    await first.beat()
     assert await first.store.runs.claim_next(100, node="one") is not None
 
 
@@ -180,7 +186,7 @@ async def test_a_run_on_another_node_is_ended_through_any(peers: Peers) -> None:
     await second.runner.stop(run.id, "Killed on request.")
     assert await first.store.node_runs.asked_to_stop("one") == {run.id: "Killed on request."}
     # No task has it here, as after an end that could not be stored for long.
-    await first.membership.beat()
+    await first.beat()
     assert (await found(second.store, run)).status is RunStatus.INTERRUPTED
     with pytest.raises(RunFinished):
         await second.runner.stop(run.id, "Killed on request.")
@@ -191,7 +197,7 @@ async def test_a_drained_node_takes_no_runs(peers: Peers) -> None:
     first, second = [await peers.start(name) for name in ("one", "two")]
     desk = NodeDesk(second.store, second.membership)
     await desk.drain("one")
-    await first.membership.beat()
+    await first.beat()
     assert (first.runner.resting, second.runner.resting) == (True, False)
     assert [(view.name, view.state, view.this) for view in await desk.views()] == [
         ("one", NodeState.DRAINING, False),
@@ -200,7 +206,7 @@ async def test_a_drained_node_takes_no_runs(peers: Peers) -> None:
     await desk.drain("two")
     assert second.runner.resting
     await desk.undrain("one")
-    await first.membership.beat()
+    await first.beat()
     assert not first.runner.resting
     with pytest.raises(NoSuchNode):
         await desk.drain("three")
@@ -213,11 +219,27 @@ async def test_the_lease_is_long_only_while_there_is_nobody_to_wait(peers: Peers
     first = await peers.start("one")
     leases: list[int] = []
     for _ in range(2):
-        await first.membership.beat()
+        await first.beat()
         (node,) = [each for each in await first.store.nodes.all() if each.name == "one"]
         leases.append(node.lease_ms)
         await peers.start("two")
     assert leases == [times.untouched_ms(s) for s in (times.ALONE_LEASE_S, times.LEASE_S)]
+
+
+async def test_the_wrappers_of_runs_learn_until_when_they_may_go_on(peers: Peers) -> None:
+    """Issue 10, 2: they end the CLI where a frozen gateway cannot."""
+    began_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    first = await peers.start("one")
+    lease = peers.lease_file("one")
+    assert float(lease.read_text("ascii")) >= began_s + times.ALONE_LEASE_S
+    assert not is_over(str(lease))
+    lease.write_text(f"{began_s - 1:.3f}", "ascii")
+    assert is_over(str(lease))
+    await first.beat()
+    assert not is_over(str(lease))
+    lease.write_text("", "ascii")
+    assert not is_over(str(lease))
+    assert not is_over(str(peers.lease_file("nobody")))
 
 
 def test_the_database_tells_the_time() -> None:
@@ -232,5 +254,8 @@ async def test_a_clock_that_is_off_is_worth_a_warning(
 ) -> None:
     """Issue 10, 3: measured against the database at the start."""
     with caplog.at_level(logging.WARNING):
-        await Membership(await peers.store(), peers.newcomer("one"), now_ms=lambda: 0).join()
+        off = Membership(
+            await peers.store(), peers.newcomer("one"), peers.lease_file("one"), now_ms=lambda: 0
+        )
+        await off.join()
     assert "s behind the database's, which jobs go by; set it right" in caplog.text

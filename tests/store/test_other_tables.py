@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from gateway.domain.dashboard_session import DashboardSession, Way
 from gateway.domain.ids import new_id
 from gateway.domain.oauth import Client, ClientSource, Grant, RefreshToken
@@ -10,6 +12,7 @@ from gateway.domain.server_version import VersionFile, VersionResult
 from gateway.domain.token import Scope
 from gateway.domain.view import View
 from gateway.store import Store
+from gateway.store.errors import VersionTaken
 from tests.store import examples
 
 
@@ -126,6 +129,16 @@ async def test_versions_keep_equal_files_once_and_come_newest_first(store: Store
     assert await table.all("email") == (lost, second, first)
     assert await table.contents("email", ["a", "b", "c"]) == {"a": b"one", "b": b"\x00\xff"}
     assert await table.all("nobody") == ()
+
+
+async def test_two_gateways_write_no_version_of_one_number(store: Store) -> None:
+    """Issue 10: the second is told, and what the first wrote stays."""
+    first = examples.server_version()
+    await store.server_versions.add(first, {"a": b"one"})
+    with pytest.raises(VersionTaken) as refused:
+        await store.server_versions.add(replace(first, author="other"), {})
+    assert refused.value.server == "email"
+    assert await store.server_versions.all("email") == (first,)
 
 
 async def test_a_version_that_became_ready_is_noted_by_its_digest(store: Store) -> None:

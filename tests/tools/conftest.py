@@ -215,7 +215,7 @@ async def open_gateway(
                 code_changes=code_changes,
             )
             await servers.disk.load_all()
-            node = Membership(store, Newcomer("here", "node_1", "1", 3, url))
+            node = Membership(store, Newcomer("here", "node_1", "1", 3, url), folder / "lease")
             await node.join()
             node.carry(runner)
             for name in servers.names():
