@@ -17,6 +17,7 @@ from gateway.backup.errors import ArchiveDamaged, ArchiveTooNew, BackupError
 from gateway.backup.manifest import (
     DATABASE,
     FORMAT,
+    HOME,
     MAX_BYTES,
     NAME,
     ROOTS,
@@ -30,6 +31,7 @@ from gateway.backup.trees import MAX_ENTRIES, leads_outside
 from gateway.store.copying import check_sqlite
 from gateway.store.errors import StoreUnavailable
 from gateway.store.schema import HEAD
+from sandboxes.ownership import WAY
 
 CHUNK = 1024 * 1024
 SPARE_BYTES = 64 * 1024 * 1024
@@ -57,7 +59,8 @@ class _Unpacked:
         name = member.name
         self._check(name)
         if member.isdir():
-            (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_way(name)
+            (self.folder / name).mkdir(mode=0o700, exist_ok=True)
             self.modes[name] = member.mode & 0o777
         elif member.issym():
             if leads_outside(_in_tree(name), member.linkname):
@@ -79,11 +82,17 @@ class _Unpacked:
     def finish(self) -> None:
         """Make the links, then give folders their modes."""
         for name, target in self.links.items():
-            place = self.folder / name
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place.symlink_to(target)
+            self._make_way(name)
+            (self.folder / name).symlink_to(target)
         for name in sorted(self.modes, reverse=True):
             (self.folder / name).chmod(self.modes[name])
+
+    def _make_way(self, name: str) -> None:
+        """Make the folders above; one that the archive does not name gets its usual mode."""
+        for folder in reversed(PurePosixPath(name).parents[:-1]):
+            if str(folder) not in self.modes:
+                (self.folder / folder).mkdir(mode=0o700, exist_ok=True)
+                self.modes[str(folder)] = _usual_mode(folder)
 
     def _take_file(self, member: tarfile.TarInfo, content: IO[bytes]) -> None:
         if member.size > self.room:
@@ -99,7 +108,7 @@ class _Unpacked:
 
     def _write(self, member: tarfile.TarInfo, content: IO[bytes]) -> Entry:
         place = self.folder / member.name
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_way(member.name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         digest, size = hashlib.sha256(), 0
         with os.fdopen(os.open(place, flags, 0o600), "wb") as file:
@@ -178,8 +187,16 @@ def _older_or_equal(schema: str) -> bool:
     return schema.isdigit() and int(schema) <= int(HEAD)
 
 
+def _usual_mode(folder: PurePosixPath) -> int:
+    """Return the mode that the program gives a folder: a server's child may be another user."""
+    if folder.parts[0] != HOME:
+        return 0o755
+    of_servers = folder.parts[1:2] == ("servers",) and len(folder.parts) < SERVER_STATE_PARTS
+    return WAY if of_servers else 0o700
+
+
 def _in_tree(name: str) -> str:
     """Return a name below the tree that was walked for it."""
     parts = PurePosixPath(name).parts
-    own = SERVER_STATE_PARTS if parts[:2] == ("home", "servers") else TREE_PARTS
+    own = SERVER_STATE_PARTS if parts[:2] == (HOME, "servers") else TREE_PARTS
     return "/".join(parts[own:])

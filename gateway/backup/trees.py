@@ -23,7 +23,7 @@ class Found:
     """Something in a tree: a folder, a file that is open, or a link."""
 
     name: str
-    """Below the tree, with slashes."""
+    """Below the tree, with slashes; "." is the tree itself."""
     status: os.stat_result
     file: BinaryIO | None = None
     """At its beginning; closed by whoever walks on."""
@@ -39,7 +39,7 @@ class LeftOut:
 
 
 def walk(folder: Path) -> Iterator[Found | LeftOut]:
-    """Yield what is in a folder, folders before what they hold."""
+    """Yield a folder and what is in it, folders before what they hold."""
     try:
         top = os.open(folder, FOLDER)
     except FileNotFoundError:
@@ -48,6 +48,7 @@ def walk(folder: Path) -> Iterator[Found | LeftOut]:
         yield LeftOut(".", error.strerror or str(error))
         return
     try:
+        yield Found(".", os.fstat(top))
         yield from _below(top, PurePosixPath())
     finally:
         os.close(top)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from gateway.backup.errors import BackupError
@@ -55,7 +55,7 @@ class _Archive:
             if isinstance(found, LeftOut):
                 self.left_out.append(f"{name}/{found.name}: {found.reason}")
             else:
-                self._add(f"{name}/{found.name}", found)
+                self._add(str(PurePosixPath(name, found.name)), found)
             if len(self.files) > MAX_ENTRIES:
                 raise BackupError(f"{folder} holds more than {MAX_ENTRIES} files; remove some.")
 

@@ -19,6 +19,7 @@ from gateway.domain.run import RunStatus
 from gateway.domain.run_file import LeftFiles, RunFile, RunFileSet
 from gateway.servers.grants import GrantFiles, Grants
 from gateway.store.schema import notices
+from sandboxes.ownership import WAY
 from tests.cli.gateways import Place, make_place
 from tests.cli.shell import Shell
 from tests.databases import open_store
@@ -122,7 +123,10 @@ def test_a_home_is_restored_on_another_machine_with_its_key(archive: Path, new: 
     assert (data / "inner").read_text("utf-8") == "kept"
     assert GrantFiles(new.place.home / "grants").read("email") == GRANTS
     assert new.text("key", "show").splitlines()[-1] == "seals       2 values"
-    with new.place.gateway(SANDBOX="off"):
+    assert mode(new.place.folder / "dynamic" / "keeper") == 0o755
+    assert (mode(data), mode(data.parent), mode(data.parent.parent)) == (0o700, WAY, WAY)
+    # Confined where this machine can: a child of root is another user.
+    with new.place.gateway():
         assert new.json("tools", "call", "keeper:tail") == {"tail": "ry-9"}
         assert [job["name"] for job in new.json("jobs", "list")["jobs"]] == ["brief"]
         assert len(new.json("servers", "versions", "keeper")["versions"]) == 1
@@ -136,6 +140,22 @@ def test_a_home_is_restored_on_another_machine_with_its_key(archive: Path, new: 
         assert (new.place.folder / "report").read_text("utf-8") == "done"
         held = new("restore", archive)
         assert (held.status, "is in use" in held.err) == (2, True)
+
+
+def test_folders_that_an_archive_does_not_name_get_their_usual_modes(
+    archive: Path, new: Shell
+) -> None:
+    """Ours: earlier archives name no top folder, and a server's child may be another user."""
+    bare = new.place.folder / "bare.tar.gz"
+    with tarfile.open(archive) as old, tarfile.open(bare, "w:gz") as fresh:
+        for member in old:
+            if not member.isdir():
+                fresh.addfile(member, old.extractfile(member) if member.isreg() else None)
+    new.text("restore", bare)
+    data = new.place.home / "servers" / "keeper" / "data"
+    assert mode(new.place.folder / "dynamic" / "keeper") == 0o755
+    assert (mode(data), mode(data.parent), mode(data.parent.parent)) == (0o700, WAY, WAY)
+    assert mode(new.place.home / "run_files") == 0o700
 
 
 def test_a_missing_or_wrong_key_is_said_and_nothing_is_overwritten(
@@ -262,6 +282,11 @@ def test_a_cut_archive_and_no_archive_are_refused(archive: Path, new: Shell) -> 
         assert (refused.status, refused.err.count("\n")) == (1, 1), refused.err
     assert left_in(new.place) == ["gateway.lock"]
     assert "nothing to back up" in new("backup").err
+
+
+def mode(path: Path) -> int:
+    """Return who may do what with a folder."""
+    return path.stat().st_mode & 0o777
 
 
 def left_in(place: Place) -> list[str]:
