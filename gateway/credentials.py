@@ -57,6 +57,13 @@ class Credentials:
         """Return which keys of a server have a value."""
         return frozenset(await self._table.times(server))
 
+    async def stored(self) -> dict[str, list[str]]:
+        """Return which keys have a value, by server, whether it is still there or not."""
+        found: dict[str, list[str]] = {}
+        for server, key in sorted(await self._table.names()):
+            found.setdefault(server, []).append(key)
+        return found
+
     async def masked(self, server: str) -> tuple[MaskedCredential, ...]:
         """Return what may be shown of a server's credentials, in key order.
 

@@ -44,6 +44,7 @@ from gateway.run_export.routes import RunExport
 from gateway.run_pages import build_run_routes, open_run_pages
 from gateway.sandbox_notice import sandbox_notice
 from gateway.server_grants.routes import build_grant_routes
+from gateway.server_leavings import build_leaving_routes
 from gateway.server_pages import open_server_pages
 from gateway.settings_pages import open_settings_pages
 from gateway.supervising import Hearers
@@ -185,6 +186,7 @@ def _local(parts: Parts, connector: Connector) -> Quart:
             build_catalog_routes(
                 open_catalog(services.servers, services.supervisor, services.settings)
             ),
+            build_leaving_routes(services.servers, services.credentials),
             build_run_routes(services.runner.feeds, services.store, services.shelf),
             connector.local_routes(),
             parts.reach.local_routes(),

@@ -1,7 +1,10 @@
-"""Names that no server may have, and the folder of servers that were added."""
+"""Names that no server may have, those of the servers that are shipped, and the folder of added ones."""
 
 ADDED = "added"
 """In the home: the folder of the servers that `servers add` made."""
 
 RESERVED = frozenset({"all", "claude-in-chrome", "claude-runner", "computer-use", "ide"})
 """Our own endpoints, or the Claude CLI, keep them for themselves."""
+
+SHIPPED = ("email", "fetch", "files", "notify", "playwright")
+"""In `fixed-servers/` of every checkout; whatever else is there is its owner's."""

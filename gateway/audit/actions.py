@@ -44,6 +44,7 @@ ACTIONS = {
     "grants.revoke": "take a server's grants back",
     "examples.add": "add an example",
     "catalog.add": "add a server",
+    "leavings.remove": "delete a server",
     "rotate_client": ROTATE_CLIENT,
     "keys.rotate": REPLACE_KEY,
     "nodes.drain": "drain a node",

@@ -4,6 +4,7 @@ from argparse import Namespace
 from typing import Any
 
 from gateway.cli.answers import ask, ask_first, show, show_message
+from gateway.cli.client import request_local
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import live_gateway
 from gateway.cli.servers import credentials_table
@@ -35,7 +36,10 @@ def _list(args: Namespace) -> Exit:
     if args.server is None:
         if args.required:
             raise Failure(Exit.WRONG_USE, "--required goes with the name of a server.")
-        return show(args, ask(args, "get_unconfigured_servers"), _waiting)
+        waiting = ask(args, "get_unconfigured_servers")
+        stored = request_local(live_gateway(args), "GET", "credentials")["servers"]
+        left = [each for each in stored if not each["is_there"]]
+        return show(args, {**waiting, "removed": left}, _waiting)
     tool = "list_required_credentials" if args.required else "get_server_credentials"
     return show(
         args,
@@ -49,7 +53,13 @@ def _waiting(answer: Any) -> str:
         f"{each['server']}: {', '.join(want['key'] for want in each['missing'])}"
         for each in answer["servers"]
     ]
-    return "\n".join(map(plain, said)) or "No server waits for a secret."
+    left = [
+        f"{each['server']}, which is not there any more, has {key}; forget it with: "
+        f"./claude-runner credentials delete {each['server']} {key}"
+        for each in answer["removed"]
+        for key in each["keys"]
+    ]
+    return "\n".join(map(plain, (*(said or ["No server waits for a secret."]), *left)))
 
 
 def _link(answer: Any) -> str:

@@ -1,4 +1,4 @@
-"""Seals the secrets of imported servers in a home that no gateway holds."""
+"""What an import needs of the database: which secrets are there, and sealing more of them."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,29 @@ from gateway.credentials import CredentialRefused, Credentials
 from gateway.importing.plans import Plan
 from gateway.local import GatewayLock
 from gateway.settings import Settings
-from gateway.store import StoreError
+from gateway.store import Store, StoreError
 from gateway.vault import VaultError
 from gateway.vault.opening import open_unlocked
 
 
+async def kept_keys(settings: Settings) -> dict[str, set[str]]:
+    """Return which keys have a value by server; a gateway may run. Raises Failure."""
+    url = settings.database_url.reveal() if settings.database_url else None
+    found: dict[str, set[str]] = {}
+    try:
+        stored = await Store.peek_credentials(url, path=settings.home / "jobs.db")
+    except StoreError as error:
+        raise Failure(Exit.FAILED, str(error)) from error
+    for server, key in stored:
+        found.setdefault(server, set()).add(key)
+    return found
+
+
 async def seal(settings: Settings, plans: Sequence[Plan]) -> None:
-    """Store the values of all plans. Raises Failure and HomeTaken."""
+    """Store the values of all plans in a home that no gateway holds.
+
+    Raises Failure and HomeTaken.
+    """
     with GatewayLock(settings.home):
         try:
             async with open_unlocked(settings) as (store, vault):

@@ -25,6 +25,11 @@ def add_import(add_parser: AddParser) -> None:
         "--name", metavar="NAME", action="append", default=[], help="only this entry"
     )
     add_fields(taken, (NETWORK,))
+    taken.add_argument(
+        "--keep-credentials",
+        action="store_true",
+        help="give it the secrets that a former server of its name left",
+    )
     taken.add_argument("--dry-run", action="store_true", help="only show what would be made")
     add_yes(taken)
     given = add_answer(

@@ -7,6 +7,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,6 +54,7 @@ def _plans(args: Namespace, settings: Settings) -> tuple[list[Plan], list[str]]:
         raise Failure(Exit.FAILED, "No file of an MCP client was found; name one.")
     private = (settings.home.resolve(), settings.master_key_file.resolve())
     ground = Ground(shutil.which, private, args.network or "none")
+    kept = _kept_keys(settings)
     plans: dict[str, Plan] = {}
     refused: list[str] = []
     for file in files:
@@ -68,7 +70,7 @@ def _plans(args: Namespace, settings: Settings) -> tuple[list[Plan], list[str]]:
             try:
                 made = plan(program, ground)
                 _check_free(settings, made, plans)
-                plans[made.name] = made
+                plans[made.name] = _with_kept(args, made, kept.get(made.name, set()))
             except CannotImport as error:
                 refused.append(str(error))
     return list(plans.values()), refused
@@ -81,6 +83,27 @@ def _check_free(settings: Settings, made: Plan, others: dict[str, Plan]) -> None
             f"Entry {made.origin!r} would be server {made.name!r}, which is there already; rename "
             "one of them."
         )
+
+
+def _kept_keys(settings: Settings) -> dict[str, set[str]]:
+    # The store costs a second to import, which every other command saves.
+    module = importlib.import_module("gateway.cli.import_offline")
+    look = cast("Callable[..., Coroutine[Any, Any, dict[str, set[str]]]]", module.kept_keys)
+    return asyncio.run(look(settings))
+
+
+def _with_kept(args: Namespace, made: Plan, left: set[str]) -> Plan:
+    """Return a plan that gets what a former server left, if its owner says so."""
+    if left and not args.keep_credentials:
+        forget = "; ".join(
+            f"./claude-runner credentials delete {made.name} {key}" for key in sorted(left)
+        )
+        raise CannotImport(
+            f"Entry {made.origin!r} would be server {made.name!r}, for which a former server left "
+            f"{', '.join(sorted(left))}; forget them with: {forget} - or give them to this one "
+            "with --keep-credentials."
+        )
+    return replace(made, kept=tuple(key for key in made.credentials if key in left))
 
 
 def _described(made: Plan) -> str:
@@ -98,7 +121,9 @@ def _described(made: Plan) -> str:
 
 
 def _standing(made: Plan, key: str) -> str:
-    return "will be sealed" if key in made.values else "to be set"
+    if key in made.values:
+        return "will be sealed"
+    return "of the former server" if key in made.kept else "to be set"
 
 
 def _make(args: Namespace, settings: Settings, plans: Sequence[Plan]) -> None:
@@ -143,7 +168,7 @@ def _done(plans: Sequence[Plan]) -> str:
         "what it may."
     ]
     for made in plans:
-        missing = [key for key in made.credentials if key not in made.values]
+        missing = [key for key in made.credentials if key not in (*made.values, *made.kept)]
         lines += [f"./claude-runner credentials set {made.name} {key}" for key in missing]
         lines.append(f"./claude-runner servers enable {made.name}")
     return "\n".join(lines)

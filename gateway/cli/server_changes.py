@@ -2,10 +2,13 @@
 
 from argparse import Namespace
 from typing import Any
+from urllib.parse import quote
 
 from gateway.cli.answers import ask, ask_first, show, show_change, show_message
+from gateway.cli.client import request_local
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.fields import given
+from gateway.cli.home import live_gateway
 from gateway.cli.servers import kind_of
 from gateway.cli.servers_parser import EDIT
 from gateway.cli.table import plain
@@ -19,8 +22,7 @@ def run(args: Namespace) -> int:
         case "restart":
             return show_change(args, ask(args, "restart_mcp_server", name=args.server))
         case "remove":
-            ask_first(args, f"Delete server {args.server!r}, its data folder and its credentials?")
-            return show_message(args, ask(args, "delete_mcp_server", name=args.server))
+            return _remove(args)
         case "edit":
             changes = given(args, EDIT)
             return show_change(args, ask(args, "update_mcp_server", name=args.server, **changes))
@@ -29,6 +31,16 @@ def run(args: Namespace) -> int:
         case _:
             tool = f"{args.action}_{SWITCHES[kind_of(args)]}"
             return show_change(args, ask(args, tool, name=args.server))
+
+
+def _remove(args: Namespace) -> Exit:
+    ask_first(args, f"Delete server {args.server!r}, its data folder and its credentials?")
+    fixed = ask(args, "list_fixed_mcp_servers")["servers"]
+    if all(each["name"] != args.server for each in fixed):
+        return show_message(args, ask(args, "delete_mcp_server", name=args.server))
+    # No tool does this: the servers of its owner are not a model's.
+    path = f"servers/{quote(args.server, safe='')}"
+    return show_message(args, request_local(live_gateway(args), "DELETE", path))
 
 
 def _test(args: Namespace) -> Exit:

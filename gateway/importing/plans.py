@@ -52,6 +52,8 @@ class Plan:
     notes: tuple[str, ...]
     values: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Secrets that are to be sealed; in no file and no output."""
+    kept: tuple[str, ...] = ()
+    """Of `credentials`, those that a former server of this name left, and this one gets."""
 
     def view(self) -> dict[str, Any]:
         """Return what people and programs are shown."""
@@ -63,7 +65,7 @@ class Plan:
             "network": self.network,
             "read_only": list(self.read_only),
             "credentials": list(self.credentials),
-            "set": sorted(self.values),
+            "set": sorted({*self.values, *self.kept}),
             "notes": list(self.notes),
         }
 

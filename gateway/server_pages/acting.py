@@ -1,14 +1,17 @@
 """What the owner does to a server as a whole: restart, switch, remove."""
 
 from http import HTTPStatus
+from typing import cast
 
-from quart import Blueprint, redirect, url_for
-from werkzeug.exceptions import Conflict
+from quart import Blueprint, make_response, redirect, url_for
+from quart import Response as QuartResponse
+from werkzeug.exceptions import Conflict, NotFound
 from werkzeug.wrappers import Response
 
 from gateway.dashboard.forms import read_form
 from gateway.server_pages.desk import REFUSALS, Desk, outcome_of, refused
-from supervisor.spec import ServerKind
+from gateway.servers.removal import check_owners
+from supervisor.spec import ServerKind, ServerSpec
 
 
 class ActingPages:
@@ -59,18 +62,38 @@ class ActingPages:
 
     async def ask(self, name: str) -> str:
         """Say what goes with it."""
-        self._desk.spec(name, ServerKind.DYNAMIC)
-        report = await self._desk.report(name)
-        versions = await self._desk.servers.versions.all(name)
-        return await self._desk.page("server_remove.html", report, versions=len(versions))
+        self._check_removable(name)
+        return await self._asked(name)
 
-    async def remove(self, name: str) -> Response:
+    async def remove(self, name: str) -> Response | QuartResponse:
         """Delete it for good, once its name was typed."""
-        self._desk.spec(name, ServerKind.DYNAMIC)
+        spec = self._check_removable(name)
         if (await read_form()).get("typed", "").strip() != name:
-            raise Conflict(f"Type {name} to delete this server; nothing was changed.")
+            problem = f"Type {name} to delete this server; nothing was changed."
+            response = cast("QuartResponse", await make_response(await self._asked(name, problem)))
+            response.status_code = HTTPStatus.CONFLICT
+            return response
         try:
-            await self._desk.servers.delete(name)
+            if spec.kind is ServerKind.DYNAMIC:
+                await self._desk.servers.delete(name)
+            else:
+                await self._desk.servers.removal.remove(name)
         except REFUSALS as error:
             raise refused(error) from error
         return redirect(url_for("servers.index"), HTTPStatus.SEE_OTHER)
+
+    def _check_removable(self, name: str) -> ServerSpec:
+        spec = self._desk.spec(name)
+        try:
+            check_owners(spec)
+        except REFUSALS as error:
+            raise NotFound(str(error)) from error
+        return spec
+
+    async def _asked(self, name: str, problem: str = "") -> str:
+        report = await self._desk.report(name)
+        dynamic = report.spec.kind is ServerKind.DYNAMIC
+        versions = len(await self._desk.servers.versions.all(name)) if dynamic else 0
+        return await self._desk.page(
+            "server_remove.html", report, versions=versions, problem=problem
+        )

@@ -15,6 +15,7 @@ from gateway.dashboard.views import STATE_TONES, ApprovalRow, approval_rows
 from gateway.server_pages.kept import Kept, Outcome
 from gateway.servers import ServerReport, Servers
 from gateway.servers.fault import read_fault
+from gateway.servers.removal import is_shipped
 from gateway.tools.server_views import fault_in_words
 from gateway.vault import VaultError
 from sandboxes.errors import SandboxError
@@ -76,6 +77,7 @@ class Desk:
             name=report.spec.name,
             seen=report.snapshot,
             dynamic=dynamic,
+            removable=not is_shipped(report.spec),
             tone=STATE_TONES[report.snapshot.state],
             waiting=self._waiting(report.spec.name),
             parts=(*PARTS, *(OF_DYNAMIC if dynamic else ())),

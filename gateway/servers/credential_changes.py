@@ -20,6 +20,16 @@ async def set_credential(
     return await servers.renew(server)
 
 
+async def delete_left_credential(
+    servers: Servers, credentials: Credentials, server: str, key: str
+) -> bool:
+    """Delete a value of a server that is not there any more.
+
+    False: the server is there, or there is no such value.
+    """
+    return server not in servers.names() and await credentials.delete(server, key)
+
+
 async def delete_credential(
     servers: Servers, credentials: Credentials, server: str, key: str
 ) -> ServerReport | None:

@@ -1,5 +1,6 @@
 """What a server looks like to a person: the supervisor's snapshot, the switch, the credentials."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.domain.secret import MaskedCredential
@@ -82,6 +83,11 @@ def credential_statuses(
         _status(declared.get(key), values.get(key), key)
         for key in dict.fromkeys([*declared, *values])
     )
+
+
+def undeclared_statuses(stored: Iterable[MaskedCredential]) -> tuple[CredentialStatus, ...]:
+    """Return those that were set for a server which is not there to declare any."""
+    return tuple(_status(None, each, each.key) for each in stored)
 
 
 def _status(

@@ -26,7 +26,8 @@ from gateway.servers.held import Held, sentence_of
 from gateway.servers.history import Change, History, verdict_of
 from gateway.servers.known import Known
 from gateway.servers.operation import Operation
-from gateway.servers.report import CredentialStatus, Failure, ServerReport
+from gateway.servers.removal import Removal
+from gateway.servers.report import CredentialStatus, Failure, ServerReport, undeclared_statuses
 from gateway.servers.shelf import Shelf
 from gateway.servers.staging import Staged, write_checked
 from gateway.servers.swapping import Swap, to_the_end
@@ -96,6 +97,17 @@ class Servers:
             shelf=self._shelf,
             state_dir=state_dir,
             seat_s=seat_s,
+        )
+        self.removal = Removal(
+            self._known,
+            self.disk,
+            self._history,
+            grants,
+            supervisor=supervisor,
+            store=store,
+            credentials=credentials,
+            fixed_dirs=(fixed_dir,),
+            state_dir=state_dir,
         )
 
     async def create(self, name: str, draft: Draft, *, enable: bool, author: str) -> ServerReport:
@@ -296,7 +308,13 @@ class Servers:
         return (await to_thread.run_sync(self._folders.read, name)).metadata
 
     async def credentials(self, name: str) -> tuple[CredentialStatus, ...]:
-        """Return what a server declares and what is set. Raises UnknownServer."""
+        """Return what a server declares and what is set.
+
+        Of a server that is not there any more: what is still stored. Raises UnknownServer when
+        there is nothing either.
+        """
+        if name not in self._known and (left := await self._credentials.masked(name)):
+            return undeclared_statuses(left)
         return await self._operation.statuses(self.spec(name))
 
     def names(self) -> tuple[str, ...]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, delete, inspect, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.secret import CredentialTimes, Sealed
 from gateway.store.database import Database
 from gateway.store.schema import credentials
+
+NAMES = select(credentials.c.server, credentials.c.key)
 
 
 class CredentialTable:
@@ -38,7 +41,7 @@ class CredentialTable:
 
     async def names(self) -> frozenset[tuple[str, str]]:
         """Return server and key of every value that is set."""
-        rows = await self._db.all(select(credentials.c.server, credentials.c.key))
+        rows = await self._db.all(NAMES)
         return frozenset((row["server"], row["key"]) for row in rows)
 
     async def times(self, server: str) -> dict[str, CredentialTimes]:
@@ -68,3 +71,10 @@ class CredentialTable:
     async def delete_server(self, server: str) -> None:
         """Delete every value of one server."""
         await self._db.change(delete(credentials).where(credentials.c.server == server))
+
+
+async def find_names(connection: AsyncConnection) -> frozenset[tuple[str, str]]:
+    """Return server and key of every value in a database of any schema."""
+    if not await connection.run_sync(lambda sync: inspect(sync).has_table(credentials.name)):
+        return frozenset()
+    return frozenset((row.server, row.key) for row in await connection.execute(NAMES))

@@ -7,14 +7,14 @@ from pathlib import Path
 import anyio
 from anyio import to_thread
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.domain.secret import DataKey
 from gateway.store.audit import AuditTable
 from gateway.store.channels import ChannelTable
 from gateway.store.cost_history import CostHistory
 from gateway.store.costs import CostTable
-from gateway.store.credentials import CredentialTable
+from gateway.store.credentials import CredentialTable, find_names
 from gateway.store.dashboard_sessions import DashboardSessionTable
 from gateway.store.data_keys import DataKeyTable, find_data_keys
 from gateway.store.database import Database, unavailable_as_error
@@ -108,16 +108,33 @@ class Store:
 
         Raises StoreUnavailable and UnsupportedDatabase.
         """
-        if url:
-            address = postgres_url(url)
-            engine, place = postgres_engine(address), postgres_place(address)
-        elif await to_thread.run_sync(path.exists):
-            engine, place = sqlite_spectator(path), str(path)
-        else:
-            return ()
-        with unavailable_as_error(place):
-            async with _disposed(engine), engine.connect() as connection:
-                return await find_data_keys(connection)
+        async with _looking_on(url, path) as connection:
+            return () if connection is None else await find_data_keys(connection)
+
+    @classmethod
+    async def peek_credentials(cls, url: str | None, *, path: Path) -> frozenset[tuple[str, str]]:
+        """Return server and key of every credential, and leave the database as `peek_data_keys`.
+
+        Raises StoreUnavailable and UnsupportedDatabase.
+        """
+        async with _looking_on(url, path) as connection:
+            return frozenset() if connection is None else await find_names(connection)
+
+
+@asynccontextmanager
+async def _looking_on(url: str | None, path: Path) -> AsyncGenerator[AsyncConnection | None]:
+    """Give a connection to a database of any schema; None: it is not even there."""
+    if url:
+        address = postgres_url(url)
+        engine, place = postgres_engine(address), postgres_place(address)
+    elif await to_thread.run_sync(path.exists):
+        engine, place = sqlite_spectator(path), str(path)
+    else:
+        yield None
+        return
+    with unavailable_as_error(place):
+        async with _disposed(engine), engine.connect() as connection:
+            yield connection
 
 
 async def _open_sqlite(stack: AsyncExitStack, path: Path, migrations: Migrations) -> Database:

@@ -8,7 +8,12 @@ from pydantic import Field
 from gateway.credential_requests.links import PATH
 from gateway.domain.units import iso, shown
 from gateway.servers import ServerReport
-from gateway.servers.credential_changes import delete_credential, set_credential
+from gateway.servers.credential_changes import (
+    delete_credential,
+    delete_left_credential,
+    set_credential,
+)
+from gateway.servers.report import undeclared_statuses
 from gateway.tools.arguments import CredentialKey, ServerName
 from gateway.tools.authors import author
 from gateway.tools.hints import ADD, CHANGE, READ
@@ -76,7 +81,10 @@ class CredentialTools:
 
     @tool(title="Show a server's credentials", annotations=READ)
     async def get_server_credentials(self, server: ServerName) -> CredentialList:
-        """Show which credentials a server declares and has, with masked values."""
+        """Show which credentials a server declares and has, with masked values.
+
+        Of a server that is gone: the ones that are still stored under its name.
+        """
         return CredentialList(
             server, view_credentials(await self._services.servers.credentials(server))
         )
@@ -102,6 +110,10 @@ class CredentialTools:
     ) -> CredentialAnswer:
         """Delete one stored secret for good; the server is restarted without it."""
         services = self._services
+        if await delete_left_credential(services.servers, services.credentials, server, key):
+            left = view_credentials(undeclared_statuses(await services.credentials.masked(server)))
+            done = f"{key} of server {server!r}, which is not there any more, is deleted."
+            return CredentialAnswer(done, None, left)
         report = await delete_credential(services.servers, services.credentials, server, key)
         if report is None:
             raise Refused(f"Server {server!r} has no credential {shown(key)}.")

@@ -173,7 +173,8 @@ class CredentialAnswer:
     """What became of a credential, and of the server that reads it."""
 
     message: str
-    server: ServerView
+    server: ServerView | None
+    """None: it is not there any more."""
     credentials: list[CredentialView]
 
 

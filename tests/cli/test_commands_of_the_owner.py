@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Generator
 
@@ -10,6 +11,7 @@ import pytest
 from tests.cli.gateways import make_place
 from tests.cli.shell import Shell
 from tests.tools.servers import server_code
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -96,6 +98,44 @@ def test_a_secret_is_piped_in_and_never_printed(shell: Shell) -> None:
     assert deleted.startswith("ADDER_KEY of server 'keeper' is deleted.")
     assert shell.text("credentials", "list") == "No server waits for a secret.\n"
     shell.text("servers", "remove", "keeper", "--yes")
+
+
+def imported(shell: Shell, value: str) -> None:
+    """Import a server with one variable, while the gateway runs."""
+    entry = {"command": "true", "env": {"KEY": value}}
+    file = shell.write("given.json", json.dumps({"servers": {"weather app": entry}}))
+    shell.text("import", file, "--yes")
+
+
+def test_an_imported_server_is_removed_with_what_is_its_own(shell: Shell) -> None:
+    """Issue 8: by command, as a dynamic one; the next server of its name finds nothing."""
+    imported(shell, "hush-hush")
+    folder = shell.place.folder / "fixed" / "weather-app"
+    data = shell.write("home/servers/weather-app/data/notes.txt", "x")
+    shell.text("servers", "grant", "weather-app", "--host", "weather.example.com")
+    assert shell("servers", "remove", "weather-app").status == 2
+    removed = shell.text("servers", "remove", "weather-app", "--yes")
+    assert removed.startswith("Server 'weather-app' is deleted with its folder")
+    assert (folder.exists(), data.exists()) == (False, False)
+    assert list((shell.place.home / "grants").iterdir()) == []
+    assert shell.json("credentials", "list")["removed"] == []
+    assert "delete a server" in shell.text("audit")
+    again = shell("servers", "remove", "weather-app", "--yes")
+    assert (again.status, "weather-app" in again.err) == (1, True)
+
+
+def test_secrets_of_a_server_that_is_gone_are_listed_and_deleted(shell: Shell) -> None:
+    """Ours: whoever removes a folder by hand must not leave them to the next of its name."""
+    imported(shell, "hush-hush")
+    shutil.rmtree(shell.place.folder / "fixed" / "weather-app")
+    wait_until(lambda: shell.json("servers", "list")["servers"] == [])
+    forget = "./claude-runner credentials delete weather-app KEY"
+    assert forget in shell.text("credentials", "list")
+    assert shell.json("credentials", "list", "weather-app")["credentials"][0]["is_set"]
+    deleted = shell.text("credentials", "delete", "weather-app", "KEY", "--yes")
+    assert deleted.startswith("KEY of server 'weather-app', which is not there any more")
+    assert shell.text("credentials", "list") == "No server waits for a secret.\n"
+    assert shell("credentials", "delete", "weather-app", "KEY", "--yes").status == 1
 
 
 def test_a_job_is_made_changed_paused_and_deleted(shell: Shell) -> None:

@@ -1,12 +1,19 @@
 """`import` and `export`: other clients' files, and servers of the registry."""
 
 import json
+import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.server_names import SHIPPED
+from gateway.servers.removal import SHIPPED_DIR, check_owners
+from supervisor.errors import InvalidServer
+from supervisor.folders.catalog import read_server
+from supervisor.spec import ServerKind
 from tests.cli.gateways import make_place
 from tests.cli.shell import Shell
 from tests.toolchain import Toolchain
@@ -202,5 +209,26 @@ def test_secrets_are_sealed_without_a_gateway_and_names_that_steer_are_left_out(
     assert not any(b"hush" in path.read_bytes() for path in fixed.iterdir())
     assert shell.text("key", "show").splitlines()[-1] == "seals       1 value"
     exported = json.loads(shell.text("export", "--server", "notes"))["mcpServers"]["notes"]
+    shutil.rmtree(fixed)
+    other = {"command": "true", "env": {"NOTES_KEY": "${input:key}"}}
+    file = shell.write("given.json", json.dumps({"servers": {"Notes": other}}))
+    refused = shell("import", file, "--yes")
+    assert (refused.status, fixed.exists()) == (1, False)
+    assert "./claude-runner credentials delete notes NOTES_KEY" in refused.err
+    kept = shell.text("import", file, "--yes", "--keep-credentials")
+    assert "secret    NOTES_KEY (of the former server)" in kept
+    assert "credentials set" not in kept
     assert exported["args"][:2] == ["--from", "mcp-server-notes==1.0"]
     assert exported["env"] == {"NOTES_KEY": "${NOTES_KEY}"}
+
+
+def test_a_shipped_server_is_disabled_and_not_removed() -> None:
+    """Ours: the next update would bring it back; the sentence says which they are."""
+    folders = [folder for folder in SHIPPED_DIR.iterdir() if (folder / "metadata.json").is_file()]
+    assert {folder.name for folder in folders} <= set(SHIPPED)
+    for folder in folders:
+        spec = read_server(folder, ServerKind.FIXED)
+        with pytest.raises(InvalidServer, match=f"servers disable {spec.name}"):
+            check_owners(spec)
+        # Whoever has one of this name elsewhere has his own.
+        check_owners(replace(spec, code_dir=Path("/srv/mine") / spec.name))

@@ -45,6 +45,7 @@ NOT_TYPED = {
     "./claude-runner status --watch": FOLLOWS,
     "./claude-runner audit --follow": FOLLOWS,
     "./claude-runner import": ASKS,
+    "./claude-runner servers remove github": ASKS,
     "./claude-runner reset": ASKS + "; tests/cli/test_backup.py empties a home",
     QUICK_RUN: "asks a model; tests/bootstrap types the README's run",
     "./claude-runner servers enable fetch": SHIPPED,
