@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv import set_key, unset_key
+from dotenv import dotenv_values, set_key, unset_key
 
 from gateway.settings import Settings, SettingsError, load
 from gateway.variables import VARIABLES, Variable
@@ -44,8 +44,11 @@ def change_setting(
     try:
         if value is not None:
             set_key(beside, variable.name, value, quote_mode="auto")
-        elif unset_key(beside, variable.name)[0] is None:
+        elif variable.name not in dotenv_values(beside, interpolate=False):
+            # Asked first: the library would tell the terminal in words of its own.
             raise NotWritten(f"{variable.name} is not in that file.")
+        else:
+            unset_key(beside, variable.name)
         settings = _checked(beside, file, environ)
         if file.exists():
             _take_over(file.stat(), beside)

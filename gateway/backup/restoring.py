@@ -72,17 +72,18 @@ async def restore(
         StoreError, OSError: something cannot be read or written.
     """
     there = has_content(settings)
-    if there and not replace:
-        raise BackupError(
-            f"There is something in {settings.home}, or there are servers beside it, already; add "
-            "--replace to keep a back-up of them and put the archive in their place."
-        )
-    check_made(settings)
     staging = settings.home / UNPACKING
     tree.remove(staging)
     staging.mkdir(mode=0o700)
     try:
+        # First: whoever named the wrong file is told so, and not to replace what is there.
         manifest = unpack(path, staging, told)
+        if there and not replace:
+            raise BackupError(
+                f"There is something in {settings.home}, or there are servers beside it, already; "
+                "add --replace to keep a back-up of them and put the archive in their place."
+            )
+        check_made(settings)
         keys = await Store.peek_data_keys(None, path=staging / DATABASE)
         sources = key_sources(settings)
         found = find_master_key(sources) and choose_master_key(sources, keys)

@@ -12,6 +12,7 @@ from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import live_gateway
 from gateway.cli.progress import waiting
 from gateway.cli.table import plain
+from gateway.cli.wording import in_commands
 
 
 def ask(args: Namespace, tool: str, /, **arguments: Any) -> Any:
@@ -21,7 +22,10 @@ def ask(args: Namespace, tool: str, /, **arguments: Any) -> Any:
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     with waiting(args, f"Waiting for {tool}"):
-        return answer_of(call_tool(live_gateway(args), "/mcp", tool, given))
+        try:
+            return answer_of(call_tool(live_gateway(args), "/mcp", tool, given))
+        except Failure as failure:
+            raise Failure(failure.status, in_commands(str(failure))) from failure
 
 
 def show(args: Namespace, answer: Any, text: Callable[[Any], str]) -> Exit:
@@ -40,7 +44,7 @@ def show_done(args: Namespace, answer: Any, sentence: str) -> Exit:
 
 def show_message(args: Namespace, answer: Any) -> Exit:
     """Print the sentence that a tool answers with."""
-    return show(args, answer, lambda given: plain(given["message"]))
+    return show(args, answer, lambda given: plain(in_commands(given["message"])))
 
 
 def show_change(args: Namespace, answer: Any) -> Exit:
@@ -51,7 +55,7 @@ def show_change(args: Namespace, answer: Any) -> Exit:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     for line in answer["stderr_tail"]:
         print(f"  {plain(line)}", file=sys.stderr)
-    raise Failure(Exit.FAILED, plain(answer["message"]))
+    raise Failure(Exit.FAILED, plain(in_commands(answer["message"])))
 
 
 def lines(text: str) -> str:

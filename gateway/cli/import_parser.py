@@ -22,7 +22,11 @@ def add_import(add_parser: AddParser) -> None:
     )
     taken.add_argument("--client", choices=CLIENTS, help="look only for this client's files")
     taken.add_argument(
-        "--name", metavar="NAME", action="append", default=[], help="only this entry"
+        "--name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only this entry, by its own name or the server's",
     )
     add_fields(taken, (NETWORK,))
     taken.add_argument(

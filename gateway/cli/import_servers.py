@@ -7,6 +7,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +21,7 @@ from gateway.importing.entries import read_programs
 from gateway.importing.finding import client_files
 from gateway.importing.folders import write_folder
 from gateway.importing.planning import Ground, plan
-from gateway.importing.plans import CannotImport, Plan
+from gateway.importing.plans import CannotImport, Plan, Program, server_name
 from gateway.local import find_live
 from gateway.settings import Settings
 
@@ -55,25 +56,49 @@ def _plans(args: Namespace, settings: Settings) -> tuple[list[Plan], list[str]]:
     private = (settings.home.resolve(), settings.master_key_file.resolve())
     ground = Ground(shutil.which, private, args.network or "none")
     kept = _kept_keys(settings)
+    programs, refused = _programs(files)
     plans: dict[str, Plan] = {}
+    for program in _named(args.name, programs, refused):
+        try:
+            made = plan(program, ground)
+            _check_free(settings, made, plans)
+            plans[made.name] = _with_kept(args, made, kept.get(made.name, set()))
+        except CannotImport as error:
+            refused.append(str(error))
+    return list(plans.values()), refused
+
+
+def _programs(files: Sequence[Path]) -> tuple[list[Program], list[str]]:
+    programs: list[Program] = []
     refused: list[str] = []
     for file in files:
         try:
-            programs, sentences = read_programs(file)
+            found, sentences = read_programs(file)
         except CannotImport as error:
             refused.append(str(error))
             continue
+        programs += found
         refused += sentences
-        for program in programs:
-            if args.name and program.name not in args.name:
-                continue
-            try:
-                made = plan(program, ground)
-                _check_free(settings, made, plans)
-                plans[made.name] = _with_kept(args, made, kept.get(made.name, set()))
-            except CannotImport as error:
-                refused.append(str(error))
-    return list(plans.values()), refused
+    return programs, refused
+
+
+def _named(wanted: list[str], programs: list[Program], refused: list[str]) -> list[Program]:
+    """Return the programs of these names, their own or the servers'; say which are of nobody."""
+    names = {id(program): _names(program) for program in programs}
+    known = sorted({name for each in names.values() for name in each})
+    for name in wanted:
+        if name not in known:
+            there = ", ".join(known) or "none"
+            refused.append(
+                f"No entry that can be imported is named {name[:60]!r}; there are: {there}."
+            )
+    return [each for each in programs if not wanted or not names[id(each)].isdisjoint(wanted)]
+
+
+def _names(program: Program) -> set[str]:
+    with suppress(CannotImport):
+        return {program.name, server_name(program.name)}
+    return {program.name}
 
 
 def _check_free(settings: Settings, made: Plan, others: dict[str, Plan]) -> None:
@@ -114,6 +139,7 @@ def _described(made: Plan) -> str:
         *(f"  package   {package}" for package in made.packages),
         f"  network   {network}",
         *(f"  may read  {path}" for path in made.read_only),
+        *(f"  variable  {key}={value}" for key, value in made.plain.items()),
         *(f"  secret    {key} ({_standing(made, key)})" for key in made.credentials),
         *(f"  note      {note}" for note in made.notes),
     ]

@@ -1,12 +1,13 @@
 """``jobs``: what the owner asks about jobs on the command line, and does to them."""
 
 from argparse import Namespace
-from typing import Any, cast
+from typing import Any
 
 from gateway.cli.answers import ask, ask_first, lines, show, show_message
-from gateway.cli.exits import Exit, Failure
+from gateway.cli.exits import Exit
 from gateway.cli.fields import given
 from gateway.cli.jobs_parser import CHANGES, FIELDS
+from gateway.cli.names import id_of
 from gateway.cli.table import format_table, plain
 
 HEADINGS = ("ID", "NAME", "SCHEDULE", "ZONE", "STATE", "NEXT", "FAILURES")
@@ -49,14 +50,7 @@ def _act(args: Namespace, job_id: str) -> Exit:
 
 
 def _job_id(args: Namespace) -> str:
-    """Return the id of the job that is meant. Raises Failure when a name is of several."""
-    jobs = cast("list[dict[str, Any]]", ask(args, "list_jobs")["jobs"])
-    ids = [str(job["id"]) for job in jobs if args.job == job["id"]]
-    ids = ids or [str(job["id"]) for job in jobs if args.job == job["name"]]
-    if len(ids) > 1:
-        raise Failure(Exit.FAILED, f"{len(ids)} jobs are named {args.job!r}; give the id.")
-    # An unknown one is refused by the tool, in its own words.
-    return ids[0] if ids else str(args.job)
+    return id_of(args, "list_jobs", "jobs", args.job)
 
 
 def _list(answer: Any) -> str:

@@ -9,6 +9,7 @@ from gateway.cli.fields import given
 from gateway.cli.home import live_gateway
 from gateway.cli.table import plain
 from gateway.cli.typed import read_typed
+from gateway.cli.webhooks import webhook_id
 from gateway.cli.webhooks_parser import CHANGES, FIELDS
 
 
@@ -25,11 +26,11 @@ def run(args: Namespace) -> int:
             }
             return _answer(args, ask(args, "create_webhook", **asked))
         case "edit":
-            asked = {"webhook_id": args.webhook, **given(args, CHANGES)}
+            asked = {"webhook_id": webhook_id(args), **given(args, CHANGES)}
             return _answer(args, ask(args, "update_webhook", **asked))
         case "sign":
             asked = {
-                "webhook_id": args.webhook,
+                "webhook_id": webhook_id(args),
                 "scheme": args.scheme,
                 "secret": _secret(args),
                 "overlap_s": args.overlap_s,
@@ -37,7 +38,7 @@ def run(args: Namespace) -> int:
             return _answer(args, ask(args, "set_webhook_scheme", **asked))
         case _:
             ask_first(args, f"Delete webhook {args.webhook}, so that its address stops working?")
-            return show_message(args, ask(args, "delete_webhook", webhook_id=args.webhook))
+            return show_message(args, ask(args, "delete_webhook", webhook_id=webhook_id(args)))
 
 
 def _secret(args: Namespace) -> str | None:

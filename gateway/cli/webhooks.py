@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.cli.answers import ask, lines, show, show_message
 from gateway.cli.exits import Exit, Failure
+from gateway.cli.names import id_of
 from gateway.cli.table import format_table, plain
 
 WEBHOOKS = ("ID", "NAME", "SCHEME", "STATE", "DELIVERIES", "LAST", "WARNINGS")
@@ -18,16 +19,21 @@ def run(args: Namespace) -> int:
         case "list":
             return show(args, ask(args, "list_webhooks"), _list)
         case "show":
-            shown = ask(args, "get_webhook", webhook_id=args.webhook)
+            shown = ask(args, "get_webhook", webhook_id=webhook_id(args))
             return show(args, shown, lambda answer: json.dumps(answer, indent=2))
         case "test":
             return _test(args)
         case "deliveries":
-            found = ask(args, "list_webhook_deliveries", webhook_id=args.webhook)
+            found = ask(args, "list_webhook_deliveries", webhook_id=webhook_id(args))
             return show(args, found, _deliveries)
         case _:
             replayed = ask(args, "replay_webhook_delivery", delivery_id=args.delivery)
             return show_message(args, replayed)
+
+
+def webhook_id(args: Namespace) -> str:
+    """Return the id of the webhook that is meant. Raises Failure when a name is of several."""
+    return id_of(args, "list_webhooks", "webhooks", args.webhook)
 
 
 def _list(answer: Any) -> str:
@@ -51,7 +57,7 @@ def _test(args: Namespace) -> Exit:
         payload: object = json.loads(args.payload)
     except (ValueError, RecursionError) as error:
         raise Failure(Exit.WRONG_USE, f"The payload is not JSON: {error}.") from error
-    asked = {"webhook_id": args.webhook, "payload": payload, "start_run": args.run}
+    asked = {"webhook_id": webhook_id(args), "payload": payload, "start_run": args.run}
     return show(args, ask(args, "test_webhook", **asked), _tested)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from gateway.importing.jsonc import read_jsonc
 from gateway.importing.plans import CannotImport, Program
 from gateway.importing.registry import is_registry_document, registry_program
 
@@ -40,11 +41,11 @@ def _document(path: Path) -> Document:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise CannotImport(f"{path} is larger than {MAX_FILE_BYTES} bytes.")
-        document: object = json.loads(path.read_bytes())
+        document = read_jsonc(path.read_bytes())
     except OSError as error:
         raise CannotImport(f"{path} cannot be read ({error.strerror}).") from error
     except (ValueError, RecursionError) as error:
-        raise CannotImport(f"{path} is no plain JSON ({error}).") from error
+        raise CannotImport(f"{path} is no JSON ({error}).") from error
     if not isinstance(document, dict):
         raise CannotImport(f"{path} holds no JSON object.")
     return cast("Document", document)

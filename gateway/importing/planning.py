@@ -105,6 +105,7 @@ def plan(program: Program, ground: Ground) -> Plan:
         tuple(wanted),
         tuple(notes),
         values,
+        program.plain,
     )
 
 

@@ -52,6 +52,8 @@ class Plan:
     notes: tuple[str, ...]
     values: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Secrets that are to be sealed; in no file and no output."""
+    plain: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Variables that are no secrets; in metadata.json as they are."""
     kept: tuple[str, ...] = ()
     """Of `credentials`, those that a former server of this name left, and this one gets."""
 
@@ -64,6 +66,7 @@ class Plan:
             "packages": list(self.packages),
             "network": self.network,
             "read_only": list(self.read_only),
+            "variables": dict(self.plain),
             "credentials": list(self.credentials),
             "set": sorted({*self.values, *self.kept}),
             "notes": list(self.notes),

@@ -104,6 +104,8 @@ def outcome_of(report: ServerReport, done: str, **facts: tuple[str, ...]) -> Out
         return Outcome(ok=True, sentence=done, facts=told)
     fault = read_fault(failure.stderr_tail, report.spec.code_dir)
     sentence = f"{failure.sentence}{fault_in_words(fault)}"
+    if report.missing:
+        sentence = f"{sentence.rstrip('.')}; set it under Credentials."
     return Outcome(ok=False, sentence=sentence, lines=failure.stderr_tail, facts=told)
 
 

@@ -250,7 +250,9 @@ def view_change(report: ServerReport, done: str) -> ServerAnswer:
     fault = read_fault(failure.stderr_tail, report.spec.code_dir) if failure else None
     return ServerAnswer(
         ok=failure is None,
-        message=done if failure is None else f"{failure.sentence}{fault_in_words(fault)}",
+        message=done
+        if failure is None
+        else _why(report, f"{failure.sentence}{fault_in_words(fault)}"),
         server=view_server(report),
         tools=view_tools(report.snapshot),
         credentials=view_credentials(report.credentials),
@@ -258,6 +260,14 @@ def view_change(report: ServerReport, done: str) -> ServerAnswer:
         fault=view_fault(fault),
         stderr_tail=list(failure.stderr_tail) if failure else [],
         version=report.version,
+    )
+
+
+def _why(report: ServerReport, sentence: str) -> str:
+    return (
+        f"{sentence.rstrip('.')}; set it with set_server_credential."
+        if report.missing
+        else sentence
     )
 
 

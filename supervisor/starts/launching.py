@@ -207,7 +207,4 @@ def _require(spec: ServerSpec, secrets: Mapping[str, str]) -> None:
     missing = [c.key for c in spec.credentials if c.required and c.key not in secrets]
     if missing:
         names = ", ".join(missing)
-        raise NotConfigured(
-            f"credential {names} is not set; set it with set_server_credential "
-            f"for server {spec.name!r}"
-        )
+        raise NotConfigured(f"credential {names} is not set for server {spec.name!r}")

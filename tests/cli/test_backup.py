@@ -167,6 +167,14 @@ def test_a_missing_or_wrong_key_is_said_and_nothing_is_overwritten(
     assert f"copy the old machine's to {key}, mode 0600, before the gateway starts" in said
     again = new("restore", archive)
     assert (again.status, "add --replace" in again.err) == (1, True)
+    there = left_in(new.place)
+    cut = new.place.folder / "cut.tar.gz"
+    cut.write_bytes(archive.read_bytes()[:-200])
+    for path in (cut, new.place.folder / "none"):
+        refused = new("restore", path)
+        assert (refused.status, str(path) in refused.err) == (1, True)
+        assert "--replace" not in refused.err
+    assert left_in(new.place) == there
     key.write_bytes(b"00" * 32)
     key.chmod(0o600)
     wrong = new("restore", archive, "--replace")

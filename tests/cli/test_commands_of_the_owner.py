@@ -76,6 +76,11 @@ def test_a_server_that_does_not_start_is_a_failure_with_its_reason(shell: Shell)
     checked = shell("status", "--check")
     assert (checked.status, checked.err) == (8, "claude-runner: Not well: sad.\n")
     shell.text("servers", "remove", "sad", "--yes")
+    shell.write("needy/metadata.json", '{"credentials": ["ADDER_KEY"]}')
+    waits = shell("servers", "create", shell.write("needy/server.py", NAMED).parent)
+    assert waits.status == 1
+    assert "set it with `./claude-runner credentials set`" in waits.err
+    shell.text("servers", "remove", "needy", "--yes")
     shell.write("sad/more.txt", "x")
     said = shell("servers", "create", folder)
     assert (said.status, "'more.txt'" in said.err) == (2, True)
@@ -180,6 +185,10 @@ def test_a_webhook_is_made_signed_and_deleted(shell: Shell) -> None:
     assert made["secret"]
     shell.text("webhooks", "edit", hook, "--rate-per-minute", 7)
     assert shell.json("webhooks", "show", hook)["webhook"]["rate_per_minute"] == 7
+    assert shell.json("webhooks", "show", "ci")["webhook"]["id"] == hook
+    assert shell.json("webhooks", "deliveries", "ci") == {"deliveries": []}
+    unknown = shell("webhooks", "show", "cii")
+    assert unknown.err.endswith("'cii'; `./claude-runner webhooks list` shows the ids.\n")
     signed = shell.text("webhooks", "sign", hook, "bearer", "--ask-secret", given="x" * 40 + "\n")
     assert "x" * 40 not in signed
     assert shell.text("webhooks", "delete", hook, "--yes").startswith("Webhook 'ci' is deleted")

@@ -135,6 +135,32 @@ def test_entries_of_one_name_and_options_of_the_program_are_not_lost(shell: Shel
     assert "more than once" in sentence
 
 
+def test_comments_and_last_commas_are_read_and_mistakes_are_placed(shell: Shell) -> None:
+    """Issue 8: VS Code writes its mcp.json so; what looks so within a text is text."""
+    text = """// Mine.
+    {"servers": { /* one
+      of them */ "one": {"command": "uvx", "args": ["a==1", "/* http://x,] */", "\\",],},}, }
+    """
+    shell.write("mcp.json", text)
+    (made,) = shell.json("import", shell.place.folder / "mcp.json", "--dry-run")["servers"]
+    assert made["command"] == ["a", "/* http://x,] */", "\\"]
+    shell.write("mcp.json", text.replace('"one":', '"one"'))
+    refused = shell("import", shell.place.folder / "mcp.json", "--dry-run")
+    assert (refused.status, "line 3 column 25" in refused.err) == (1, True), refused.err
+
+
+def test_entries_are_named_as_in_the_file_or_as_shown(shell: Shell) -> None:
+    """Issue 8: `--name` takes what the preview says; a name of nobody brings those that are."""
+    uvx = {"command": "uvx", "args": ["a"]}
+    document = {"mcpServers": {"Weather App": uvx, "other": uvx}}
+    for name in ("Weather App", "weather-app"):
+        (made,) = planned(shell, document, "--name", name)["servers"]
+        assert (made["name"], made["origin"]) == ("weather-app", "Weather App")
+    refused = shell("import", shell.place.folder / "given.json", "--dry-run", "--name", "wether")
+    assert refused.status == 1
+    assert "named 'wether'; there are: Weather App, other, weather-app." in refused.err
+
+
 def test_a_program_of_ones_own_is_exported_as_it_is(shell: Shell) -> None:
     """Ours: it may be called as ours are and need no package."""
     metadata = shell.write("fixed/own/metadata.json", '{"command": ["node", "./start.mjs", "-v"]}')
@@ -147,6 +173,7 @@ def test_a_server_of_the_registry_is_imported(shell: Shell) -> None:
     file = shell.write("server.json", json.dumps(REGISTRY))
     said = shell.text("import", file, "--network", "api.weather.example", "--yes")
     assert "secret    API_TOKEN (to be set)" in said
+    assert "variable  LOG_LEVEL=info" in said
     assert "./claude-runner credentials set weather-mcp API_TOKEN" in said
     folder = shell.place.folder / "fixed" / "weather-mcp"
     metadata = json.loads((folder / "metadata.json").read_text("utf-8"))

@@ -34,7 +34,7 @@ def test_settings_are_listed_with_their_origin_and_without_secrets(shell: Shell)
     assert ("(hidden)" in table, "sk-ant" in table, "HOST " in table) == (True, False, False)
 
 
-def test_a_setting_is_checked_and_written(shell: Shell) -> None:
+def test_a_setting_is_checked_and_written(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """Ours: the file keeps its other lines, is closed to all but its group, needs a restart."""
     file = shell.write("my.env", "# mine\nRUNS_DAYS=7\n")
     said = shell.text("settings", "set", "RUNS_DAYS", 8, "--env-file", file)
@@ -55,6 +55,8 @@ def test_a_setting_is_checked_and_written(shell: Shell) -> None:
         refused = shell("settings", *wrong, "--env-file", file, given="y" * 20)
         assert (refused.status in (1, 2), refused.out, refused.err.count("\n")) == (True, "", 1)
         assert sentence in refused.err
+    # A library's own words would come to the terminal first.
+    assert caplog.records == []
     assert file.read_bytes() == before
     assert sorted(path.name for path in file.parent.iterdir()) == ["dynamic", "fixed", "my.env"]
     wins = shell.text("settings", "set", "PORT", 5, "--env-file", file)
