@@ -106,7 +106,7 @@ class Servers:
             supervisor=supervisor,
             store=store,
             credentials=credentials,
-            fixed_dirs=(fixed_dir,),
+            fixed_dirs=(fixed_dir, added_dir),
             state_dir=state_dir,
         )
 
