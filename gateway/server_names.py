@@ -1,4 +1,4 @@
-"""Names that no server may have, those of the servers that are shipped, and the folder of added ones."""
+"""Names that no server may have, those that are shipped, and the folder of added servers."""
 
 ADDED = "added"
 """In the home: the folder of the servers that `servers add` made."""

@@ -91,6 +91,7 @@ class Catalog:
         if there is not None:
             return there
         self._adding.check_free(name)
+        await self._check_unclaimed(name)
         if wanted is None:
             pin = await to_thread.run_sync(command_pin, planned.command)
             return await self._create(name, planned, planned.files, pin)
@@ -105,6 +106,15 @@ class Catalog:
                 more["allow_source_builds"] = True
             files[METADATA_FILE] = _with_more(files[METADATA_FILE], more)
             return await self._create(name, planned, files, pin_of(wanted, locked))
+
+    async def _check_unclaimed(self, name: str) -> None:
+        """Refuse a name under which a former server left secrets: they were not meant for this."""
+        left = await self._servers.left_keys(name)
+        if left:
+            raise CatalogRefused(
+                f"A former server {name!r} left {', '.join(left)}; forget each with: "
+                f"./claude-runner credentials delete {name} {left[0]} - or choose another --name."
+            )
 
     async def lock(self, name: str, recipe: Recipe) -> Recipe:
         """Return the exact packages of a server. Raises CatalogRefused."""

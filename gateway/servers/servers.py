@@ -317,6 +317,12 @@ class Servers:
             return undeclared_statuses(left)
         return await self._operation.statuses(self.spec(name))
 
+    async def left_keys(self, name: str) -> tuple[str, ...]:
+        """Return which secrets are stored under a name that no server has now."""
+        if name in self._known:
+            return ()
+        return tuple(sorted(await self._credentials.keys(name)))
+
     def names(self) -> tuple[str, ...]:
         """Return every server's name."""
         return self._known.names()

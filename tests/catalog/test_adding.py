@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from tests.catalog.conftest import NODE, PYTHON, Market
+from tests.waiting import wait_until
 
 TIME = {"now": "The time."}
 DOCUMENT = {
@@ -96,6 +97,23 @@ def test_a_program_of_this_machine_is_pinned_to_its_files(market: Market) -> Non
     assert (added["network"], added["packages"]) == ("api.example.com", [])
     assert [each["name"] for each in added["tools"]] == ["now"]
     assert added["digest"].startswith("sha256:")
+    market.shell.text("credentials", "set", "local", "KEY", given="hush-hush\n")
+    market.shell.text("servers", "remove", "local", "--yes")
+    assert not (market.place.home / "added" / "local").exists()
+    assert market.shell.json("credentials", "list")["removed"] == []
+
+
+def test_a_name_under_which_secrets_were_left_is_refused(market: Market) -> None:
+    """Ours: what was meant for a former server goes to no other one silently."""
+    words = ("--name", "former", "true")
+    market.add(*words)
+    market.shell.text("credentials", "set", "former", "KEY", given="hush-hush\n")
+    shutil.rmtree(market.place.home / "added" / "former")
+    wait_until(lambda: market.shell.json("credentials", "list")["removed"])
+    refused = market.shell("servers", "add", *words)
+    assert (refused.status, "credentials delete former KEY" in refused.err) == (1, True)
+    market.shell.text("credentials", "delete", "former", "KEY", "--yes")
+    market.add(*words)
 
 
 @pytest.mark.parametrize(
