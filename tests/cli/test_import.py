@@ -137,7 +137,7 @@ def test_entries_of_one_name_and_options_of_the_program_are_not_lost(shell: Shel
 
 def test_comments_and_last_commas_are_read_and_mistakes_are_placed(shell: Shell) -> None:
     """Issue 8: VS Code writes its mcp.json so; what looks so within a text is text."""
-    text = """// Mine.
+    text = r"""// Mine.
     {"servers": { /* one
       of them */ "one": {"command": "uvx", "args": ["a==1", "/* http://x,] */", "\\",],},}, }
     """
@@ -146,7 +146,7 @@ def test_comments_and_last_commas_are_read_and_mistakes_are_placed(shell: Shell)
     assert made["command"] == ["a", "/* http://x,] */", "\\"]
     shell.write("mcp.json", text.replace('"one":', '"one"'))
     refused = shell("import", shell.place.folder / "mcp.json", "--dry-run")
-    assert (refused.status, "line 3 column 25" in refused.err) == (1, True), refused.err
+    assert (refused.status, "line 3 column 24" in refused.err) == (1, True), refused.err
 
 
 def test_entries_are_named_as_in_the_file_or_as_shown(shell: Shell) -> None:
