@@ -100,22 +100,22 @@ def build_pages(parts: Parts, connector: Connector) -> Dashboard:
             parts.oauth.pages(browser),
             connector.pages(browser),
             DoctorPage(services.settings, browser).blueprint(),
-            parts.audit.pages(browser),
-            AccessPage(login, parts.oauth.access(), store.tokens, parts.guard).blueprint(),
+            parts.audit.pages(browser, live),
+            AccessPage(login, parts.oauth.access(), store.tokens, parts.guard, live).blueprint(),
             CredentialPages(
                 browser, services.credential_links, services.servers, services.credentials
             ).blueprint(),
-            ChangePages(browser, services.servers).blueprint(),
+            ChangePages(browser, services.servers, live).blueprint(),
             RunExport(store, utc_ms).pages(browser),
-            NotificationPages(browser, services.notify, store).blueprint(),
+            NotificationPages(browser, services.notify, store, live).blueprint(),
             open_run_pages(services, login, live),
             open_server_pages(services, browser, live),
             open_webhook_pages(browser, services, live),
             open_job_pages(browser, services, live),
             open_quick_run(browser, services),
-            open_cost_pages(browser, services),
+            open_cost_pages(browser, services, live),
             open_settings_pages(browser, services),
-            open_node_pages(browser, services),
+            open_node_pages(browser, services, live),
         ),
     )
     parts.audit.watch_pages(dashboard.app, browser)

@@ -12,6 +12,8 @@ from gateway.access.rows import client_rows, session_rows, token_rows
 from gateway.auth.guard import Guard
 from gateway.dashboard import Login
 from gateway.dashboard.forms import read_form
+from gateway.dashboard.live import Live
+from gateway.dashboard.seen import Seen
 from gateway.domain.clock import utc_ms
 from gateway.oauth.access import ClientsAccess
 from gateway.store import TokenTable
@@ -32,18 +34,21 @@ class AccessPage:
     """The handlers, with what they need."""
 
     def __init__(
-        self, login: Login, clients: ClientsAccess, tokens: TokenTable, guard: Guard
+        self, login: Login, clients: ClientsAccess, tokens: TokenTable, guard: Guard, live: Live
     ) -> None:
         self._browser = login.browser
         self._sessions = login.sessions
         self._clients = clients
         self._tokens = tokens
         self._guard = guard
+        self._live = live
+        self._seen = Seen("access-seen", self._who)
 
     def blueprint(self) -> Blueprint:
         """Return the routes; all want a session."""
         pages = Blueprint("access", __name__, template_folder="templates")
         pages.before_request(self._require_session)
+        pages.record(lambda made: self._seen.register(self._live, made.app.jinja_env))
         pages.get("/access")(self.show)
         pages.post("/access")(self.end)
         return pages
@@ -56,6 +61,16 @@ class AccessPage:
             sessions=session_rows(self._sessions, own),
             clients=client_rows(await self._clients.all()),
             tokens=token_rows(await self._tokens.all(), now),
+            followed=await self._seen.name(),
+        )
+
+    async def _who(self, _: str) -> tuple[list[object], ...]:
+        """Return who may come in, without when they last did: that changes with every request."""
+        clients = client_rows(await self._clients.all())
+        return (
+            [row.id for row in session_rows(self._sessions, None)],
+            [(row.id, [grant.id for grant in row.grants]) for row in clients],
+            [row.id for row in token_rows(await self._tokens.all(), utc_ms())],
         )
 
     async def end(self) -> Response:

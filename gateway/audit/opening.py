@@ -17,6 +17,7 @@ from gateway.audit.routes import build_audit_routes
 from gateway.audit.trail import Keeping, Trail
 from gateway.auth.caller import Caller
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.live import Live
 from gateway.domain.audit import Actor, AuditEntry, Outcome
 from gateway.domain.clock import utc_ms
 from gateway.oauth.journal import Journal
@@ -52,9 +53,9 @@ class Audit:
 
         return reporting(self.trail, tools_of)
 
-    def pages(self, browser: Browser) -> Blueprint:
+    def pages(self, browser: Browser, live: Live) -> Blueprint:
         """Return the owner's page."""
-        return AuditPages(self.log, browser).blueprint()
+        return AuditPages(self.log, browser, live).blueprint()
 
     def routes(self) -> Blueprint:
         """Return the command line's routes."""

@@ -10,6 +10,8 @@ from werkzeug.exceptions import BadRequest, NotFound
 from gateway.approvals.approvals import Decision
 from gateway.code_changes.routes import OwnersWord, decide_change
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.live import Live
+from gateway.dashboard.seen import Seen
 from gateway.servers import Servers
 from gateway.servers.difference import nothing_hidden
 from gateway.servers.held import WaitingChange
@@ -21,13 +23,16 @@ UNSEEN = "This is not what your page showed, or not all of it. Look again before
 class ChangePages:
     """The handlers, with what they need."""
 
-    def __init__(self, browser: Browser, servers: Servers) -> None:
+    def __init__(self, browser: Browser, servers: Servers, live: Live) -> None:
         self._browser = browser
         self._servers = servers
+        self._live = live
+        self._seen = Seen("changes-seen", self._waiting)
 
     def blueprint(self) -> Blueprint:
         """Return the routes."""
         pages = Blueprint("code_changes", __name__, template_folder="templates")
+        pages.record(lambda made: self._seen.register(self._live, made.app.jinja_env))
         pages.get("/changes")(self.show)
         pages.get("/changes/<server>/<int:number>")(self.show_whole)
         pages.post("/changes")(self.decide)
@@ -36,8 +41,11 @@ class ChangePages:
     async def show(self) -> Response:
         """Show what waits."""
         self._browser.require_session()
-        rows = [_row(each) for each in await self._servers.held.all()]
-        return await _page("changes.html", rows=rows)
+        followed = await self._seen.name()
+        return await _page("changes.html", rows=await self._waiting(), followed=followed)
+
+    async def _waiting(self, _: str = "") -> list[dict[str, object]]:
+        return [_row(each) for each in await self._servers.held.all()]
 
     async def show_whole(self, server: str, number: int) -> Response:
         """Show one that waits, however long it is."""

@@ -7,6 +7,8 @@ from werkzeug.exceptions import BadRequest
 
 from gateway.budgets.report import MAX_DAYS, CostReport, CostRow
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.live import Live
+from gateway.dashboard.seen import Seen
 from gateway.domain.budget import CostGroup
 from gateway.store import Store
 
@@ -20,17 +22,25 @@ class CostPages:
     """The handler, with what it needs."""
 
     def __init__(
-        self, browser: Browser, store: Store, report: CostReport, now_ms: Callable[[], int]
+        self,
+        browser: Browser,
+        store: Store,
+        report: CostReport,
+        now_ms: Callable[[], int],
+        live: Live,
     ) -> None:
         self._browser = browser
         self._store = store
         self._report = report
         self._now_ms = now_ms
+        self._live = live
+        self._seen = Seen("costs-seen", self._newest)
 
     def blueprint(self) -> Blueprint:
         """Return the route; it wants a session."""
         pages = Blueprint("costs", __name__, template_folder="templates")
         pages.before_request(self._require_session)
+        pages.record(lambda made: self._seen.register(self._live, made.app.jinja_env))
         pages.get("/costs")(self.show)
         return pages
 
@@ -54,7 +64,12 @@ class CostPages:
             owners=(("", "all runs"), *jobs.items(), *hooks.items()),
             heads=list(OF_SERVERS if by_server else OF_TOKENS),
             counts=_of_server if by_server else _of_tokens,
+            followed=await self._seen.name(owner or ""),
         )
+
+    async def _newest(self, owner: str) -> object:
+        """Return what today's runs cost, of one job or webhook or of all."""
+        return await self._report.read(CostGroup.DAY, 1, owner or None, now=self._now_ms())
 
     async def _require_session(self) -> None:
         self._browser.require_session()

@@ -27,8 +27,8 @@ ROWS_AT_ONCE = 50
 SHOWN_NAMES = 8
 """Of servers in one warning."""
 
-HEALTH = ("attention", "figures", "servers")
-"""The fragments that show the health of processes."""
+HEALTH = ("attention", "figures", "servers", "server-list", "approvals-seen", "tools-seen")
+"""The fragments of all pages that show the health of processes."""
 
 
 @dataclass(frozen=True, slots=True)

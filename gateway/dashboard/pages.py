@@ -13,10 +13,11 @@ from gateway.approvals import Approvals, Decision
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.forms import read_form
 from gateway.dashboard.live import Live, UnknownFragment
+from gateway.dashboard.seen import Seen
 from gateway.dashboard.server_filter import STATES, read_filter
 from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.streams import Place
-from gateway.dashboard.views import approval_rows
+from gateway.dashboard.views import ApprovalRow, approval_rows
 from supervisor.errors import NotPending, UnknownServer
 
 SHOWN_STATES = (("", "all"), *((name, name) for name in STATES))
@@ -35,11 +36,13 @@ class Pages:
         self._live = live
         self._browser = browser
         self._approvals = approvals
+        self._seen = Seen("approvals-seen", self._waiting)
 
     def blueprint(self) -> Blueprint:
         """Return the routes; all want a session."""
         pages = Blueprint("pages", __name__)
         pages.before_request(self._require_session)
+        pages.record(lambda made: self._seen.register(self._live, made.app.jinja_env))
         pages.get("/")(self.overview)
         pages.get("/events")(self.events)
         pages.post("/logout")(self.logout)
@@ -75,7 +78,13 @@ class Pages:
 
     async def approvals(self) -> str:
         """What was approved of each quarantined tool beside what waits."""
-        return await render_template("approvals.html", rows=approval_rows(self._approvals.all()))
+        followed = await self._seen.name()
+        return await render_template(
+            "approvals.html", rows=await self._waiting(), followed=followed
+        )
+
+    async def _waiting(self, _: str = "") -> tuple[ApprovalRow, ...]:
+        return approval_rows(self._approvals.all())
 
     async def decide(self) -> WerkzeugResponse:
         """Approve or reject one definition."""

@@ -10,6 +10,8 @@ from werkzeug.wrappers import Response
 from gateway.dashboard.browser import Browser
 from gateway.dashboard.fields import WrongFields, read_chosen, read_values
 from gateway.dashboard.forms import read_form
+from gateway.dashboard.live import Live
+from gateway.dashboard.seen import Seen
 from gateway.domain.notice import (
     USUAL,
     Channel,
@@ -36,15 +38,18 @@ KINDS = (
 class NotificationPages:
     """The handlers, with what they need."""
 
-    def __init__(self, browser: Browser, notify: Notify, store: Store) -> None:
+    def __init__(self, browser: Browser, notify: Notify, store: Store, live: Live) -> None:
         self._browser = browser
         self._notify = notify
         self._store = store
+        self._live = live
+        self._seen = Seen("notifications-seen", self._shown)
 
     def blueprint(self) -> Blueprint:
         """Return the routes; all want a session."""
         pages = Blueprint("notifications", __name__, template_folder="templates")
         pages.before_request(self._require_session)
+        pages.record(lambda made: self._seen.register(self._live, made.app.jinja_env))
         pages.get("/notifications")(self.show)
         pages.post("/notifications")(self.act)
         pages.get("/notifications/new")(self.blank)
@@ -55,14 +60,17 @@ class NotificationPages:
 
     async def show(self) -> str:
         """Every channel, and the newest notices."""
+        followed = await self._seen.name()
+        return await render_template("notifications.html", followed=followed, **await self._shown())
+
+    async def _shown(self, _: str = "") -> dict[str, object]:
         channels = await self._notify.channels.all()
         names = {channel.id: channel.name for channel in channels}
         found = await self._store.notices.newest(SHOWN)
-        return await render_template(
-            "notifications.html",
-            channels=[_channel_row(each) for each in channels],
-            notices=[_notice_row(each, names) for each in found],
-        )
+        return {
+            "channels": [_channel_row(each) for each in channels],
+            "notices": [_notice_row(each, names) for each in found],
+        }
 
     async def act(self) -> Response | str:
         """Test a channel, or remove it."""

@@ -79,12 +79,13 @@ class Desk:
             dynamic=dynamic,
             removable=not is_shipped(report.spec),
             tone=STATE_TONES[report.snapshot.state],
-            waiting=self._waiting(report.spec.name),
+            waiting=self.waiting(report.spec.name),
             parts=(*PARTS, *(OF_DYNAMIC if dynamic else ())),
             **{**told, **shown},
         )
 
-    def _waiting(self, name: str) -> tuple[ApprovalRow, ...]:
+    def waiting(self, name: str) -> tuple[ApprovalRow, ...]:
+        """Return the tools of a server that wait for their owner."""
         try:
             return approval_rows(self.approvals.of(name))
         except UnknownServer:

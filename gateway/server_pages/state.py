@@ -13,6 +13,8 @@ from gateway.servers import ServerReport
 from supervisor.errors import UnknownServer
 from supervisor.spec import ServerKind
 
+LIST = "server-list"
+
 
 class StatePages:
     """The handlers, with what they need."""
@@ -35,13 +37,22 @@ class StatePages:
             return await standing.render_async(**await self._standing(name))
 
         self._live.register("server", render, ticks=True)
+        listed = templates.get_template("server_list.html")
+
+        async def render_list(_: str) -> str:
+            return await listed.render_async(**await self._listed())
+
+        self._live.register(LIST, render_list, ticks=True)
 
     async def index(self) -> str:
         """Every server there is."""
+        return await render_template("servers.html", followed=LIST)
+
+    async def _listed(self) -> dict[str, object]:
         servers = self._desk.servers
         reports = [report for kind in ServerKind for report in await servers.reports(kind)]
         rows = [_row(each) for each in sorted(reports, key=lambda each: each.spec.name)]
-        return await render_template("servers.html", rows=rows, problems=servers.disk.problems)
+        return {"rows": rows, "problems": servers.disk.problems}
 
     async def show(self, name: str) -> str:
         """One server as it is now."""

@@ -17,6 +17,7 @@ from gateway.calls.calls import CallEnded, LongCall
 from gateway.calls.kept_results import NoSuchResult
 from gateway.dashboard.forms import read_form
 from gateway.dashboard.live import Live
+from gateway.dashboard.seen import Seen
 from gateway.json_schema import Checker, Unfollowable, checker_of
 from gateway.server_pages.answers import Answer
 from gateway.server_pages.desk import Desk
@@ -58,6 +59,7 @@ class ToolPages:
         self._desk = desk
         self._trying = trying
         self._live = live
+        self._seen = Seen("tools-seen", self._listed)
 
     def add_to(self, pages: Blueprint) -> None:
         """Add the routes, and the fragment of a call that is under way."""
@@ -79,12 +81,22 @@ class ToolPages:
             return await template.render_async(progress=call.progress, for_s=for_s)
 
         self._live.register("tried", render, ticks=True)
+        self._seen.register(self._live, templates)
 
     async def show_tools(self, name: str) -> str:
         """Every tool, served or quarantined."""
         report = await self._desk.report(name)
         tools = [_shown(tool) for tool in report.snapshot.tools if "name" in tool]
-        return await self._desk.page("server_tools.html", report, tools=tools)
+        followed = await self._seen.name(name)
+        return await self._desk.page("server_tools.html", report, tools=tools, followed=followed)
+
+    async def _listed(self, name: str) -> object:
+        """Return what a server's tools are like, served or quarantined."""
+        try:
+            report = await self._desk.report(name)
+        except NotFound:
+            return None
+        return [*report.snapshot.tools], self._desk.waiting(name)
 
     async def show_tool(self, name: str) -> str:
         """One tool, a form to try it, and what it answered to the last try."""

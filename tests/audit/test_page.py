@@ -1,6 +1,7 @@
 """The owner's page of the audit log, and its export."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from gateway.audit.pages import PAGE, AuditPages
 from gateway.audit.reading import AuditLog
 from gateway.audit.trail import Keeping, Trail
+from gateway.dashboard.live import Live
 from gateway.domain.audit import Actor, AuditEntry, Outcome
 from supervisor.redaction import Redactor
 from tests.dashboard.parts import Shown, sign_in
@@ -28,7 +30,10 @@ async def shown(tmp_path: Path) -> AsyncIterator[Shown]:
         for _ in range(ENTRIES):
             trail.note(lambda: one)
         log = AuditLog(store.audit, trail, lambda: NOW)
-        yield Shown(further=lambda browser: (AuditPages(log, browser).blueprint(),))
+        live = Live(time.monotonic)
+        yield Shown(
+            followed=live, further=lambda browser: (AuditPages(log, browser, live).blueprint(),)
+        )
 
 
 async def test_the_page_shows_the_newest_and_leads_to_the_older(shown: Shown) -> None:

@@ -91,6 +91,37 @@ MADE = {"/authorize", "/oauth/authorize", "/credential/<link>", "/changes/<serve
 """Pages that something else leads to, each time another address."""
 OPENED_ELSEWHERE = {"/server/<name>/tool/result": "tests/tools/test_long_calls.py"}
 """Pages of what a browser was answered before, and who opens them."""
+_FORM = "is filled in"
+_FIXED = "shows what does not change"
+NOT_LIVE = {
+    "/authorize": _FORM,
+    "/changes/<server>/<int:number>": "shows one version, which does not change",
+    "/connector": "says how to connect",
+    "/credential/<link>": _FORM,
+    "/doctor": "looks when it is asked",
+    "/jobs/<job_id>/edit": _FORM,
+    "/jobs/new": _FORM,
+    "/login": _FORM,
+    "/notifications/<channel>": _FORM,
+    "/notifications/new": _FORM,
+    "/oauth/authorize": _FORM,
+    "/quick-run": _FORM,
+    "/runs/<run_id>": "this one has ended",
+    "/server/<name>/code": _FORM,
+    "/server/<name>/credentials": _FORM,
+    "/server/<name>/policy": _FORM,
+    "/server/<name>/remove": _FORM,
+    "/server/<name>/tool": _FORM,
+    "/server/<name>/versions": "lists what an edit adds to",
+    "/server/<name>/versions/<int:number>": _FIXED,
+    "/servers/new": _FORM,
+    "/settings": "changes by the owner's own hand",
+    "/settings/<name>": _FORM,
+    "/tools": "finds what is asked for",
+    "/webhooks/<webhook_id>/edit": _FORM,
+    "/webhooks/new": _FORM,
+}
+"""Pages that follow nothing, and why; all others show what changes while they are open."""
 NO_PAGES = {
     "/audit.jsonl",
     "/events",

@@ -15,6 +15,7 @@ from tests.browsers import browser, complaints_of
 from tests.dashboard.pages import (
     MADE,
     NO_PAGES,
+    NOT_LIVE,
     OPENED_ELSEWHERE,
     PAGES,
     Seen,
@@ -37,6 +38,8 @@ FIND = """async (rules) => {
   const found = await axe.run(document, { preload: false, resultTypes: ["violations"], ...rules });
   return found.violations.map(({ id, impact, nodes }) => [id, impact, nodes[0].html.slice(0, 200)]);
 }"""
+FOLLOWING = "[data-live], script[src$='/log.js'], script[src$='/run.js']"
+"""What makes a page say "Live", or that it is disconnected."""
 EDITORS_FRAME = 'class="cm-scroller"'
 """What scrolls in the editor of code takes no focus itself: the text in it does, and scrolls it."""
 EVERYTHING = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -88,6 +91,8 @@ async def test_every_page_is_for_everybody(
         answer = await page.goto(f"{seen.url}{path}")
         assert answer is not None
         wrong += [(path, answer.status)] if answer.status != 200 else []
+        is_live = await page.locator(FOLLOWING).count() > 0
+        wrong += [(path, "is live", is_live)] if is_live is (rule in NOT_LIVE) else []
         await page.evaluate(axe)
         for number, (scheme, size) in enumerate(looks):
             await page.emulate_media(color_scheme=scheme)  # pyright: ignore[reportArgumentType] - light or dark

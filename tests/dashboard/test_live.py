@@ -9,8 +9,9 @@ import pytest
 
 from gateway.dashboard.fragment import Listing, Rendered
 from gateway.dashboard.live import BEAT_S, HEALTH_S, MAX_FOLLOWED, TICK_S, Live, UnknownFragment
+from gateway.dashboard.seen import Seen
 from gateway.store import StoreError
-from tests.dashboard.parts import Clock
+from tests.dashboard.parts import Clock, Shown
 
 TABS = 50
 
@@ -211,3 +212,23 @@ async def test_a_page_follows_what_rooms_have_and_no_more(names: list[str]) -> N
     live.check(["source", "source:any"])
     with pytest.raises(UnknownFragment):
         live.check(names)
+
+
+async def test_a_page_on_which_something_is_decided_is_told_that_it_is_old() -> None:
+    """Issue 8, 1: live, but what the owner decides on does not change under his hand."""
+    shown, said = Shown(), {"a": 1}
+
+    async def read(about: str) -> object:
+        return said[about]
+
+    seen = Seen("things-seen", read)
+    seen.register(shown.live, shown.app.jinja_env)
+    name = await seen.name("a")
+    shown.live.check([name])
+    assert (await shown.live.render(name)).strip() == ""
+    said["a"] = 2
+    assert 'role="status"' in await shown.live.render(name)
+    assert '<a href="">Load it again</a>' in await shown.live.render(name)
+    assert (await shown.live.render(await seen.name("a"))).strip() == ""
+    said["x" * 300] = 1
+    assert await seen.name("x" * 300) == ""

@@ -16,6 +16,7 @@ from quart import typing as quart_typing
 from gateway.code_changes import ChangePages
 from gateway.credential_requests import CredentialPages
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.live import Live
 from gateway.dashboard.work import Waiting
 from gateway.servers import ServerReport, Servers
 from gateway.servers.content import KeptFile
@@ -125,7 +126,10 @@ async def held(folder: Path, new: str) -> AsyncGenerator[tuple[Gateway, Any]]:
         await gateway.call("update_mcp_server", name="mailer", code=new)
         servers = gateway.services.servers
         assert await servers.held.count() == 1
-        shown = Shown(further=lambda browser: [ChangePages(browser, servers).blueprint()])
+        live = Live(time.monotonic)
+        shown = Shown(
+            followed=live, further=lambda browser: [ChangePages(browser, servers, live).blueprint()]
+        )
         yield gateway, await sign_in(shown)
 
 

@@ -21,6 +21,7 @@ from gateway.audit.reading import AuditLog
 from gateway.audit.trail import Keeping, Trail
 from gateway.code_changes import ChangePages
 from gateway.dashboard.browser import Browser
+from gateway.dashboard.live import Live
 from gateway.domain.audit import Actor, AuditEntry, Outcome
 from gateway.domain.clock import utc_ms
 from gateway.domain.server_version import Origin, ServerVersion, VersionResult
@@ -117,18 +118,18 @@ async def shown(tmp_path: Path) -> AsyncGenerator[Shown]:
     async with open_store(tmp_path / "jobs.db") as store:
         trail = Trail(store.audit, Redactor(), Keeping(100, 90), utc_ms)
         trail.note(lambda: TOLD)
-        log = AuditLog(store.audit, trail, utc_ms)
+        log, live = AuditLog(store.audit, trail, utc_ms), Live(anyio.current_time)
 
         def further(browser: Browser) -> list[Blueprint]:
             code = cast("Servers", Code())
-            pages: list[Any] = [AuditPages(log, browser), ChangePages(browser, code)]
+            pages: list[Any] = [AuditPages(log, browser, live), ChangePages(browser, code, live)]
             return [each.blueprint() for each in pages]
 
         yield Shown(
             snapshots=(SERVER,),
             ran=(RAN,),
             approvals=cast("Approvals", Desk((waits,))),
-            monotonic=anyio.current_time,
+            followed=live,
             further=further,
         )
 

@@ -125,7 +125,9 @@ async def pages(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pages
                 JobPages(
                     browser, settings, store, desk, tokens, lambda: LIVE, followed
                 ).blueprint(),
-                CostPages(browser, store, CostReport(store, settings), utc_ms).blueprint(),
+                CostPages(
+                    browser, store, CostReport(store, settings), utc_ms, followed
+                ).blueprint(),
             ),
         )
         yield Pages(shown, await sign_in(shown), store)

@@ -1,5 +1,8 @@
 """The owner's page of notices."""
 
+import time
+
+from gateway.dashboard.live import Live
 from gateway.notify.hearer import NoticeHearer
 from gateway.notify.messages import Messages
 from gateway.notify.opening import Notify
@@ -17,8 +20,10 @@ def shown_with(desk: Desk) -> Shown:
     hearer = NoticeHearer(desk.store.notices, desk.clock.now_ms)
     messages = Messages(desk.store.notices, desk.store.channels, desk.clock.now_ms)
     notify = Notify(desk.channels, desk.outbox, hearer, messages)
+    live = Live(time.monotonic)
     return Shown(
-        further=lambda browser: (NotificationPages(browser, notify, desk.store).blueprint(),)
+        followed=live,
+        further=lambda browser: (NotificationPages(browser, notify, desk.store, live).blueprint(),),
     )
 
 

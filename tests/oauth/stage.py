@@ -99,9 +99,10 @@ async def open_stage(
         origins = allowed_origins("127.0.0.1", PUBLIC)
         sessions = Sessions(clock)
         login = make_login(sessions, origins, lambda: clock.now / 1000, PASSWORD)
-        access = AccessPage(login, server.access(), store.tokens, guard)
+        live = Live(lambda: 0.0)
+        access = AccessPage(login, server.access(), store.tokens, guard, live)
         pages = (server.pages(login.browser), access.blueprint())
-        dashboard = build_dashboard(_NOTHING, login, Live(lambda: 0.0), pages)
+        dashboard = build_dashboard(_NOTHING, login, live, pages)
         endpoints = server.endpoints(origins)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
