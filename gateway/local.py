@@ -18,6 +18,9 @@ FILE_NAME = "gateway.json"
 
 _FLOCK = struct.Struct("@hhqqi4x")
 """`struct flock` of 64-bit Linux (fcntl.h): type, whence, start, length, pid."""
+_HELD, _SAID = 0, 1
+"""Bytes of the lock file. Who locks the first has the home; with the second, too, the pid in the
+file is his, and not that of an earlier holder which was killed."""
 
 
 class HomeTaken(Exception):
@@ -85,13 +88,14 @@ class GatewayLock:
         except OSError as error:
             raise HomeUnusable(self._home, error) from error
         try:
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _byte(_HELD))
         except OSError as error:
             pid = _written_pid(fd)
             os.close(fd)
             raise HomeTaken(self._home, pid) from error
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode("ascii"), 0)
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _byte(_SAID))
         self._fd = fd
 
     def release(self) -> None:
@@ -159,9 +163,9 @@ def _holder(path: Path) -> tuple[bool, int | None]:
     except FileNotFoundError:
         return False, None
     try:
-        answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _whole_file(fcntl.F_WRLCK))
-        kind = _FLOCK.unpack(answer)[0]
-        return kind != fcntl.F_UNLCK, _written_pid(fd)
+        # Asked first: what is said is looked at only while its holder has the home.
+        said = _is_locked(fd, _SAID)
+        return said or _is_locked(fd, _HELD), _written_pid(fd) if said else None
     finally:
         os.close(fd)
 
@@ -171,5 +175,10 @@ def _written_pid(fd: int) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _whole_file(kind: int) -> bytes:
-    return _FLOCK.pack(kind, os.SEEK_SET, 0, 0, 0)
+def _is_locked(fd: int, byte: int) -> bool:
+    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _byte(byte))
+    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+
+def _byte(which: int) -> bytes:
+    return _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, which, 1, 0)

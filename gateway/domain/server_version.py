@@ -54,3 +54,5 @@ class ServerVersion:
     """None: the folder was too large to be kept, so it cannot be shown or brought back."""
     restored: int | None = None
     """The version whose files these are, when it was rolled back."""
+    base: str | None = None
+    """The digest of what the folder held when this was made, of one that waited."""

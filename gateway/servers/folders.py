@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from gateway.servers.content import KeptFile
+from gateway.servers.owners_policy import with_policy_of
 from supervisor.errors import InvalidServer
 from supervisor.folders.catalog import check_name, code_files
 
@@ -21,9 +22,6 @@ REQUIREMENTS_FILE = "requirements.txt"
 
 TRIAL_PREFIX = ".trial-"
 """How names of trials begin, and none of a server."""
-
-OF_CODE = frozenset({"description", "credentials", "network", "command"})
-"""Members of metadata that go with the code; the others are the owner's policy."""
 
 _NEXT = ".next"
 _PREVIOUS = ".previous"
@@ -65,7 +63,16 @@ class ServerFolders:
         Raises:
             InvalidServer: its metadata is not a JSON object, or a file is not text.
         """
-        return _read(name, self.path(name))
+        folder = self.path(name)
+        code, metadata = folder / CODE_FILE, folder / METADATA_FILE
+        try:
+            text = code.read_text(encoding="utf-8") if code.is_file() else None
+            written = metadata.read_bytes() if metadata.is_file() else b"{}"
+        except (OSError, ValueError) as error:
+            raise InvalidServer(
+                f"The folder of server {name!r} cannot be read: {error}."
+            ) from error
+        return Source(text, _parsed(name, written))
 
     def stage(self, name: str, source: Source) -> Path:
         """Write a server's next folder beside the present one, and return its path.
@@ -93,16 +100,26 @@ class ServerFolders:
         """Remove what a trial wrote."""
         shutil.rmtree(self._root / _TRIALS / trial, ignore_errors=True)
 
-    def stage_files(
-        self, name: str, files: Iterable[KeptFile], *, keep_policy: bool = False
-    ) -> Path:
-        """Write a server's next folder with exactly these files, and return its path.
-
-        What is derived from code, such as `node_modules`, is kept. `keep_policy`: of the metadata
-        only what goes with the code comes from `files`; the rest stays as it is.
+    def with_policy(
+        self, name: str, files: tuple[KeptFile, ...], base: tuple[KeptFile, ...] | None = None
+    ) -> tuple[KeptFile, ...]:
+        """Return files for a server that leave what its owner has set, by `with_policy_of`.
 
         Raises:
-            InvalidServer: a policy is to be kept, and the metadata cannot be read.
+            InvalidServer: metadata cannot be read.
+        """
+        present, coming = self.read(name).metadata, _metadata_of(name, files)
+        before = None if base is None else _metadata_of(name, base)
+        merged = with_policy_of(present, coming, before)
+        if merged == coming:
+            return files
+        others = (file for file in files if file.path != METADATA_FILE)
+        return (*others, KeptFile(METADATA_FILE, _text(merged).encode(), executable=False))
+
+    def stage_files(self, name: str, files: Iterable[KeptFile]) -> Path:
+        """Write a server's next folder with exactly these files, and return its path.
+
+        What is derived from code, such as `node_modules`, is kept.
         """
         staged = self._copy_present(name)
         for path in list(code_files(staged)):
@@ -113,8 +130,6 @@ class ServerFolders:
             path.write_bytes(file.content)
             path.chmod(0o755 if file.executable else 0o644)
         staged.chmod(0o755)
-        if keep_policy:
-            self._keep_policy(name, staged)
         return staged
 
     def put_in_place(self, name: str) -> Path:
@@ -167,29 +182,31 @@ class ServerFolders:
         else:
             target.mkdir(parents=True)
 
-    def _keep_policy(self, name: str, staged: Path) -> None:
-        present, coming = _read(name, self.path(name)).metadata, _read(name, staged).metadata
-        kept = {member: value for member, value in present.items() if member not in OF_CODE}
-        if kept != {member: coming[member] for member in coming if member not in OF_CODE}:
-            merged = {member: coming[member] for member in coming if member in OF_CODE} | kept
-            _write(staged / METADATA_FILE, json.dumps(merged, indent=2) + "\n")
-
     def _set_aside(self, folder: Path) -> None:
         self.discard_staged(folder.name)
         (self._root / _NEXT).mkdir(exist_ok=True)
         folder.rename(self._root / _NEXT / folder.name)
 
 
-def _read(name: str, folder: Path) -> Source:
-    code, metadata = folder / CODE_FILE, folder / METADATA_FILE
+def _metadata_of(name: str, files: Iterable[KeptFile]) -> dict[str, object]:
+    written = (file.content for file in files if file.path == METADATA_FILE)
+    return _parsed(name, next(written, b"{}"))
+
+
+def _parsed(name: str, written: bytes) -> dict[str, object]:
     try:
-        text = code.read_text(encoding="utf-8") if code.is_file() else None
-        written: object = json.loads(metadata.read_bytes()) if metadata.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise InvalidServer(f"The folder of server {name!r} cannot be read: {error}.") from error
-    if not isinstance(written, dict):
+        found: object = json.loads(written)
+    except ValueError as error:
+        raise InvalidServer(
+            f"{METADATA_FILE} of server {name!r} cannot be read: {error}."
+        ) from error
+    if not isinstance(found, dict):
         raise InvalidServer(f"{METADATA_FILE} of server {name!r} is not a JSON object.")
-    return Source(text, cast("dict[str, object]", written))
+    return cast("dict[str, object]", found)
+
+
+def _text(metadata: dict[str, object]) -> str:
+    return json.dumps(metadata, indent=2) + "\n"
 
 
 def _fill(folder: Path, source: Source) -> None:
@@ -197,7 +214,7 @@ def _fill(folder: Path, source: Source) -> None:
         _write(folder / CODE_FILE, source.code)
     if source.requirements is not None:
         _write_lines(folder / REQUIREMENTS_FILE, source.requirements)
-    _write(folder / METADATA_FILE, json.dumps(source.metadata, indent=2) + "\n")
+    _write(folder / METADATA_FILE, _text(source.metadata))
     folder.chmod(0o755)
 
 

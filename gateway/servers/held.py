@@ -6,16 +6,17 @@ turn. Above: `servers`, and what shows the owner what waits.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from anyio import to_thread
 
 from gateway.credentials import Credentials
 from gateway.domain.server_version import ServerVersion, VersionResult
-from gateway.servers.content import read_content
+from gateway.servers.content import KeptFile, read_content
 from gateway.servers.difference import difference
-from gateway.servers.history import Change, History, Verdict
+from gateway.servers.folders import ServerFolders
+from gateway.servers.history import Change, History, Verdict, current
 from gateway.servers.known import Known
 from gateway.servers.staging import Staged
 from gateway.variables import CodeChanges
@@ -49,12 +50,18 @@ class Held:
     """Says what is held, and keeps it."""
 
     def __init__(
-        self, rule: CodeChanges, known: Known, history: History, credentials: Credentials
+        self,
+        rule: CodeChanges,
+        known: Known,
+        history: History,
+        credentials: Credentials,
+        folders: ServerFolders,
     ) -> None:
         self._rule = rule
         self._known = known
         self._history = history
         self._credentials = credentials
+        self._folders = folders
 
     async def holds(self, server: str) -> bool:
         """Return whether new code of a server waits: it would get stored credentials."""
@@ -86,6 +93,7 @@ class Held:
                 f"The folder of server {name!r} is too large to be kept until its owner approves; "
                 "have the owner change it there."
             )
+        change = replace(change, base=self._known.spec(name).digest)
         return await self._history.add(name, staged.content, change, Verdict(VersionResult.WAITING))
 
     async def all(self) -> tuple[WaitingChange, ...]:
@@ -110,6 +118,18 @@ class Held:
             )
         return version
 
+    async def files(self, version: ServerVersion) -> tuple[KeptFile, ...]:
+        """Return what approving a version writes: its files, and metadata that the owner has set.
+
+        Of that, too, what the version itself changes. Raises InvalidServer.
+        """
+        known = await self._history.all(version.server)
+        base = current(known, version.base) if version.base else None
+        before = await self._history.files(base) if base and base.files is not None else None
+        files = await self._history.files(version)
+        merge = partial(self._folders.with_policy, version.server, files, before)
+        return await to_thread.run_sync(merge)
+
     async def settle(self, version: ServerVersion, verdict: Verdict) -> None:
         """Write down what became of a version that waited; older ones that wait are void."""
         await self._history.settle(version.server, version.number, verdict)
@@ -130,7 +150,7 @@ class Held:
     async def _shown(self, version: ServerVersion, limit: int | None) -> WaitingChange:
         folder = self._known.spec(version.server).code_dir
         present = await to_thread.run_sync(read_content, folder)
-        files = await self._history.files(version)
+        files = await self.files(version)
         names = f"serves now|version {version.number}"
         compare = partial(difference, present.files or (), files, names=names)
         text = await to_thread.run_sync(compare)

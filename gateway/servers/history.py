@@ -33,6 +33,8 @@ class Change:
     origin: Origin
     author: str
     restored: int | None = None
+    base: str | None = None
+    """The digest of the folder out of which a version was made that waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class History:
             reason=verdict.reason[:MAX_REASON],
             files=None if files is None else tuple(file.record for file in files),
             restored=change.restored,
+            base=change.base,
         )
         await self._table.add(version, {file.record.sha256: file.content for file in files or ()})
         numbers, hashes = surplus((version, *before))
@@ -105,6 +108,10 @@ class History:
         """Write down what became of a version that waited."""
         reason = verdict.reason[:MAX_REASON]
         await self._table.settle(server, number, verdict.result, reason)
+
+    async def is_newest(self, server: str, digest: str) -> bool:
+        """Tell whether the newest version that is or was taken over, or waits, has this digest."""
+        return digest in _recent(await self._table.all(server))
 
     async def all(self, server: str) -> tuple[ServerVersion, ...]:
         """Return every version that is kept, newest first."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from gateway.credentials import Credentials
-from gateway.domain.server_version import Origin
+from gateway.domain.server_version import Origin, VersionResult
 from gateway.server_names import ADDED, RESERVED
 from gateway.servers.adding import Adding
 from gateway.servers.content import KeptFile, read_content
@@ -71,7 +71,7 @@ class Servers:
         self._operation = Operation(
             self._known, self._shelf, supervisor=supervisor, store=store, credentials=credentials
         )
-        self.held = Held(code_changes, self._known, self._history, credentials)
+        self.held = Held(code_changes, self._known, self._history, credentials, self._folders)
         self.versions = Versions(self._known, self._history, supervisor)
         self._swap = Swap(
             self._folders,
@@ -197,25 +197,34 @@ class Servers:
             spec = self.spec(name, ServerKind.DYNAMIC)
             version = await self._history.to_restore(spec, number)
             files = await self._history.files(version)
-            write = partial(self._folders.stage_files, name, files, keep_policy=keep_policy)
-            staged = await self._staged(name, write)
+            if keep_policy:
+                files = await to_thread.run_sync(self._folders.with_policy, name, files)
+            staged = await self._staged(name, partial(self._folders.stage_files, name, files))
             change = Change(Origin.ROLLED_BACK, author, restored=version.number)
             return await self._taken_over_if_new(name, staged, change)
 
     async def approve(self, name: str, number: int) -> ServerReport:
         """Start a version that waited, as its owner says, and report.
 
+        What the owner has set since stays, but for what the version itself changes; what comes of
+        both, or was overtaken by other versions, is a new one.
+
         Raises:
             UnknownServer, InvalidServer: it does not wait, or is no server; nothing was changed.
         """
         async with self._known.turn(name):
             version = await self.held.get(name, number)
-            files = await self._history.files(version)
-            await self._staged(name, partial(self._folders.stage_files, name, files))
+            files = await self.held.files(version)
+            staged = await self._staged(name, partial(self._folders.stage_files, name, files))
+            change = Change(Origin.UPDATED, version.author, restored=number)
             with to_the_end():
-                report = replace(await self._swap.take_over(name), version=number)
-                await self.held.settle(version, verdict_of(report))
-                return report
+                report = await self._swap.take_over(name)
+                verdict = verdict_of(report)
+                await self.held.settle(version, verdict)
+                same = await self._history.is_newest(name, staged.content.digest)
+                if same or verdict.result is VersionResult.REJECTED:
+                    return replace(report, version=number)
+                return await self._noted(report, staged, change)
 
     async def delete(self, name: str) -> None:
         """Stop a dynamic server and remove its folder, data, credentials and switch.

@@ -1,8 +1,10 @@
 """The lock and the file of a home, with real processes."""
 
+import fcntl
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 
 from gateway.local import (
     FILE_NAME,
+    LOCK_NAME,
     GatewayLock,
     GatewayStarting,
     HomeTaken,
@@ -104,6 +107,19 @@ def test_gateway_that_has_not_published_is_starting(tmp_path: Path) -> None:
     with holder(tmp_path, "silent") as process, pytest.raises(GatewayStarting) as starting:
         find_live(tmp_path)
     assert starting.value.pid == process.pid
+
+
+def test_who_has_just_taken_a_home_is_not_taken_for_a_killed_one(tmp_path: Path) -> None:
+    """Ours: between the lock and its pid, both files still speak of the gateway that is gone."""
+    killed = LiveGateway(1, "http://127.0.0.1:1", "old", "0")
+    publish(tmp_path, killed)
+    (tmp_path / LOCK_NAME).write_text(f"{killed.pid}\n", "ascii")
+    with (tmp_path / LOCK_NAME).open("r+b") as file:
+        first_byte = struct.pack("@hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 1, 0)
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, first_byte)
+        with pytest.raises(GatewayStarting) as starting:
+            find_live(tmp_path)
+    assert starting.value.pid is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"token": "x", "odd": 1}'])

@@ -1,5 +1,6 @@
 """New code of servers with credentials: held until the owner approves, if the settings say so."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from werkzeug.exceptions import NotFound
 
 from gateway.approvals.approvals import Decision
 from gateway.code_changes.routes import OwnersWord, decide_change
+from gateway.servers import Draft
+from gateway.servers.owners_policy import with_policy_of
 from gateway.variables import CodeChanges
 from tests.tools.conftest import Gateway, open_gateway, text_of
 from tests.tools.servers import ANY, server_code
@@ -152,3 +155,44 @@ async def test_by_default_new_code_runs_and_its_version_is_kept(tmp_path: Path) 
         difference = await gateway.call("diff_server_versions", name="mailer")
         assert (difference["old"], difference["new"]) == (1, 2)
         assert SECRET not in difference["diff"]
+
+
+async def test_approving_leaves_the_policy_that_the_owner_set_since(gateway: Gateway) -> None:
+    """Ours: as by a roll-back; what a version itself changes of it is shown and taken over."""
+    servers, path = gateway.services.servers, gateway.dynamic / "mailer" / "metadata.json"
+    await gateway.call("update_mcp_server", name="mailer", code=code("two"))
+    limits = {"memory_mb": 300, "processes": 20}
+    written = json.loads(path.read_text("utf-8")) | {"limits": limits}
+    path.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+    await servers.disk.reread("mailer")
+    assert "metadata.json" not in (await servers.held.whole("mailer", 2)).difference
+    await decide(gateway, 2, Decision.APPROVE)
+    assert await said(gateway) == "two"
+    assert (await servers.declared("mailer"))["limits"] == limits
+    # By the form it waits as well, for the server has credentials.
+    asked = {"limits": {**limits, "processes": 30}, "max_instances": 2}
+    waits = await servers.update("mailer", Draft(declared=asked), author="owner")
+    assert waits.version is not None
+    written = await servers.declared("mailer")
+    path.write_text(json.dumps({**written, "limits": {"memory_mb": 400, "processes": 20}}), "utf-8")
+    await servers.disk.reread("mailer")
+    await decide(gateway, waits.version, Decision.APPROVE)
+    now = await servers.declared("mailer")
+    assert (now["limits"], now["max_instances"]) == ({"memory_mb": 400, "processes": 30}, 2)
+    taken = await servers.versions.all("mailer")
+    digest = servers.spec("mailer").digest
+    assert [each.restored for each in taken if each.digest == digest] == [waits.version]
+
+
+def test_of_a_version_whose_base_is_not_known_the_policy_stays_out() -> None:
+    """Ours: it was kept before bases were, or its base is not kept any more."""
+    present = {"network": "none", "limits": {"cpu": 1}, "era": "modern"}
+    coming = {"network": {"hosts": ["a.example"]}, "limits": {"cpu": 2}, "max_instances": 3}
+    merged = {"network": {"hosts": ["a.example"]}, "limits": {"cpu": 1}, "era": "modern"}
+    assert with_policy_of(present, coming, None) == merged
+    assert with_policy_of(present, coming, {"network": "none", "limits": {"cpu": 2}}) == {
+        **merged, "max_instances": 3,
+    }  # fmt: skip
+    assert with_policy_of(present, {}, {"era": "modern"}) == {
+        "network": "none", "limits": {"cpu": 1},
+    }  # fmt: skip

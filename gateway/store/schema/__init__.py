@@ -69,5 +69,5 @@ __all__ = [
     "webhooks",
 ]
 
-HEAD = "0024"
+HEAD = "0025"
 """Newest revision; a database that has it opens without Alembic."""

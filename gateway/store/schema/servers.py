@@ -27,6 +27,7 @@ server_versions = Table(
     Column("reason", Words, nullable=False),
     Column("files", VersionFiles),
     Column("restored", INTEGER),
+    Column("base", Words),
     PrimaryKeyConstraint("server", "number"),
     sqlite_strict=True,
 )
