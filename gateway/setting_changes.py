@@ -1,13 +1,20 @@
 """Changes of `.env` that are checked first, for the command line and the page of settings alike."""
 
+import fcntl
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from dotenv import dotenv_values, set_key, unset_key
 
 from gateway.settings import Settings, SettingsError, load
 from gateway.variables import VARIABLES, Variable
+
+TURN_S = 10.0
+"""For a change by another process to be done; one takes milliseconds."""
+LOOK_EVERY_S = 0.02
 
 
 class SettingRefused(Exception):
@@ -31,11 +38,52 @@ def change_setting(
 ) -> Settings:
     """Change a copy of the file, see whether a gateway would start with it, put it in place.
 
-    `value` None takes the setting out. Returns what would hold at the next start. Blocking.
+    `value` None takes the setting out. Returns what would hold at the next start. Changes by
+    other processes come before or after, and none is lost. Blocking.
 
     Raises:
         SettingRefused, NotWritten.
     """
+    with _turn(file):
+        return _change(file, variable, value, environ)
+
+
+@contextmanager
+def _turn(file: Path) -> Generator[None]:
+    """Keep other processes from changing the file.
+
+    By a lock on its folder: a file for it would stay, and might be another user's.
+    """
+    try:
+        folder = os.open(file.resolve().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _not_written(file, error) from error
+    try:
+        deadline = time.monotonic() + TURN_S
+        while not _locked(folder, file):
+            if time.monotonic() > deadline:
+                raise NotWritten(
+                    f"Another process has been changing {file} for {TURN_S:g} s; try again."
+                )
+            time.sleep(LOOK_EVERY_S)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _locked(folder: int, file: Path) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise _not_written(file, error) from error
+    return True
+
+
+def _change(
+    file: Path, variable: Variable[object], value: str | None, environ: Mapping[str, str]
+) -> Settings:
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         _copy_closed(file, beside)
