@@ -1,11 +1,14 @@
 """How the gateway ends: TERM or INT once for an orderly end, twice for an immediate one."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
 
 DRAIN_S = 10.0
 """Calls and runs that are going on get this long."""
@@ -33,7 +36,7 @@ class Shutdown:
         """Ask for an orderly end, which may take until the deadline."""
         if not self._requested.is_set():
             self._requested.set()
-            asyncio.get_running_loop().call_later(DEADLINE_S, _leave, LATE_EXIT_STATUS)
+            asyncio.get_running_loop().call_later(DEADLINE_S, _leave_late)
 
     @contextmanager
     def on_signals(self) -> Generator[None]:
@@ -52,6 +55,16 @@ class Shutdown:
         if self.requested:
             _leave(128 + number)
         self.request()
+
+
+def _leave_late() -> None:
+    log.error(
+        "The gateway has not ended within %g s: its process ends at once, with status %d, and does "
+        "not begin anew where a restart was asked for",
+        DEADLINE_S,
+        LATE_EXIT_STATUS,
+    )
+    _leave(LATE_EXIT_STATUS)
 
 
 def _leave(status: int) -> None:

@@ -17,6 +17,7 @@ from gateway.setting_changes import NotWritten, SettingRefused, change_setting, 
 from gateway.settings import ReadFrom, SettingsError, load, read_env_file
 from gateway.settings_pages.backups import BackupPages
 from gateway.settings_pages.rows import SettingRow, may_only_command, setting_rows
+from gateway.shutdown import DEADLINE_S
 from gateway.variables import MCP_TRANSPORT, Transport, Variable
 
 NO_FILE = "This gateway reads no .env file, so only its environment says what holds."
@@ -117,7 +118,11 @@ class SettingsPages:
         if coming.mcp_transport is Transport.STDIO and not self._has_client:
             raise Conflict(NO_CLIENT)
         self._restart.ask()
-        sentence = "The gateway restarts. Load the dashboard again in some seconds."
+        sentence = (
+            "The gateway restarts. Load the dashboard again in some seconds. If it has not ended "
+            f"within {DEADLINE_S:g} s, its process ends at once instead, and has to be started by "
+            "hand."
+        )
         page = await render_template("message.html", title="Restart", sentence=sentence)
         return page, HTTPStatus.ACCEPTED
 

@@ -162,6 +162,7 @@ async def test_a_gateway_that_could_not_start_again_is_not_ended(pages: Pages) -
     pages.file.write_text(FILE, "utf-8")
     status, page = await pages.act("/restart")
     assert (status, pages.restart.asked) == (202, True)
+    assert "If it has not ended within 19 s, its process ends at once" in page
 
 
 async def test_a_backup_is_downloaded_and_leaves_no_file(pages: Pages) -> None:
