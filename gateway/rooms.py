@@ -17,7 +17,6 @@ from gateway.audit.opening import Audit
 from gateway.auth.admission import Admission
 from gateway.auth.guard import Guard
 from gateway.catalog.opening import open_catalog
-from gateway.catalog.routes import build_catalog_routes
 from gateway.code_changes import ChangePages, build_change_routes
 from gateway.combined.endpoint import CombinedEndpoint
 from gateway.connector.opening import Connector, open_connector
@@ -183,9 +182,7 @@ def _local(parts: Parts, connector: Connector) -> Quart:
             build_change_routes(services.servers),
             build_grant_routes(services.servers, services.settings),
             build_example_routes(services.servers),
-            build_catalog_routes(
-                open_catalog(services.servers, services.supervisor, services.settings)
-            ),
+            open_catalog(services.servers, services.supervisor, services.settings),
             build_leaving_routes(services.servers, services.credentials),
             build_run_routes(services.runner.feeds, services.store, services.shelf),
             connector.local_routes(),

@@ -45,6 +45,8 @@ ACTIONS = {
     "examples.add": "add an example",
     "catalog.add": "add a server",
     "leavings.remove": "delete a server",
+    "catalog.update": "update a server",
+    "catalog.roll_back": "roll a server back",
     "rotate_client": ROTATE_CLIENT,
     "keys.rotate": REPLACE_KEY,
     "nodes.drain": "drain a node",

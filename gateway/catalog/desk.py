@@ -143,7 +143,10 @@ class Catalog:
         if pin is None or (pin.kind, pin.package) != (kind, package):
             return None
         if wanted is not None and wanted.version not in (None, pin.version):
-            raise CatalogRefused(f"Server {name!r} is {pin.source} already; choose another --name.")
+            raise CatalogRefused(
+                f"Server {name!r} is {pin.source}; change its version with: "
+                f"./claude-runner servers update {name} --to {wanted.version}"
+            )
         report = await self._servers.report(name, ServerKind.FIXED)
         return Added(report, pin, is_new=False)
 

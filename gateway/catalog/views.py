@@ -4,6 +4,7 @@ from typing import Any
 
 from gateway.catalog.desk import Added
 from gateway.catalog.pins import Pin
+from gateway.catalog.updating import Standing
 from gateway.servers import ServerReport
 from sandboxes.packages.recipe import declared_packages
 from sandboxes.policy import MIB, Limits
@@ -21,6 +22,33 @@ def view_added(added: Added) -> dict[str, Any]:
         "tools": None if tried is None or tried.tools is None else view_tools(tried.tools),
         "not_tried": "" if tried is None else tried.reason,
         "notes": list(added.notes),
+    }
+
+
+def view_standing(standing: Standing) -> dict[str, Any]:
+    """Return whether a server is outdated."""
+    pin = standing.pin
+    return {
+        "server": standing.server,
+        "kind": pin.kind.value,
+        "package": pin.package,
+        "pinned": pin.version,
+        "newest": standing.newest,
+        "changes": list(standing.changes),
+        "problem": standing.problem,
+    }
+
+
+def view_change(report: ServerReport) -> dict[str, Any]:
+    """Return what became of a server that was changed."""
+    failure = report.failure
+    return {
+        "ok": failure is None,
+        "problem": "" if failure is None else failure.sentence,
+        "stderr_tail": [] if failure is None else list(failure.stderr_tail),
+        "enabled": report.enabled,
+        "state": report.snapshot.state.value,
+        "version": report.version,
     }
 
 

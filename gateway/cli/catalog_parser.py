@@ -41,3 +41,13 @@ def add_catalog(add: AddParser) -> None:
     )
     more("--enable", action="store_true", help="show what it may do, ask, and start it")
     add_yes(taken)
+    add_answer(
+        add, "outdated", "list added servers with what an update would change", "catalog_updates"
+    )
+    update = add_answer(
+        add, "update", "bring an added server to its newest version, or keep it", "catalog_updates"
+    )
+    update.add_argument("server", metavar="SERVER", nargs="?")
+    update.add_argument("--all", action="store_true", help="every added server")
+    update.add_argument("--to", metavar="VERSION", help="of its package; the newest unless given")
+    update.add_argument("--dry-run", action="store_true", help="only show what would change")

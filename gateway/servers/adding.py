@@ -110,7 +110,7 @@ class Adding:
                 with to_the_end():
                     await to_thread.run_sync(self._folders.discard_staged, name)
 
-    async def replace(self, name: str, files: Files, change: Change, look: Look) -> ServerReport:
+    async def replace(self, name: str, files: Files, change: Change) -> ServerReport:
         """Change an added server as a whole or not at all, and report.
 
         If what is new does not start, the old goes on serving and is what the folder holds.
@@ -120,7 +120,7 @@ class Adding:
         """
         async with self._known.turn(name):
             await self._note_present(self.spec(name))
-            return await self._taken_over(name, files, change, look)
+            return await self._taken_over(name, files, change)
 
     async def roll_back(self, name: str, number: int | None, *, author: str) -> ServerReport:
         """Bring an earlier version back, as a new one, and report; the policy stays as it is.
@@ -138,7 +138,7 @@ class Adding:
             files = _texts(name, await self._history.files(version))
             files[METADATA_FILE] = _with_policy(_texts(name, present.files), files)
             change = Change(Origin.ROLLED_BACK, author, restored=version.number)
-            return await self._taken_over(name, files, change, _unseen)
+            return await self._taken_over(name, files, change)
 
     async def _created(self, name: str, content: FolderContent, author: str) -> ServerReport:
         # A server of this name that was removed may have left its switch on.
@@ -155,12 +155,9 @@ class Adding:
         number = await self._history.add(name, content, change, verdict_of(report))
         return replace(report, version=number)
 
-    async def _taken_over(
-        self, name: str, files: Files, change: Change, look: Look
-    ) -> ServerReport:
-        spec, content = await self._staged(name, files)
+    async def _taken_over(self, name: str, files: Files, change: Change) -> ServerReport:
+        _, content = await self._staged(name, files)
         try:
-            await look(spec)
             with to_the_end():
                 report = await self._swap.take_over(name)
                 number = await self._history.add(name, content, change, verdict_of(report))
@@ -199,10 +196,6 @@ class Adding:
         if spec is None:
             raise InvalidServer(f"The folder of server {name!r} is gone.")
         return spec
-
-
-async def _unseen(_spec: ServerSpec) -> None:
-    """Look at nothing: it was there before."""
 
 
 def _texts(name: str, files: tuple[KeptFile, ...] | None) -> dict[str, str]:

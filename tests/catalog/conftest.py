@@ -75,7 +75,7 @@ class Market:
         self.index.add_wheel("toy", version, {"toy.py": code, name: points})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Generator[Market]:
     """A gateway without confinement: that builds are confined is shown elsewhere."""
     place = make_place(tmp_path_factory.mktemp("market"))
