@@ -28,6 +28,7 @@ ASKS = "asks on a terminal, so it is held to the parser alone"
 FETCHES = "downloads packages; tests/catalog adds them from an index on loopback"
 SHIPPED = "starts a process; tests/fixed_servers starts each shipped server in its sandbox"
 EXAMPLE = "starts a process; tests/examples adds each example and calls it in its sandbox"
+SECOND_NODE = "wants a second gateway and PostgreSQL; tests/nodes has both"
 QUICK_RUN = (
     './claude-runner run "What is new in my mail?" --tools mcp__email__list,Read --budget-usd 0.2'
 )
@@ -53,6 +54,8 @@ NOT_TYPED = {
     "./claude-runner servers add --network api.github.com --env GITHUB_TOKEN "
     "npm:@modelcontextprotocol/server-github": FETCHES,
     "./claude-runner servers add server.json": FETCHES,
+    "./claude-runner nodes drain build-2": SECOND_NODE,
+    "./claude-runner nodes undrain build-2": SECOND_NODE,
     "./claude-runner servers enable files": SHIPPED,
     "./claude-runner servers enable notify": SHIPPED,
     "./claude-runner examples add cat-facts": EXAMPLE,
