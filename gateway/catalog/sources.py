@@ -50,7 +50,7 @@ def document_program(text: str, arguments: Sequence[str]) -> Program:
     if not is_registry_document(found):
         raise CannotImport("It is no server.json of the registry: it has no name with packages.")
     program = registry_program(found)
-    return replace(program, arguments=(*program.arguments, *arguments))
+    return replace(program, arguments=(*program.arguments, *arguments), readable=tuple(arguments))
 
 
 def _members(document: object) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from gateway.importing.folders import write_folder
 from gateway.importing.planning import Ground, plan
 from gateway.importing.plans import CannotImport, Plan, Program, server_name
 from gateway.local import find_live
+from gateway.server_names import ADDED
 from gateway.settings import Settings
 
 SEEN_S = 15.0
@@ -102,7 +103,8 @@ def _names(program: Program) -> set[str]:
 
 
 def _check_free(settings: Settings, made: Plan, others: dict[str, Plan]) -> None:
-    folders = (settings.fixed_servers_dir, settings.dynamic_servers_dir)
+    added = settings.home / ADDED
+    folders = (settings.fixed_servers_dir, settings.dynamic_servers_dir, added)
     if made.name in others or any((folder / made.name).exists() for folder in folders):
         raise CannotImport(
             f"Entry {made.origin!r} would be server {made.name!r}, which is there already; rename "

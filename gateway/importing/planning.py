@@ -70,7 +70,8 @@ def plan(program: Program, ground: Ground) -> Plan:
     notes = list(program.notes)
     started = _start(program, ground)
     reads: list[str] = []
-    for path in (*map(Path, started.read_only), *_paths(program.arguments)):
+    named = program.arguments if program.readable is None else program.readable
+    for path in (*map(Path, started.read_only), *_paths(named)):
         if any(own.is_relative_to(path) or path.is_relative_to(own) for own in ground.private):
             raise CannotImport(
                 f"Entry {program.name!r} would have to read {path}, where this gateway's home or "

@@ -32,6 +32,8 @@ class Program:
     """Of `wanted`, those without which it starts."""
     description: str = ""
     notes: tuple[str, ...] = ()
+    readable: tuple[str, ...] | None = None
+    """Of `arguments`, those whose paths it may read, which the owner wrote; None: all."""
 
 
 @dataclass(frozen=True, slots=True)

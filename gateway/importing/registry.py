@@ -37,6 +37,8 @@ def registry_program(document: Document) -> Program:
         name,
         RUNNERS[kind],
         (named, *_arguments(name, package)),
+        # Who publishes a document grants nothing of this machine by it.
+        readable=(),
         plain=plain,
         wanted=wanted,
         optional=optional,

@@ -26,6 +26,7 @@ TRIAL_PREFIX = ".trial-"
 _NEXT = ".next"
 _PREVIOUS = ".previous"
 _TRIALS = ".trials"
+_FORMER_PREFIX = ".former-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,24 @@ class ServerFolders:
         return staged
 
     def put_in_place(self, name: str) -> Path:
-        """Make the staged folder the present one, and keep the present one as the previous."""
+        """Make the staged folder the present one, and keep the present one as the previous.
+
+        Raises:
+            OSError: the present folder is where it was, and the staged one too.
+        """
         present, staged = self.path(name), self._root / _NEXT / name
-        if present.is_dir():
-            previous = self._root / _PREVIOUS / name
-            previous.parent.mkdir(exist_ok=True)
-            present.rename(previous)
-        staged.rename(present)
+        if not present.is_dir():
+            staged.rename(present)
+            return present
+        previous = self._root / _PREVIOUS / name
+        previous.parent.mkdir(exist_ok=True)
+        self._drop_previous(previous)
+        present.rename(previous)
+        try:
+            staged.rename(present)
+        except OSError:
+            previous.rename(present)
+            raise
         return present
 
     def discard_staged(self, name: str) -> None:
@@ -155,8 +167,11 @@ class ServerFolders:
             self.discard_staged(name)
 
     def take_back(self, name: str) -> None:
-        """Make the previous folder the present one again."""
+        """Make the previous folder the present one again; without one, the present one stays."""
         present, previous = self.path(name), self._root / _PREVIOUS / name
+        if not previous.is_dir():
+            self.discard_staged(name)
+            return
         if present.is_dir():
             self._set_aside(present)
         previous.rename(present)
@@ -169,6 +184,15 @@ class ServerFolders:
             folder.unlink()
         elif folder.exists():
             shutil.rmtree(folder)
+
+    def _drop_previous(self, previous: Path) -> None:
+        """Remove what an earlier change could not: beside a present folder nobody needs it."""
+        if previous.is_dir():
+            aside = self._root / _NEXT / f"{_FORMER_PREFIX}{previous.name}"
+            shutil.rmtree(aside, ignore_errors=True)
+            # Renamed first: a half-removed folder under its old name would be taken back.
+            previous.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
 
     def _copy_present(self, name: str) -> Path:
         staged = self._root / _NEXT / name

@@ -37,10 +37,12 @@ class Swap:
 
         Raises:
             InvalidServer: it is no server where it now is; all is as it was before.
+            OSError: it cannot be put there; all is as it was before.
         """
         spec, kept = self._known.spec(name), False
+        await to_thread.run_sync(self._folders.put_in_place, name)
         try:
-            new = await to_thread.run_sync(self._put_in_place, name)
+            new = await to_thread.run_sync(self._read, name)
             report = await self._operation.apply(new)
             # A server that was not running has nothing to go back to: it now is the new code.
             kept = report.failure is None or report.snapshot.digest == new.digest
@@ -50,10 +52,6 @@ class Swap:
             await to_thread.run_sync(end, name)
         self._known.put(spec)
         return replace(report, spec=spec)
-
-    def _put_in_place(self, name: str) -> ServerSpec:
-        self._folders.put_in_place(name)
-        return self._read(name)
 
 
 @contextmanager

@@ -259,3 +259,11 @@ def test_a_shipped_server_is_disabled_and_not_removed() -> None:
             check_owners(spec)
         # Whoever has one of this name elsewhere has his own.
         check_owners(replace(spec, code_dir=Path("/srv/mine") / spec.name))
+
+
+def test_the_name_of_an_added_server_is_taken(shell: Shell) -> None:
+    """Ours: the secrets of an entry go to no server of `servers add` that has its name."""
+    (shell.place.home / "added" / "weather-mcp").mkdir(parents=True)
+    file = shell.write("given.json", json.dumps(REGISTRY))
+    said = shell("import", file, "--yes")
+    assert (said.status, "which is there already" in said.err) == (1, True)
