@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Executable, Select, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Select, case, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.budget import DayLimits
@@ -19,6 +19,9 @@ Which: TypeAlias = Callable[[Collection[str]], ColumnElement[bool]]
 RUN = Record(Run, runs)
 CLAIM_LOCK = 0x636C6175_64650002
 """Number of the PostgreSQL advisory lock under which gateways claim, one after the other."""
+CLAIM_WAIT_MS = 10_000
+"""How long a claim waits for that of another gateway, which the database ends before if it stands
+still; see `engines.IDLE_TIMEOUT_MS`."""
 
 _URGENCY = case(
     {Trigger.QUICK: 0, Trigger.WEBHOOK: 1, Trigger.MANUAL: 2}, value=runs.c.trigger, else_=3
@@ -55,6 +58,7 @@ async def claim_in_turn(
     node: str | None,
 ) -> Sequence[Row]:
     """Claim while no other gateway does, so that limits of jobs and of the day hold for all."""
+    await connection.execute(select(func.set_config("lock_timeout", str(CLAIM_WAIT_MS), true())))
     await connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
     full = (
         select(runs.c.job_id)

@@ -22,8 +22,18 @@ JOURNAL_SIZE_BYTES = 64 * 1024 * 1024
 CONNECT_TIMEOUT_S = 10
 SILENCE_TIMEOUT_MS = 30_000
 """How long unanswered packets are waited for before a PostgreSQL connection counts as lost."""
+IDLE_TIMEOUT_MS = 5_000
+"""What a transaction may stand still: a gateway that is frozen in one must not stop the others."""
 
 POSTGRES_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+
+POSTGRES_SETTINGS = (
+    f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}",
+    # A machine that lost its power says no goodbye, and what its connections hold stays held.
+    "SET tcp_keepalives_idle = 5",
+    "SET tcp_keepalives_interval = 2",
+    "SET tcp_keepalives_count = 3",
+)
 
 SQLITE_PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -52,13 +62,22 @@ def postgres_place(url: URL) -> str:
 
 
 def postgres_engine(url: URL) -> AsyncEngine:
-    """Return the pool of connections to PostgreSQL."""
-    return create_async_engine(
+    """Return the pool of connections to PostgreSQL of a gateway that serves."""
+    engine = create_async_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,
         pool_timeout=POOL_TIMEOUT_S,
         connect_args=postgres_connecting(),
+    )
+    event.listen(engine.sync_engine, "connect", _let_nobody_wait)
+    return engine
+
+
+def postgres_migrator(url: URL) -> AsyncEngine:
+    """Return a connection for migrations, whose one transaction may take its time."""
+    return create_async_engine(
+        url, hide_parameters=True, poolclass=NullPool, connect_args=postgres_connecting()
     )
 
 
@@ -154,6 +173,15 @@ def _on_connect(engine: AsyncEngine, *pragmas: str) -> None:
         cursor.close()
 
     event.listen(engine.sync_engine, "connect", prepare)
+
+
+def _let_nobody_wait(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for setting in POSTGRES_SETTINGS:
+        cursor.execute(setting)
+    cursor.close()
+    # Rolled back with the first transaction otherwise.
+    connection.commit()
 
 
 def _begin_immediate(connection: Connection) -> None:

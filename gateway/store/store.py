@@ -23,6 +23,7 @@ from gateway.store.deliveries import DeliveryTable
 from gateway.store.engines import (
     create_private_file,
     postgres_engine,
+    postgres_migrator,
     postgres_place,
     postgres_url,
     sqlite_migrator,
@@ -153,10 +154,11 @@ async def _open_sqlite(stack: AsyncExitStack, path: Path, migrations: Migrations
 async def _open_postgres(stack: AsyncExitStack, text_url: str, migrations: Migrations) -> Database:
     url = postgres_url(text_url)
     place = postgres_place(url)
-    engine = await stack.enter_async_context(_disposed(postgres_engine(url)))
     with unavailable_as_error(place):
-        if not await is_current(engine, place=place, migrations=migrations):
-            await migrate(engine, place=place, file=None, migrations=migrations)
+        async with _disposed(postgres_migrator(url)) as migrator:
+            if not await is_current(migrator, place=place, migrations=migrations):
+                await migrate(migrator, place=place, file=None, migrations=migrations)
+    engine = await stack.enter_async_context(_disposed(postgres_engine(url)))
     reader = engine.execution_options(isolation_level="AUTOCOMMIT")
     return Database(place=place, writer=engine, reader=reader)
 

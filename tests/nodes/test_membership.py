@@ -4,7 +4,10 @@ import logging
 import time
 from pathlib import Path
 
+import anyio
 import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.job import OnInterrupt
 from gateway.domain.node import NodeState
@@ -16,7 +19,8 @@ from gateway.nodes import Membership, NodeDesk, NoSuchNode, times
 from gateway.nodes.clock import SharedClock
 from gateway.nodes.identity import read_identity
 from gateway.nodes.membership import NameTaken
-from gateway.store import Store
+from gateway.store import Store, StoreUnavailable
+from gateway.store.claiming import CLAIM_LOCK
 from tests.nodes.conftest import Peer, Peers, silence
 from tests.store import examples
 
@@ -162,6 +166,33 @@ async def test_a_node_that_the_others_gave_up_claims_nothing(peers: Peers) -> No
     assert await first.store.runs.claim_next(100, node="one") is None
     await first.beat()
     assert await first.store.runs.claim_next(100, node="one") is not None
+
+
+async def test_a_node_that_stands_still_in_a_claim_does_not_stop_the_others(
+    peers: Peers,
+) -> None:
+    """Issue 10, 2: the database ends its transaction, and with it the lock of the queue."""
+    frozen, other = await peers.store(), await peers.store()
+    run = examples.run()
+    await frozen.runs.add(run)
+    holds, may_go_on = anyio.Event(), anyio.Event()
+
+    async def stand_still(connection: AsyncConnection) -> None:
+        await connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
+        holds.set()
+        await may_go_on.wait()
+        await connection.execute(select(1))
+
+    async def wake() -> None:
+        with pytest.raises(StoreUnavailable):
+            await frozen.nodes._db.transact(stand_still)  # pyright: ignore[reportPrivateUsage] - a claim has no such pause
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wake)
+        await holds.wait()
+        assert await other.runs.claim(run.id, 100) is not None
+        may_go_on.set()
+    assert (await found(frozen, run)).status is RunStatus.STARTING
 
 
 async def test_a_job_has_as_many_runs_on_all_nodes_as_it_may(peers: Peers) -> None:
