@@ -9,3 +9,5 @@ NEXT_REQUEST_S = 0.2
 """At the end, for one that was answered just before and may be sending again by now."""
 CLOSE_GRACE_S = 2
 """At the end, for everything: calls have been drained before."""
+CANCEL_S = 1.0
+"""At the end, for what is cancelled after that; it has nobody left to write to."""

@@ -20,8 +20,16 @@ from hypercorn.events import Event, Updated
 from hypercorn.typing import ASGIFramework, LifespanState
 
 from gateway.gathering import Gathering
-from gateway.http_patience import CLOSE_GRACE_S, FIRST_REQUEST_S, KEEP_ALIVE_S, NEXT_REQUEST_S
+from gateway.http_patience import (
+    CANCEL_S,
+    CLOSE_GRACE_S,
+    FIRST_REQUEST_S,
+    KEEP_ALIVE_S,
+    NEXT_REQUEST_S,
+)
 from gateway.listening import BACKLOG
+
+log = logging.getLogger(__name__)
 
 
 class _Connection(TCPServer):
@@ -72,7 +80,7 @@ class HypercornServer:
         self._app = ASGIWrapper(app)
         self._config = _config()
         self._context = WorkerContext(None)
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(
         self, socks: Sequence[socket.socket], until: Callable[[], Awaitable[object]]
@@ -95,8 +103,8 @@ class HypercornServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._attend(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        self._connections[task] = writer
+        task.add_done_callback(self._connections.pop)
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop, state = asyncio.get_running_loop(), cast(LifespanState, {})
@@ -112,9 +120,13 @@ class HypercornServer:
             return
         _, late = await asyncio.wait(self._connections, timeout=CLOSE_GRACE_S)
         for task in late:
+            # A caller that has stopped reading would hold up what closes its connection for ever.
+            self._connections[task].transport.abort()
             task.cancel()
         if late:
-            await asyncio.wait(late)
+            _, stuck = await asyncio.wait(late, timeout=CANCEL_S)
+            if stuck:
+                log.error("%d requests do not end though they were cancelled", len(stuck))
 
 
 def _config() -> Config:

@@ -23,6 +23,9 @@ from gateway.variables import HttpServer
 from tests.supervisor.conftest import GUARD_S
 
 KINDS = tuple(HttpServer)
+PART_BYTES = 1024 * 1024
+PARTS = 100
+"""More than both ends of a connection hold for a reader that has stopped."""
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Site:
     stop: anyio.Event = field(default_factory=anyio.Event)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Say what was asked, stream until the caller is gone, or stream forever."""
+        """Say what was asked, send much, or stream until the caller is gone or the end comes."""
         if scope["type"] == "lifespan":
             return
         if scope["type"] == "websocket":
@@ -51,6 +54,11 @@ class Site:
             await start_stream(send)
             await send_event(send, b"1")
             await self.stop.wait()
+            await end_stream(send)
+        elif scope["path"] == "/much":
+            await start_stream(send)
+            for _ in range(PARTS):
+                await send_event(send, b"." * PART_BYTES)
             await end_stream(send)
         else:
             said = {

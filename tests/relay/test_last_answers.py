@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from contextlib import AsyncExitStack
 
 import anyio
 import pytest
@@ -74,6 +75,19 @@ async def test_nobody_is_waited_for_in_vain(kind: HttpServer) -> None:
         async with open_site(kind) as site, await connected(site) as stream:
             site.stop.set()
             assert await rest(stream) == b""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_caller_that_stops_reading_does_not_hold_up_the_end(
+    kind: HttpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ours: what it was sent waits in the kernel, and nobody waits for it."""
+    with anyio.fail_after(GUARD_S):
+        async with AsyncExitStack() as later, open_site(kind) as site:
+            stream = await later.enter_async_context(await connected(site))
+            await stream.send(REQUEST % b"much")
+            assert (await stream.receive()).startswith(b"HTTP/1.1 200")
+    assert "do not end" not in caplog.text
 
 
 @pytest.mark.parametrize("kind", KINDS)
