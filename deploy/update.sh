@@ -37,6 +37,7 @@ state=/var/lib/$user
 # Directly in /run: in /run/lock everybody may make them first, and everybody who can read them hold them.
 running=/run/claude-runner-update.running
 lock=/run/claude-runner-update.lock
+KEEP=5 # back-ups from before an update
 before=$state/before-update
 ready_s=120
 
@@ -157,6 +158,9 @@ back_up() {
     if [ -e "$home/jobs.db" ]; then
         "$root/deploy/as-service.sh" backup "$archive" || refuse "The back-up failed; its reason stands above."
     fi
+    # The names begin with a commit, so their times sort them.
+    find "$state/backups" -maxdepth 1 -name 'before-*.tar.gz' -printf '%T@ %p\n' | sort -rn |
+        tail -n +$((KEEP + 1)) | cut -d ' ' -f 2- | while read -r archived; do rm -- "$archived"; done
 }
 
 # Held while nothing fits together: a start that a caller causes waits for it.

@@ -1,5 +1,9 @@
-"""Reads a `server.json` as the MCP registry publishes it: packages of npm and PyPI."""
+"""Reads a `server.json` as the MCP registry publishes it: packages of npm and PyPI.
 
+Source: the registry's "Official MCP Registry server.json", packages and their inputs.
+"""
+
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -7,6 +11,9 @@ from gateway.importing.plans import CannotImport, Program
 
 RUNNERS = {"npm": "npx", "pypi": "uvx"}
 SEPARATORS = {"npm": "@", "pypi": "=="}
+IMPLIED = frozenset({"-y", "--yes"})
+"""What a runner is told that asks; nothing asks here."""
+_PLACE = re.compile(r"\{([^{}]+)\}")
 
 Document = Mapping[str, Any]
 
@@ -31,6 +38,7 @@ def registry_program(document: Document) -> Program:
     identifier, version = _text(package, "identifier", "name"), _text(package, "version")
     if not identifier:
         raise CannotImport(f"The package of server {name!r} has no identifier.")
+    _check_nothing_is_lost(name, package)
     named = f"{identifier}{SEPARATORS[kind]}{version}" if version else identifier
     plain, wanted, optional = _variables(package)
     return Program(
@@ -44,6 +52,23 @@ def registry_program(document: Document) -> Program:
         optional=optional,
         description=str(document.get("description") or ""),
     )
+
+
+def _check_nothing_is_lost(name: str, package: Document) -> None:
+    """Refuse what a package asks for and would not get. Raises CannotImport."""
+    listed = package.get("runtimeArguments", package.get("runtime_arguments"))
+    for argument in _objects(listed):
+        said = _text(argument, "name", "value", "default", "valueHint")
+        if said not in IMPLIED:
+            raise CannotImport(
+                f"The package of server {name!r} wants its runtime to be told {said[:60]!r}, which "
+                "is not passed on here; write the whole command into an mcpServers file."
+            )
+    if _text(package, "fileSha256", "file_sha256"):
+        raise CannotImport(
+            f"The package of server {name!r} names the digest of a file, with which what is "
+            "installed is not compared here; take fileSha256 out of the file if you do without."
+        )
 
 
 def _packages(document: Document) -> Iterator[Document]:
@@ -81,7 +106,7 @@ def _variables(package: Document) -> tuple[dict[str, str], dict[str, str], froze
 def _arguments(name: str, package: Document) -> Iterator[str]:
     listed = package.get("packageArguments", package.get("package_arguments"))
     for argument in _objects(listed):
-        value = _text(argument, "value", "default")
+        value = _filled(name, argument, _text(argument, "value", "default"))
         required = argument.get("isRequired", argument.get("is_required", False))
         option = _text(argument, "name") if argument.get("type") == "named" else ""
         if not value and not option:
@@ -96,6 +121,29 @@ def _arguments(name: str, package: Document) -> Iterator[str]:
             yield option
         if value:
             yield value
+
+
+def _filled(name: str, argument: Document, value: str) -> str:
+    """Return a value with its variables' own values; what no variable is named like stays."""
+    given = argument.get("variables")
+    variables: Mapping[str, object] = {}
+    if isinstance(given, dict):
+        variables = cast("Mapping[str, object]", given)
+
+    def fill(place: re.Match[str]) -> str:
+        variable = variables.get(place[1])
+        if not isinstance(variable, dict):
+            return place[0]
+        known = cast("Document", variable)
+        found = _text(known, "value", "default")
+        if not found or known.get("isSecret", known.get("is_secret", False)):
+            raise CannotImport(
+                f"Server {name!r} needs {place[1][:60]!r} in its arguments, which only you know; "
+                "write the argument's value into the file."
+            )
+        return found
+
+    return _PLACE.sub(fill, value)
 
 
 def _objects(value: object) -> Iterator[Document]:

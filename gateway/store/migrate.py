@@ -29,6 +29,8 @@ class Migrations:
 
 SHIPPED = Migrations(Path(__file__).parent / "migrations", HEAD, create)
 
+KEPT_COPIES = 3
+"""Of the database before a migration."""
 MIGRATION_LOCK = 0x636C6175_64650001
 """Number of the PostgreSQL advisory lock that lets one process migrate at a time."""
 
@@ -95,4 +97,13 @@ def _copy(file: Path, copy: Path) -> bool:
         create_private_file(partial)
         connection.execute("VACUUM INTO ?", (str(partial),))
         partial.replace(copy)
-        return True
+    _forget_older(file)
+    return True
+
+
+def _forget_older(file: Path) -> None:
+    """Remove all copies but the newest."""
+    copies = file.parent.glob(f"{file.name}.before-*")
+    by_age = sorted(copies, key=lambda copy: copy.stat().st_mtime_ns, reverse=True)
+    for old in by_age[KEPT_COPIES:]:
+        old.unlink()

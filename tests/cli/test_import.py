@@ -1,6 +1,7 @@
 """`import` and `export`: other clients' files, and servers of the registry."""
 
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from gateway.importing.plans import CannotImport
+from gateway.importing.registry import registry_program
 from gateway.server_names import SHIPPED
 from gateway.servers.removal import SHIPPED_DIR, check_owners
 from supervisor.errors import InvalidServer
@@ -18,7 +21,7 @@ from tests.cli.gateways import make_place
 from tests.cli.shell import Shell
 from tests.toolchain import Toolchain
 
-REGISTRY = {
+REGISTRY: dict[str, Any] = {
     "name": "io.github.somebody/weather-mcp",
     "description": "Weather of today.",
     "version": "1.2.0",
@@ -195,6 +198,43 @@ def test_a_server_of_the_registry_is_imported(shell: Shell) -> None:
         "args": ["-y", "@somebody/weather@1.2.0", "--units", "metric"],
         "env": {"LOG_LEVEL": "info", "API_TOKEN": "${API_TOKEN}"},
     }
+
+
+WITH_VARIABLE = {
+    "type": "positional",
+    "value": "--where={place}/{other}",
+    "variables": {"place": {"default": "Lisbon"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "said"),
+    [
+        ("packageArguments", [WITH_VARIABLE], ""),
+        ("runtimeArguments", [{"type": "positional", "value": "-y"}], ""),
+        (
+            "packageArguments",
+            [{**WITH_VARIABLE, "variables": {"place": {"isSecret": True}}}],
+            "needs 'place' in its arguments, which only you know",
+        ),
+        (
+            "runtimeArguments",
+            [{"type": "named", "name": "--inspect"}],
+            "wants its runtime to be told '--inspect', which is not passed on here",
+        ),
+        ("fileSha256", "ab" * 32, "names the digest of a file"),
+    ],
+)
+def test_what_a_package_asks_for_is_kept_or_refused(member: str, value: object, said: str) -> None:
+    """Registry, server.json: variables are filled in; nothing that matters is left out silently."""
+    *others, package = REGISTRY["packages"]
+    document = {**REGISTRY, "packages": [*others, {**package, member: value}]}
+    if said:
+        with pytest.raises(CannotImport, match=re.escape(said)):
+            registry_program(document)
+        return
+    arguments = registry_program(document).arguments
+    assert ("--where=Lisbon/{other}" in arguments) is (value == [WITH_VARIABLE])
 
 
 @pytest.mark.parametrize("level", [".", ".."], ids=["copied", "strong"])

@@ -3,6 +3,7 @@ and how `update.sh` takes it to another commit and back.
 """
 
 import json
+import os
 import shutil
 import ssl
 import stat
@@ -214,13 +215,20 @@ def test_a_good_update_runs_and_keeps_a_backup(installed: Installed, origin: Pat
     program = (origin / "gateway/version.py").read_text("utf-8")
     new = release(origin, "v9.0.0", "gateway/version.py", f"{program}\n# another\n")
     before = installed.machine.show(SERVICE, "MainPID")
+    backups = installed.machine.path(f"{STATE}/backups")
+    backups.mkdir(exist_ok=True)
+    for number in range(1, 8):
+        old = backups / f"before-{'f' * 12}-{number}.tar.gz"
+        old.touch()
+        os.utime(old, (number, number))
     said = installed.machine.run(UPDATE, "--commit", new)
     assert said.splitlines()[-1].startswith(f"update: {new} runs and is ready; the back-up from")
     assert head(installed) == new
     assert installed.machine.show(SERVICE, "MainPID") != before
     assert ask(installed, "/readyz") == 200
-    (archive,) = installed.machine.path(f"{STATE}/backups").glob("before-*")
-    assert archive.name.startswith(f"before-{new[:12]}-")
+    (archive,) = backups.glob(f"before-{new[:12]}-*")
+    newest = {f"before-{'f' * 12}-{number}.tar.gz" for number in range(4, 8)}
+    assert {each.name for each in backups.glob("before-*")} == {archive.name, *newest}
     assert '"kept"' in installed.command("call", "list_jobs")
 
 

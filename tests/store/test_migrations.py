@@ -1,5 +1,6 @@
 """How the schema gets to its newest revision, on both databases, and when it refuses to."""
 
+import os
 import shutil
 import sqlite3
 import stat
@@ -285,13 +286,17 @@ async def test_only_a_migration_of_a_filled_file_makes_a_copy(tmp_path: Path) ->
         pass
     assert copies(address) == []
 
+    olds = [address.path.with_name(f"jobs.db.before-{number}") for number in range(4)]
+    for number, old in enumerate(olds):
+        old.touch()
+        os.utime(old, (number, number))
     ahead = newer(tmp_path, REBUILDS_RUNS)
     async with address.open(ahead):
         pass
     async with address.open(ahead):
         pass
 
-    assert copies(address) == [f"jobs.db.before-{ahead.head}"]
+    assert copies(address) == [f"jobs.db.before-{each}" for each in (ahead.head, "2", "3")]
     copy = address.path.with_name(f"jobs.db.before-{ahead.head}")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     async with Address(None, copy).open() as store:
