@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 FINISH_S = 60.0
 """A database that stays away longer leaves the run to be marked at the next start."""
 STORE_PAUSE_S = 2.0
+STRANDED = "The run was to go on with a conversation that lies on a node that was lost."
 INTERRUPTED = "The gateway ended before the run did."
 
 
@@ -113,6 +115,12 @@ class Endings:
         worked_ms = await self._known_work_ms(run)
         await self._write(run, Ended(RunResult(status, error=error, worked_ms=worked_ms)))
 
+    async def strand(self, run: Run) -> None:
+        """End a run that waits for a node that is gone; nothing if another one has done it."""
+        log.warning("Run %s cannot go on: node %s was lost", run.id, run.node)
+        result = with_earlier(run, RunResult(RunStatus.INTERRUPTED, error=STRANDED))
+        await self._finish(run, result, self._clock.now_ms(), waiting=True)
+
     async def _known_work_ms(self, run: Run) -> int:
         """Return how long an attempt of a killed gateway was at work, up to its last message."""
         last = await self._store.runs.last_message_at(run.id)
@@ -133,19 +141,23 @@ class Endings:
         await self._store.runs.requeue(run.id, run.attempt, waiting, not_before=not_before)
         log.warning("Run %s begins again in %d s: %s", run.id, pause, result.error)
 
-    async def _finish(self, run: Run, result: RunResult, now: int) -> None:
+    async def _finish(
+        self, run: Run, result: RunResult, now: int, *, waiting: bool = False
+    ) -> None:
         job = await self._store.jobs.get(run.job_id) if run.job_id else None
         then = await self._following(job, run, result, now) if job else None
         webhook = await self._store.webhooks.get(run.webhook_id) if run.webhook_id else None
         of = job or webhook
         end = RunEnd(of, run, result, now, self._notify_after) if of else None
         tell = end and end.notice
-        runs = self._store.runs
+        finish = partial(
+            self._store.runs.finish, run.id, run.attempt, result, now, tell=tell, waiting=waiting
+        )
         try:
-            stored = await runs.finish(run.id, run.attempt, result, now, then=then, tell=tell)
+            stored = await finish(then=then)
         except UnknownJob:
             # Deleted this moment; nothing leads to it any more.
-            stored = await runs.finish(run.id, run.attempt, result, now, tell=tell)
+            stored = await finish()
         log.info("Run %s ended as %s", run.id, result.status)
         if stored:
             kept = {field.name: getattr(result, field.name) for field in fields(result)}

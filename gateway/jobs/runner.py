@@ -152,7 +152,6 @@ class Runner:
             self._endings,
             live=self._live,
             claiming=self._claiming,
-            now_ms=clock.now_ms,
             announce=self._announce,
         )
 

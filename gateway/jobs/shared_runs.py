@@ -17,7 +17,8 @@ from gateway.store import Store
 log = logging.getLogger(__name__)
 
 TAKEN = "Another node has taken the run over."
-STRANDED = "The run was to go on with a conversation that lies on a node that was lost."
+STRAND_S = 600.0
+"""How long a conversation waits for its node after that is lost: a machine may restart."""
 
 
 class SharedRuns:
@@ -31,7 +32,6 @@ class SharedRuns:
         *,
         live: Mapping[str, LiveRun],
         claiming: anyio.Lock,
-        now_ms: Callable[[], int],
         announce: Callable[[str], None],
     ) -> None:
         """`node`: this gateway. `announce` is told of each run that was accounted for."""
@@ -40,7 +40,6 @@ class SharedRuns:
         self._endings = endings
         self._live = live
         self._claiming = claiming
-        self._now_ms = now_ms
         self._announce = announce
 
     async def give_up(self, reason: str) -> None:
@@ -74,6 +73,6 @@ class SharedRuns:
         for lost in await self._store.node_runs.lost():
             await self._endings.take_over(lost)
             self._announce(lost.run.id)
-        for run_id in await self._store.node_runs.strand(self._now_ms(), STRANDED):
-            log.warning("Run %s cannot go on: its node was lost", run_id)
-            self._announce(run_id)
+        for run in await self._store.node_runs.stranded(round(STRAND_S * 1000)):
+            await self._endings.strand(run)
+            self._announce(run.id)

@@ -53,19 +53,14 @@ class NodeRunTable:
             found.append(LostRun(RUN.read(fields), stop_asked))
         return tuple(found)
 
-    async def strand(self, now: int, reason: str) -> tuple[str, ...]:
-        """End queued runs whose conversation is on a node that does not live; return their ids."""
-        statement = (
-            update(runs)
-            .where(
-                runs.c.status == RunStatus.QUEUED,
-                runs.c.session_id.is_not(None),
-                self._node_is_gone(),
-            )
-            .values(status=RunStatus.INTERRUPTED, error=reason, finished_at=now)
-            .returning(runs.c.id)
+    async def stranded(self, silent_ms: int) -> tuple[Run, ...]:
+        """Return queued runs whose conversation is on a node that has been gone for so long."""
+        statement = select(*RUN.columns).where(
+            runs.c.status == RunStatus.QUEUED,
+            runs.c.session_id.is_not(None),
+            self._node_is_gone(silent_ms),
         )
-        return tuple(row["id"] for row in await self._db.change_returning(statement))
+        return RUN.all(await self._db.all(statement.order_by(runs.c.created_at, runs.c.id)))
 
     async def ask_stop(self, run_id: str, node: str, reason: str) -> bool:
         """Have another node than `node` end a run that it has claimed; False when none has."""
@@ -92,8 +87,7 @@ class NodeRunTable:
         )
         return {row["node"]: row["count"] for row in await self._db.all(statement)}
 
-    def _node_is_gone(self) -> ColumnElement[bool]:
-        live = select(nodes.c.name).where(
-            nodes.c.name == runs.c.node, live_at(database_now_ms(shared=self._db.shared))
-        )
+    def _node_is_gone(self, silent_ms: int = 0) -> ColumnElement[bool]:
+        since = database_now_ms(shared=self._db.shared) - silent_ms
+        live = select(nodes.c.name).where(nodes.c.name == runs.c.node, live_at(since))
         return runs.c.node.is_not(None) & ~live.correlate(runs).exists()

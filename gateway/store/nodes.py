@@ -122,10 +122,17 @@ class NodeTable:
         return Beat(row["beat_at"], row["lease_ms"], row["state"])
 
     async def leave(self, name: str, identity: str) -> None:
-        """Forget a node that has ended in order."""
-        await self._db.change(
-            delete(nodes).where(nodes.c.name == name, nodes.c.identity == identity)
+        """Forget a node that has ended in order, or that it lives if conversations wait for it."""
+        own = (nodes.c.name == name) & (nodes.c.identity == identity)
+        waiting = select(runs.c.id).where(
+            runs.c.status == RunStatus.QUEUED, runs.c.node == name, runs.c.session_id.is_not(None)
         )
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(update(nodes).where(own).values(lease_ms=0))
+            await connection.execute(delete(nodes).where(own, ~waiting.exists()))
+
+        await self._db.transact(work)
 
     async def all(self) -> tuple[Node, ...]:
         """Return every node, by name; also those that have not been heard of for long."""

@@ -229,14 +229,18 @@ class RunTable:
         *,
         then: Run | None = None,
         tell: Tell | None = None,
+        waiting: bool = False,
     ) -> bool:
         """Store how the run ended, the run that follows, `then`, and the notice that `tell` makes.
 
-        False when the attempt is no longer the run's: nothing is stored. Raises UnknownJob when
-        that of `then` was deleted.
+        False when the attempt is no longer the run's: nothing is stored. `waiting`: the run is
+        queued after that attempt, not claimed. Raises UnknownJob when that of `then` was deleted.
         """
-        ended = _claimed(run_id, attempt).values(
-            **asdict(result), finished_at=now, process_group=None, process_started_at=None
+        which = (RunStatus.QUEUED,) if waiting else CLAIMED
+        ended = (
+            update(runs)
+            .where(_is_at(run_id, attempt, which))
+            .values(**asdict(result), finished_at=now, process_group=None, process_started_at=None)
         )
 
         async def work(connection: AsyncConnection) -> bool:
@@ -341,4 +345,8 @@ def _claimed(run_id: str, attempt: int) -> Update:
 
 
 def _is_claimed(run_id: str, attempt: int) -> ColumnElement[bool]:
-    return and_(runs.c.id == run_id, runs.c.attempt == attempt, runs.c.status.in_(CLAIMED))
+    return _is_at(run_id, attempt, CLAIMED)
+
+
+def _is_at(run_id: str, attempt: int, statuses: Collection[RunStatus]) -> ColumnElement[bool]:
+    return and_(runs.c.id == run_id, runs.c.attempt == attempt, runs.c.status.in_(statuses))

@@ -13,6 +13,7 @@ from gateway.domain.job import OnInterrupt
 from gateway.domain.node import NodeState
 from gateway.domain.run import Run, RunMessage, RunResult, RunStatus
 from gateway.jobs.cli_wrapper import is_over
+from gateway.jobs.ending import STRANDED
 from gateway.jobs.errors import RunFinished
 from gateway.jobs.process import KILL_S, TERMINATE_S
 from gateway.nodes import Membership, NodeDesk, NoSuchNode, times
@@ -151,10 +152,33 @@ async def test_a_conversation_goes_on_where_it_began_or_not_at_all(peers: Peers)
     await silence(first.store, "one")
     await second.beat()
     ended = await found(second.store, run)
-    assert (ended.status, ended.error) == (
-        RunStatus.INTERRUPTED,
-        "The run was to go on with a conversation that lies on a node that was lost.",
-    )
+    assert (ended.status, ended.error) == (RunStatus.INTERRUPTED, STRANDED)
+
+
+async def test_a_conversation_outlives_an_orderly_restart_of_its_node(peers: Peers) -> None:
+    """Issue 10, 2: the others leave it alone; another home of that name does not have it."""
+    first, second = [await peers.start(name) for name in ("one", "two")]
+    job = examples.job()
+    await first.store.jobs.add(job)
+    run = await take(first, job_id=job.id)
+    waiting = RunResult(RunStatus.QUEUED, session_id="session")
+    assert await first.store.runs.requeue(run.id, run.attempt, waiting, not_before=0)
+    await first.membership.leave()
+    await second.beat()
+    assert (await found(second.store, run)).status is RunStatus.QUEUED
+    await first.membership.join()
+    again = await first.store.runs.claim_next(10**15, node="one")
+    assert again is not None
+    assert await first.store.runs.requeue(run.id, again.attempt, waiting, not_before=0)
+    await first.membership.leave()
+    other = peers.newcomer("one", "another-home")
+    await Membership(await peers.store(), other, peers.lease_file("other")).join()
+    assert await first.store.runs.claim_next(10**15, node="one") is None
+    await second.beat()
+    assert (await found(second.store, run)).error == STRANDED
+    stored = await second.store.jobs.get(job.id)
+    assert stored is not None
+    assert stored.failures == 1
 
 
 async def test_a_node_that_the_others_gave_up_claims_nothing(peers: Peers) -> None:
