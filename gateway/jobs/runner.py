@@ -267,10 +267,11 @@ class Runner:
 
     async def _leave_nothing(self, run_id: str) -> None:
         """Clear away what a run left that ended in the queue, and say that it did."""
-        await self.ahead.end(run_id)
-        # One that was to go on with its conversation had left it there.
+        # First: whoever deletes its job does not wait for the end of a CLI.
         run = await self._get(run_id)
+        await self.ahead.end(run_id)
         self._told(run)
+        # One that was to go on with its conversation had left it there.
         folders = folders_of(self._home, run)
         await anyio.to_thread.run_sync(remove_folders, folders)
         self._announce(run_id)
@@ -343,7 +344,10 @@ class Runner:
     async def _expire(self) -> None:
         for run_id in await self._queue.expire(self._clock.now_ms()):
             log.warning("Run %s ended in the queue", run_id)
-            await self._leave_nothing(run_id)
+            try:
+                await self._leave_nothing(run_id)
+            except RunNotFound:
+                log.info("Run %s was deleted meanwhile, with its job", run_id)
 
     async def _claim_one(self) -> bool:
         """Start the next queued run; False when none may start now."""

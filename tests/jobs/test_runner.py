@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import anyio.lowlevel
 import pytest
 
 from gateway.auth.run_tokens import RunTokens
+from gateway.domain.clock import utc_ms
 from gateway.domain.job import OnInterrupt
 from gateway.domain.run import Run, RunMessage, RunStatus, Trigger
+from gateway.jobs.day_budgets import DayBudgets
 from gateway.jobs.limits import RunLimits, ServerLimits
 from gateway.jobs.options import AgentConfig
 from gateway.jobs.queue import EXPIRED
@@ -190,6 +193,33 @@ async def test_a_run_that_is_not_started_in_time_expires(tmp_path: Path):
                 await runner.submit(run)
                 found = await runner.wait(run.id)
     assert (found.status, found.error) == (RunStatus.EXPIRED, EXPIRED)
+
+
+class DeletesMeanwhile(DayBudgets):
+    """Is asked between a run's expiry and what is done about it; deletes its job then."""
+
+    def __init__(self, store: Store, job_id: str) -> None:
+        super().__init__(store, utc_ms)
+        self.delete = partial(store.jobs.delete, job_id)
+
+    async def refuse(self, now: int) -> tuple[str, ...]:
+        """Delete it, then refuse what is to be refused."""
+        await self.delete()
+        return await super().refuse(now)
+
+
+async def test_a_run_that_expires_may_be_deleted_at_once(tmp_path: Path):
+    """Ours: its job was deleted in that moment; others are looked after as before."""
+    job = examples.job()
+    deleted, other = a_run(job_id=job.id, expires_at=1), a_run(expires_at=1)
+    async with open_store(tmp_path / "jobs.db") as store:
+        await store.jobs.add(job)
+        await store.runs.add(deleted)
+        days = DeletesMeanwhile(store, job.id)
+        with anyio.fail_after(PATIENCE_S):
+            async with a_runner(store, tmp_path, limits=RunLimits(0), days=days) as runner:
+                await runner.submit(other)
+                assert (await runner.wait(other.id)).status is RunStatus.EXPIRED
 
 
 @pytest.mark.parametrize(
