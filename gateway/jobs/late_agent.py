@@ -1,7 +1,8 @@
 """What makes attempts, imported when it is first needed: the Agent SDK takes a second."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -61,6 +62,19 @@ class LateAgent:
         """Let another run have the CLI of one that was `named` but not stored."""
         if self._standbys:
             self._standbys.unnamed(run_id)
+
+    @contextmanager
+    def storing(self, runs: Iterable[Run]) -> Generator[None]:
+        """End, soon, the CLIs of runs that were `named`, when storing them fails or is given up."""
+        with ExitStack() as failed:
+            failed.callback(self._drop, runs)
+            yield
+            failed.pop_all()
+
+    def _drop(self, runs: Iterable[Run]) -> None:
+        if self._standbys:
+            for run in runs:
+                self._standbys.drop(run.id)
 
     def make_way(self, run: Run) -> None:
         """End, soon, what would be in the way of a run that begins."""

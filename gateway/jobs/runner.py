@@ -216,7 +216,9 @@ class Runner:
         Raises UnknownJob, and RunRefused for an instant that the job has already run.
         """
         run = self.ahead.named(run)
-        if not await self._store.runs.add(run):
+        with self.ahead.storing([run]):
+            is_new = await self._store.runs.add(run)
+        if not is_new:
             self.ahead.unnamed(run.id)
             raise RunRefused(f"Job {run.job_id!r} has already run for this instant.")
         self._wake.set()

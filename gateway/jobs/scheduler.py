@@ -142,7 +142,9 @@ class Scheduler:
         rows = [*skipped, *map(self._runner.ahead.named, _queued(job, verdict, now))]
         following = None if found.following is None else found.following + offset
         notices = [wording.missed(job.name, row, now) for row in rows if _is_skipped(row)]
-        if await self._advance(job, following, rows, notices):
+        with self._runner.ahead.storing(rows):
+            is_current = await self._advance(job, following, rows, notices)
+        if is_current:
             self._tell(job, rows)
             await self._cancel(verdict.cancel)
         else:

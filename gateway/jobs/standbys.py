@@ -101,6 +101,14 @@ class Standbys:
         if waiting := self._known.get(run_id):
             waiting.is_named = False
 
+    def drop(self, run_id: str) -> None:
+        """End, soon, the CLI of one that was `named`, of which nobody knows whether it is stored.
+
+        No other run may get its id.
+        """
+        if waiting := self._known.get(run_id):
+            self._drop(waiting)
+
     def make_way(self, run: Run) -> None:
         """End, soon, what would be in the way of a run that begins."""
         others = [waiting for waiting in self._waiting() if waiting.run.id != run.id]

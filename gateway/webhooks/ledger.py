@@ -110,9 +110,10 @@ class Ledger:
         refused, self._refused = self._refused, []
         arrivals = [self._named(waiting.arrival) for waiting in batch]
         try:
-            verdicts = await self._store.deliveries.settle(
-                arrivals, refused, now=self._now_ms(), max_queued=self._max_queued
-            )
+            with self._runner.ahead.storing(arrival.run for arrival in arrivals):
+                verdicts = await self._store.deliveries.settle(
+                    arrivals, refused, now=self._now_ms(), max_queued=self._max_queued
+                )
         except StoreError as error:
             for waiting in batch:
                 waiting.error = error

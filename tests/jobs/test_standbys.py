@@ -4,7 +4,8 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import anyio
 import psutil
@@ -15,9 +16,11 @@ from gateway.domain.job import Job
 from gateway.domain.network import PUBLIC
 from gateway.domain.run import Run, RunStatus, Trigger
 from gateway.forwarder import Accounts
+from gateway.jobs.agent import Agent
 from gateway.jobs.clock import SystemClock
 from gateway.jobs.errors import RunRefused
 from gateway.jobs.folders import folders_for, make_folders
+from gateway.jobs.late_agent import LateAgent
 from gateway.jobs.leftovers import clear_standbys, note_group
 from gateway.jobs.places import Places
 from gateway.jobs.process import ProcessGroup
@@ -25,6 +28,7 @@ from gateway.jobs.scheduler import AHEAD_MS, Scheduler
 from gateway.jobs.setup import Setup
 from gateway.jobs.standbys import MAX_EXPECTED, Standbys
 from gateway.jobs.surroundings import Surroundings, is_versioned
+from gateway.store import StoreUnavailable
 from gateway.vault import KeySources, Vault
 from sandboxes.network.outside import Internet
 from tests.jobs.conftest import KEPT_S
@@ -143,6 +147,24 @@ async def test_few_clis_wait_for_ticks_and_one_for_each(parts: Parts):
         assert standbys.named(other) == other
         standbys.unnamed(named.id)
         assert standbys.named(other).id == named.id
+
+
+async def test_what_waits_for_a_run_that_may_be_stored_or_not_gets_no_other(parts: Parts):
+    """Ours: an error of the store does not tell which, and a named CLI would wait in vain."""
+    async with anyio.create_task_group() as tasks:
+        standbys = no_more_than_begun(parts, tasks)
+        ahead = LateAgent(lambda: cast(Agent, SimpleNamespace(standbys=standbys)))
+        await ahead.load()
+        standbys.follow(of_job("job_1"))
+        named, other = ahead.named(of_job("job_1")), of_job("job_1")
+        with ahead.storing([named]):
+            pass
+        ahead.unnamed(named.id)
+        assert ahead.named(other).id == named.id
+        with pytest.raises(StoreUnavailable), ahead.storing([named]):
+            raise StoreUnavailable("runs.db", "it is locked")
+        ahead.unnamed(named.id)
+        assert ahead.named(other) is other
 
 
 async def test_a_cli_that_waits_is_in_nobodys_way(parts: Parts):
