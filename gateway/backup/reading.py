@@ -80,8 +80,11 @@ class _Unpacked:
         return ArchiveDamaged(self.path, reason)
 
     def finish(self) -> None:
-        """Make the links, then give folders their modes."""
+        """Make the links, then give folders their modes. Raises ArchiveDamaged."""
         for name, target in self.links.items():
+            # Where it leads was checked by its name, which would be another place.
+            if any(str(folder) in self.links for folder in PurePosixPath(name).parents):
+                raise self.damaged(f"the link {name[:200]!r} lies below a link")
             self._make_way(name)
             (self.folder / name).symlink_to(target)
         for name in sorted(self.modes, reverse=True):

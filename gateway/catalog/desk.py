@@ -14,6 +14,7 @@ from typing import Any
 
 from anyio import to_thread
 
+from gateway.catalog.asking import differences
 from gateway.catalog.packages import Wanted, pin_of, python_program, recipe_of, wanted_by, with_lock
 from gateway.catalog.pins import PIN_FILE, Kind, Pin, read_pin, write_pin
 from gateway.catalog.trying import Tried, try_tools
@@ -87,7 +88,7 @@ class Catalog:
         _check_keys(name, wish.program)
         planned = plan(wish.program, replace(self._ground, network=wish.network))
         wanted = wanted_by(planned.files)
-        there = await self._there(name, planned, wanted)
+        there = await self._there(name, planned, wanted, wish)
         if there is not None:
             return there
         self._adding.check_free(name)
@@ -108,12 +109,18 @@ class Catalog:
             return await self._create(name, planned, files, pin_of(wanted, locked))
 
     async def _check_unclaimed(self, name: str) -> None:
-        """Refuse a name under which a former server left secrets: they were not meant for this."""
+        """Refuse a name under which a former server left anything: it was not meant for this."""
         left = await self._servers.left_keys(name)
         if left:
             raise CatalogRefused(
                 f"A former server {name!r} left {', '.join(left)}; forget each with: "
                 f"./claude-runner credentials delete {name} {left[0]} - or choose another --name."
+            )
+        files = await self._servers.removal.left(name)
+        if files:
+            raise CatalogRefused(
+                f"A former server {name!r} left {' and '.join(files)}; remove that with: "
+                f"./claude-runner servers remove {name} - or choose another --name."
             )
 
     async def lock(self, name: str, recipe: Recipe) -> Recipe:
@@ -132,11 +139,17 @@ class Catalog:
         except SandboxError as error:
             raise CatalogRefused(_packages_refused(name, error)) from error
 
-    async def _there(self, name: str, planned: Plan, wanted: Wanted | None) -> Added | None:
-        """Return the server that is just what is asked for, if it was added already."""
+    async def _there(
+        self, name: str, planned: Plan, wanted: Wanted | None, wish: Wish
+    ) -> Added | None:
+        """Return the server that is just what is asked for, if it was added already.
+
+        Raises CatalogRefused where it is another one of the same package.
+        """
         if name not in self._adding.names():
             return None
-        pin = read_pin((await self._adding.files(name)).get(PIN_FILE))
+        there = await self._adding.files(name)
+        pin = read_pin(there.get(PIN_FILE))
         kind, package = (Kind.COMMAND, planned.command[0])
         if wanted is not None:
             kind, package = wanted.kind, wanted.name
@@ -146,6 +159,14 @@ class Catalog:
             raise CatalogRefused(
                 f"Server {name!r} is {pin.source}; change its version with: "
                 f"./claude-runner servers update {name} --to {wanted.version}"
+            )
+        more = {"allow_source_builds": True} if wish.source_builds else {}
+        asked = _with_more(planned.files[METADATA_FILE], more)
+        others = differences(asked, there.get(METADATA_FILE, ""), pin)
+        if others:
+            raise CatalogRefused(
+                f"Server {name!r} is there already, with other {' and '.join(others)} than asked "
+                f"for; change its {METADATA_FILE}, or choose another --name."
             )
         report = await self._servers.report(name, ServerKind.FIXED)
         return Added(report, pin, is_new=False)

@@ -63,7 +63,7 @@ def recipe_of(wanted: Wanted, *, source_builds: bool) -> Recipe:
 
 def pin_of(wanted: Wanted, locked: Recipe) -> Pin:
     """Return what a package was found to be."""
-    text = "\n".join(_lock_files(locked).values())
+    text = "\n".join(lock_files(locked).values())
     digest = f"sha256:{sha256(text.encode()).hexdigest()}"
     version = versions_of(locked)[_key(wanted.kind, wanted.name)]
     return Pin(wanted.kind, wanted.name, version, digest)
@@ -71,19 +71,33 @@ def pin_of(wanted: Wanted, locked: Recipe) -> Pin:
 
 def with_lock(files: Mapping[str, str], locked: Recipe) -> dict[str, str]:
     """Return the files of a server with its packages pinned."""
-    return {**files, **_lock_files(locked)}
+    return {**files, **lock_files(locked)}
 
 
 def versions_of(locked: Recipe) -> dict[str, str]:
     """Return every package of a lock with its version."""
     if isinstance(locked, PythonRecipe):
-        lines = [line.partition(" ")[0].split("==") for line in locked.requirements]
-        return {canonicalize_name(line[0].partition("[")[0]): line[-1] for line in lines}
+        words = (line.partition(" ")[0] for line in locked.requirements)
+        return {_pinned_name(word): word.rpartition("==")[2] for word in words}
+    return {place: str(each.get("version", "")) for place, each in _npm_packages(locked).items()}
+
+
+def _pinned_name(word: str) -> str:
+    return canonicalize_name(word.partition("==")[0].partition("[")[0])
+
+
+def _npm_packages(locked: NodeRecipe) -> dict[str, Any]:
     packages: dict[str, Any] = json.loads(locked.lock or "{}").get("packages", {})
+    return {place.removeprefix("node_modules/"): each for place, each in packages.items() if place}
+
+
+def _digests_of(locked: Recipe) -> dict[str, set[str]]:
+    """Return the digests of every package of a lock; more files of a version are no change."""
+    if isinstance(locked, PythonRecipe):
+        words = (line.split() for line in locked.requirements)
+        return {_pinned_name(line[0]): set(line[1:]) for line in words}
     return {
-        place.removeprefix("node_modules/"): str(each.get("version", ""))
-        for place, each in packages.items()
-        if place
+        place: {str(each.get("integrity", ""))} for place, each in _npm_packages(locked).items()
     }
 
 
@@ -91,10 +105,13 @@ def changed_packages(before: Recipe | None, after: Recipe) -> tuple[str, ...]:
     """Return in words what differs between two locks."""
     old, new = versions_of(before) if before else {}, versions_of(after)
     both = sorted(old.keys() & new.keys())
+    digests = (_digests_of(before) if before else {}, _digests_of(after))
     return (
         *(f"{name} {old[name]} -> {new[name]}" for name in both if old[name] != new[name]),
         *(f"{name} {new[name]} added" for name in sorted(new.keys() - old.keys())),
         *(f"{name} {old[name]} removed" for name in sorted(old.keys() - new.keys())),
+        *(f"digests of {name} {new[name]} changed" for name in both
+          if old[name] == new[name] and not digests[0][name] <= digests[1][name]),
     )  # fmt: skip
 
 
@@ -135,7 +152,8 @@ def _programs(environment: Path, package: str) -> list[str]:
     return []
 
 
-def _lock_files(locked: Recipe) -> dict[str, str]:
+def lock_files(locked: Recipe) -> dict[str, str]:
+    """Return the files that pin the packages of a server."""
     if isinstance(locked, PythonRecipe):
         lines = (line.replace(" --hash=", " \\\n    --hash=") for line in locked.requirements)
         return {REQUIREMENTS_FILE: "\n".join(lines) + "\n"}

@@ -11,10 +11,10 @@ from gateway.catalog.desk import OWNER, Catalog, CatalogRefused, command_pin
 from gateway.catalog.packages import (
     Wanted,
     changed_packages,
+    lock_files,
     pin_of,
     python_program,
     recipe_of,
-    with_lock,
 )
 from gateway.catalog.pins import PIN_FILE, Kind, Pin, read_pin, write_pin
 from gateway.domain.server_version import Origin
@@ -22,6 +22,7 @@ from gateway.importing.plans import CannotImport
 from gateway.servers import ServerReport, Servers
 from gateway.servers.history import Change
 from sandboxes.packages.recipe import PythonRecipe, Recipe
+from supervisor.errors import InvalidServer, UnknownServer
 from supervisor.spec import ServerSpec
 
 
@@ -30,7 +31,8 @@ class Standing:
     """A server, and what it would be if it was updated now."""
 
     server: str
-    pin: Pin
+    pin: Pin | None
+    """None: nothing that can be read says what it is."""
     newest: str | None
     """None: it cannot be said, and `problem` says why."""
     changes: tuple[str, ...] = ()
@@ -63,10 +65,12 @@ class Updates:
         """Return every added server; the index is asked for one after the other."""
         found: list[Standing] = []
         for name in self._adding.names():
-            pin = await self._pin(name)
+            pin: Pin | None = None
             try:
+                pin = await self._pin(name)
                 found.append((await self._next(name, pin, None))[0])
-            except CatalogRefused as error:
+            except (CatalogRefused, InvalidServer, UnknownServer, OSError) as error:
+                # One that cannot be looked at keeps no other from it.
                 found.append(Standing(name, pin, None, problem=str(error)))
         return tuple(found)
 
@@ -80,11 +84,10 @@ class Updates:
         standing, locked = await self._next(name, pin, version)
         if dry_run or not standing.is_outdated:
             return Updated(standing, None)
-        files = await self._adding.files(name)
         change = Change(Origin.UPDATED, OWNER)
         if locked is None:
             fresh = await self._command_pin(name)
-            changed = {**files, PIN_FILE: write_pin(fresh)}
+            changed = {PIN_FILE: write_pin(fresh)}
             return Updated(standing, await self._adding.replace(name, changed, change))
         async with self._catalog.environment(name, locked) as environment:
             spec = self._adding.spec(name)
@@ -101,7 +104,7 @@ class Updates:
                         f"any more, but {program!r}; add it anew."
                     )
             fresh = pin_of(_wanted(pin, None), locked)
-            changed = {**with_lock(files, locked), PIN_FILE: write_pin(fresh)}
+            changed = {**lock_files(locked), PIN_FILE: write_pin(fresh)}
             return Updated(standing, await self._adding.replace(name, changed, change))
 
     async def roll_back(self, name: str, number: int | None) -> ServerReport:
@@ -132,7 +135,9 @@ class Updates:
 
     async def _command_pin(self, name: str) -> Pin:
         spec: ServerSpec = self._adding.spec(name)
-        return await to_thread.run_sync(command_pin, spec.command or ())
+        if not spec.command:
+            raise CatalogRefused(f"Server {name!r} has no command any more; add it anew.")
+        return await to_thread.run_sync(command_pin, spec.command)
 
 
 def _wanted(pin: Pin, version: str | None) -> Wanted:

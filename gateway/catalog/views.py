@@ -30,9 +30,9 @@ def view_standing(standing: Standing) -> dict[str, Any]:
     pin = standing.pin
     return {
         "server": standing.server,
-        "kind": pin.kind.value,
-        "package": pin.package,
-        "pinned": pin.version,
+        "kind": "" if pin is None else pin.kind.value,
+        "package": "" if pin is None else pin.package,
+        "pinned": "" if pin is None else pin.version,
         "newest": standing.newest,
         "changes": list(standing.changes),
         "problem": standing.problem,
@@ -44,6 +44,7 @@ def view_change(report: ServerReport) -> dict[str, Any]:
     failure = report.failure
     return {
         "ok": failure is None,
+        "kept": report.kept,
         "problem": "" if failure is None else failure.sentence,
         "stderr_tail": [] if failure is None else list(failure.stderr_tail),
         "enabled": report.enabled,
@@ -66,6 +67,7 @@ def view_server(report: ServerReport, pin: Pin) -> dict[str, Any]:
         "network": ", ".join(spec.network.hosts) or spec.network.mode.value,
         "read_only": [str(path) for path in spec.read_only],
         "read_write": [str(path) for path in spec.read_write],
+        "environment": dict(spec.environment),
         "credentials": [
             {"key": each.key, "required": each.required, "set": each.masked is not None}
             for each in report.credentials

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from gateway.catalog.sources import document_program, is_package, package_program
 from gateway.cli.answers import ask, ask_first, show, show_change
-from gateway.cli.client import request_local
+from gateway.cli.client import BUILD_TIMEOUT_S, request_local
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import live_gateway
 from gateway.cli.progress import waiting
@@ -36,7 +36,9 @@ def run(args: Namespace) -> int:
     }
     live = live_gateway(args)
     with waiting(args, f"Adding {name}"):
-        added = request_local(live, "POST", f"catalog/{quote(name, safe='')}", wish)
+        added = request_local(
+            live, "POST", f"catalog/{quote(name, safe='')}", wish, BUILD_TIMEOUT_S
+        )
     if not args.enable or added["enabled"]:
         return show(args, added, _text)
     if not args.json:
@@ -100,6 +102,7 @@ def _lines(added: Any) -> Iterator[str]:
     yield f"  network   {added['network']}"
     yield from (f"  may read  {path}" for path in added["read_only"])
     yield from (f"  may write {path}" for path in added["read_write"])
+    yield from (f"  variable  {key}={value}" for key, value in added["environment"].items())
     for each in added["credentials"]:
         yield f"  secret    {each['key']} ({'set' if each['set'] else 'to be set'})"
     limits = ", ".join(f"{key} {value}" for key, value in added["limits"].items())

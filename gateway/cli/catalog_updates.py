@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gateway.cli.answers import show
-from gateway.cli.client import Refused, request_local
+from gateway.cli.client import BUILD_TIMEOUT_S, Refused, request_local
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.home import live_gateway
 from gateway.cli.progress import waiting
@@ -20,26 +20,32 @@ def run(args: Namespace) -> int:
     live = live_gateway(args)
     if args.action == "outdated":
         with waiting(args, "Asking the index"):
-            return show(args, request_local(live, "GET", "catalog"), _table)
+            return show(args, _outdated(live), _table)
     if args.all == bool(args.server):
         raise Failure(Exit.WRONG_USE, "Name one server, or give --all.")
     if args.all and args.to:
         raise Failure(Exit.WRONG_USE, "--to is for one server.")
     names = [args.server]
     if args.all:
-        names = [each["server"] for each in request_local(live, "GET", "catalog")["servers"]]
+        names = [each["server"] for each in _outdated(live)["servers"]]
     wish = {"to": args.to, "dry_run": args.dry_run}
     done: list[Any] = []
     for name in names:
         with waiting(args, f"Updating {name}"):
             done.append(_updated(live, name, wish, alone=not args.all))
-    show(args, {"servers": done}, lambda answer: "\n".join(map(_sentence, answer["servers"])))
+    show(args, {"servers": done}, lambda answer: "\n".join(map(told, answer["servers"])))
     return Exit.OK if all(each.get("ok", True) for each in done) else Exit.FAILED
+
+
+def _outdated(live: Any) -> Any:
+    return request_local(live, "GET", "catalog", timeout_s=BUILD_TIMEOUT_S)
 
 
 def _updated(live: Any, name: str, wish: dict[str, Any], *, alone: bool) -> Any:
     try:
-        return request_local(live, "POST", f"catalog/{quote(name, safe='')}/update", wish)
+        return request_local(
+            live, "POST", f"catalog/{quote(name, safe='')}/update", wish, BUILD_TIMEOUT_S
+        )
     except Refused as error:
         if alone:
             raise
@@ -57,8 +63,14 @@ def show_changed(args: Namespace, answer: Any) -> Exit:
     return Exit.OK
 
 
-def _sentence(done: Any) -> str:
+def told(done: Any) -> str:
+    """Return what became of one server, in words."""
     changes = ", ".join(done["changes"])
+    if done.get("problem") and done.get("kept"):
+        return plain(
+            f"{done['server']}: {changes}; it is in place and does not run. {done['problem']} Go "
+            f"back with: ./claude-runner servers rollback {done['server']}"
+        )
     if done.get("problem"):
         return plain(f"{done['server']}: stays as it was. {done['problem']}")
     if not changes:
@@ -72,8 +84,8 @@ def _table(answer: Any) -> str:
     rows = [
         (
             each["server"],
-            each["kind"],
-            each["package"],
+            each["kind"] or "-",
+            each["package"] or "-",
             each["pinned"] or "-",
             each["newest"] or "-",
             each["problem"] or ", ".join(each["changes"]) or "none",

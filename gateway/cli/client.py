@@ -16,6 +16,9 @@ MCP_VERSION = "2026-07-28"
 """The stateless revision: one POST is a whole call."""
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 600.0
+BUILD_TIMEOUT_S = 3600.0
+"""Where packages are looked up, built and tried, server after server; a gateway that dies closes
+the connection at once."""
 """Silence this long means that nobody is there: the gateway pings a slow call every 15 s."""
 SILENCE_S = 45.0
 """A stream says every 15 s that it goes on."""
@@ -40,10 +43,16 @@ class Refused(Exception):
     """The gateway answered no; the message is its own sentence."""
 
 
-def request_local(live: LiveGateway, method: str, path: str, body: Json | None = None) -> Any:
+def request_local(
+    live: LiveGateway,
+    method: str,
+    path: str,
+    body: Json | None = None,
+    timeout_s: float = ANSWER_TIMEOUT_S,
+) -> Any:
     """Return what ``/local/<path>`` answers, decoded. Raises Refused and GatewayUnreachable."""
     encoded = None if body is None else json.dumps(body).encode()
-    status, payload = _exchange(live, method, f"/local/{path}", encoded, {})
+    status, payload = _exchange(live, method, f"/local/{path}", encoded, {}, timeout_s)
     answer = _decoded(live, payload)
     if status >= http.client.BAD_REQUEST:
         raise Refused(_sentence(answer))
@@ -116,13 +125,18 @@ def _meta() -> Json:
 
 
 def _exchange(
-    live: LiveGateway, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    live: LiveGateway,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    timeout_s: float = ANSWER_TIMEOUT_S,
 ) -> tuple[int, bytes]:
     authority = urlsplit(live.url).netloc
     connection = http.client.HTTPConnection(authority, timeout=CONNECT_TIMEOUT_S)
     try:
         connection.connect()
-        connection.sock.settimeout(ANSWER_TIMEOUT_S)
+        connection.sock.settimeout(timeout_s)
         sent = {"Authorization": f"Bearer {live.token}", "Content-Type": "application/json"}
         connection.request(method, path, body, {**sent, **headers})
         response = connection.getresponse()

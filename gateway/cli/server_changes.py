@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gateway.cli.answers import ask, ask_first, show, show_change, show_message
-from gateway.cli.client import request_local
+from gateway.cli.client import Refused, request_local
 from gateway.cli.exits import Exit, Failure
 from gateway.cli.fields import given
 from gateway.cli.home import live_gateway
@@ -36,11 +36,18 @@ def run(args: Namespace) -> int:
 def _remove(args: Namespace) -> Exit:
     ask_first(args, f"Delete server {args.server!r}, its data folder and its credentials?")
     fixed = ask(args, "list_fixed_mcp_servers")["servers"]
-    if all(each["name"] != args.server for each in fixed):
-        return show_message(args, ask(args, "delete_mcp_server", name=args.server))
-    # No tool does this: the servers of its owner are not a model's.
+    # No tool does this: the servers of its owner, and what they left, are not a model's.
     path = f"servers/{quote(args.server, safe='')}"
-    return show_message(args, request_local(live_gateway(args), "DELETE", path))
+    if any(each["name"] == args.server for each in fixed):
+        return show_message(args, request_local(live_gateway(args), "DELETE", path))
+    try:
+        answer = ask(args, "delete_mcp_server", name=args.server)
+    except Failure as unknown:
+        try:
+            answer = request_local(live_gateway(args), "DELETE", path)
+        except Refused:
+            raise unknown from None
+    return show_message(args, answer)
 
 
 def _test(args: Namespace) -> Exit:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from anyio import to_thread
 
@@ -111,7 +111,7 @@ class Adding:
                     await to_thread.run_sync(self._folders.discard_staged, name)
 
     async def replace(self, name: str, files: Files, change: Change) -> ServerReport:
-        """Change an added server as a whole or not at all, and report.
+        """Change files of an added server, all of these or none, and report; the others stay.
 
         If what is new does not start, the old goes on serving and is what the folder holds.
 
@@ -119,8 +119,9 @@ class Adding:
             UnknownServer, InvalidServer: nothing was changed.
         """
         async with self._known.turn(name):
-            await self._note_present(self.spec(name))
-            return await self._taken_over(name, files, change)
+            present = await self._note_present(self.spec(name))
+            whole = {**_texts(name, present.files), **files}
+            return await self._taken_over(name, whole, change)
 
     async def roll_back(self, name: str, number: int | None, *, author: str) -> ServerReport:
         """Bring an earlier version back, as a new one, and report; the policy stays as it is.
@@ -143,6 +144,8 @@ class Adding:
     async def _created(self, name: str, content: FolderContent, author: str) -> ServerReport:
         # A server of this name that was removed may have left its switch on.
         await self._store.servers.set_enabled(name, False)
+        # Nor are its versions any of this one's, to which it could go back.
+        await self._history.delete(name)
         await to_thread.run_sync(self._folders.put_in_place, name)
         try:
             spec = await to_thread.run_sync(self._read, name)
@@ -208,7 +211,21 @@ def _texts(name: str, files: tuple[KeptFile, ...] | None) -> dict[str, str]:
 
 
 def _with_policy(present: Files, restored: Files) -> str:
-    """Return the present metadata with the command of what is restored."""
-    metadata: dict[str, Any] = json.loads(present[METADATA_FILE])
-    before: dict[str, Any] = json.loads(restored[METADATA_FILE])
-    return json.dumps({**metadata, "command": before["command"]}, indent=2) + "\n"
+    """Return the present metadata with the command of what is restored. Raises InvalidServer."""
+    metadata: dict[str, Any] = _metadata(present, "the folder")
+    before: dict[str, Any] = _metadata(restored, "the version")
+    command = {"command": before["command"]} if "command" in before else {}
+    return json.dumps({**metadata, **command}, indent=2) + "\n"
+
+
+def _metadata(files: Files, place: str) -> dict[str, Any]:
+    try:
+        found: object = json.loads(files[METADATA_FILE])
+    except (KeyError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidServer(
+            f"{METADATA_FILE} of {place} cannot be read, and with it what the server may do; "
+            "write it anew, then go back."
+        )
+    return cast("dict[str, Any]", found)

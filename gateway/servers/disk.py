@@ -3,7 +3,7 @@
 Above: the watcher of the folders, and `servers`.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,17 +40,19 @@ class Disk:
         *,
         supervisor: Supervisor,
         recover: Callable[[], None],
+        finish: Callable[[], Awaitable[None]],
         shelf: Shelf,
         state_dir: Path,
         seat_s: float = SEAT_S,
     ) -> None:
-        """`recover` finishes in the folders what a crash interrupted.
+        """`recover` finishes in the folders what a crash interrupted, `finish` removals.
 
         `seat_s`: how long one server's start may keep others from being loaded."""
         self._known = known
         self._operation = operation
         self._supervisor = supervisor
         self._recover = recover
+        self._finish = finish
         self._shelf = shelf
         self._state_dir = state_dir
         self._seat_s = seat_s
@@ -63,6 +65,7 @@ class Disk:
     async def load_all(self) -> None:
         """Hand every server on disk to the supervisor; return when all had time to settle."""
         specs = await to_thread.run_sync(self._read_disk)
+        await self._finish()
         seats = anyio.CapacityLimiter(LOADED_AT_ONCE)
 
         async def load(spec: ServerSpec) -> None:

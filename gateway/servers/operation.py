@@ -17,7 +17,8 @@ from gateway.servers.report import (
 from gateway.servers.shelf import Shelf
 from gateway.store import Store
 from sandboxes.errors import SandboxError
-from supervisor.errors import NotConfigured, StartFailed
+from supervisor.errors import NotConfigured, StartFailed, UnknownServer
+from supervisor.events import ServerState
 from supervisor.spec import ServerSpec
 from supervisor.supervisor import Supervisor
 
@@ -48,6 +49,13 @@ class Operation:
         enabled = await self.is_enabled(spec)
         self._known.note_tried(spec)
         return await self.settle(spec, self._supervisor.apply(spec, enabled=enabled))
+
+    def is_asleep(self, name: str) -> bool:
+        """Tell whether a server has no child because nobody calls it."""
+        try:
+            return self._supervisor.snapshot(name).state is ServerState.STOPPED
+        except UnknownServer:
+            return False
 
     async def settle(self, spec: ServerSpec, change: Awaitable[None]) -> ServerReport:
         """Carry out a change in the supervisor, wait until it has settled, and report."""

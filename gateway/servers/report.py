@@ -58,6 +58,8 @@ class ServerReport:
     """A sentence for each variable that the code reads and that no server is ever given."""
     version: int | None = None
     """The number under which what was just written is kept."""
+    kept: bool = True
+    """False: what was just written is not what the folder holds."""
 
     @property
     def missing(self) -> tuple[str, ...]:

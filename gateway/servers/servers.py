@@ -94,6 +94,7 @@ class Servers:
             self._operation,
             supervisor=supervisor,
             recover=self._recover,
+            finish=lambda: self.removal.recover(),
             shelf=self._shelf,
             state_dir=state_dir,
             seat_s=seat_s,
@@ -107,6 +108,7 @@ class Servers:
             store=store,
             credentials=credentials,
             fixed_dirs=(fixed_dir, added_dir),
+            dynamic_dir=dynamic_dir,
             state_dir=state_dir,
         )
 

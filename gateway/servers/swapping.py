@@ -40,18 +40,23 @@ class Swap:
             OSError: it cannot be put there; all is as it was before.
         """
         spec, kept = self._known.spec(name), False
+        asleep = self._operation.is_asleep(name)
         await to_thread.run_sync(self._folders.put_in_place, name)
         try:
             new = await to_thread.run_sync(self._read, name)
             report = await self._operation.apply(new)
-            # A server that was not running has nothing to go back to: it now is the new code.
-            kept = report.failure is None or report.snapshot.digest == new.digest
+            # A server that could not run has nothing to go back to: it now is the new code.
+            is_in = report.snapshot.digest == new.digest
+            kept = report.failure is None or (is_in and not asleep)
             spec = new if kept else spec
         finally:
             end = self._folders.confirm if kept else self._folders.take_back
             await to_thread.run_sync(end, name)
         self._known.put(spec)
-        return replace(report, spec=spec)
+        if is_in and not kept:
+            # Its next call is to find the old code, which slept and is no worse than before.
+            report = replace(await self._operation.apply(spec), failure=report.failure)
+        return replace(report, spec=spec, kept=kept)
 
 
 @contextmanager

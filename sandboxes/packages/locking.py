@@ -1,7 +1,8 @@
 """What packages a recipe means today: every one with its version and digests, found confined.
 
-Nothing is installed and no code of a package runs. The answer is a recipe again, whose environment
-is the same on every day, or cannot be built. Above: `environments`.
+Nothing is installed. No code of a package runs, but where a recipe allows builds of sources: their
+own build code says what they need. The answer is a recipe again, of the same packages on every day,
+or one that cannot be built. Above: `environments`.
 """
 
 import json
@@ -48,6 +49,7 @@ def read_lock(recipe: Recipe, site: Site) -> Recipe:
         found = (" ".join(line.split()) for line in lines if line.strip())
         return replace(recipe, requirements=tuple(sorted(found)))
     lock: dict[str, Any] = json.loads((site.files / PACKAGE_LOCK).read_text("utf-8"))
+    _check_digests(lock)
     package: dict[str, Any] = json.loads(recipe.package)
     wanted = {
         name: lock["packages"][f"node_modules/{name}"]["version"]
@@ -60,3 +62,11 @@ def read_lock(recipe: Recipe, site: Site) -> Recipe:
         json.dumps(package, indent=2) + "\n",
         json.dumps(lock, indent=2) + "\n",
     )
+
+
+def _check_digests(lock: dict[str, Any]) -> None:
+    """Refuse a lock with a package that npm would take as it comes. Raises ValueError."""
+    for place, each in lock["packages"].items():
+        # What comes within another package is covered by that one's digest.
+        if place and not each.get("integrity") and not each.get("inBundle"):
+            raise ValueError(f"{place.removeprefix('node_modules/')} has no digest")

@@ -52,8 +52,10 @@ def test_a_package_is_pinned_and_shown_before_it_is_enabled(market: Market) -> N
     shown = market.shell.text(*words)
     assert "  network   none\n" in shown and "  tool      now: The time.\n" in shown
     assert market.shell.text("tools", "call", "toy:now", "{}").strip() == "--zone UTC"
-    again = market.add("pypi:toy==1.0")
+    again = market.add("pypi:toy==1.0", "--", "--zone", "UTC")
     assert (again["added"], again["enabled"], again["digest"]) == (False, True, added["digest"])
+    other = market.shell("servers", "add", "--enable", "--yes", "pypi:toy")
+    assert (other.status, "with other arguments than asked for" in other.err) == (1, True)
 
 
 def test_a_server_of_the_registry_is_added_with_its_secrets_to_be_set(market: Market) -> None:
