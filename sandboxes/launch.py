@@ -145,10 +145,11 @@ def _egress(network: Network) -> Egress | None:
     if network.mode is not NetworkMode.HOSTS:
         return None
     named = tuple(host for host in network.hosts if host != hosts.EVERY)
+    public = hosts.EVERY in network.hosts
     return Egress(
-        hosts.parse_rules(named) if named else (),
+        () if public and not named else hosts.parse_rules(named),
         private=network.private_addresses,
-        public=hosts.EVERY in network.hosts,
+        public=public,
     )
 
 
