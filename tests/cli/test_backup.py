@@ -236,6 +236,24 @@ def link(member: tarfile.TarInfo, data: bytes) -> bytes:
     return data
 
 
+def nest(member: tarfile.TarInfo, data: bytes) -> bytes:
+    """Have a link lie below another link, where its name is not its place."""
+    data_of = "home/servers/keeper/data"
+    if member.name == f"{data_of}/inner":
+        member.name = f"{data_of}/a/b"
+    elif member.name == f"{data_of}/notes.txt":
+        member.name, member.type, member.linkname = f"{data_of}/a", tarfile.SYMTYPE, "."
+        return b""
+    elif member.name == "manifest.json":
+        said = json.loads(data)
+        files = said["files"]
+        files[f"{data_of}/a/b"] = files.pop(f"{data_of}/inner")
+        del files[f"{data_of}/notes.txt"]
+        files[f"{data_of}/a"] = {"size": 0, "digest": hashlib.sha256(b".").hexdigest()}
+        return json.dumps(said).encode()
+    return data
+
+
 def device(member: tarfile.TarInfo, data: bytes) -> bytes:
     """Have a file be a pipe."""
     if member.name.endswith("notes.txt"):
@@ -261,6 +279,7 @@ def age(member: tarfile.TarInfo, data: bytes) -> bytes:
     [
         (climb, "a place that is not its own"),
         (link, "leads outside"),
+        (nest, "lies below a link"),
         (device, "neither a file nor a folder"),
         (damage, "'home/servers/keeper/data/notes.txt' is not what was written"),
         (age, "made by Claude Runner 99.0, which is newer"),
