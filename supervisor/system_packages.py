@@ -16,7 +16,9 @@ from supervisor.errors import InvalidServer, NotConfigured
 
 VERSION_S = 10.0
 """For a program to say its version."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9.+-]{1,99}")
+# To apt-get a minus behind a name means to remove it, and an unknown name with a point or a plus
+# is a pattern of many.
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,98}[a-z0-9]")
 _PROGRAM = re.compile(r"(/?[\w.+-]+(?:/[\w.+-]+)*)(?:>=([0-9]{1,4}))?")
 
 

@@ -12,6 +12,7 @@ from fastmcp.exceptions import ToolError
 from pydantic import Field
 
 from web_pages import links, tables
+from web_pages.deadline import READ_S, within
 from web_pages.errors import FetchError
 from web_pages.page import Form, Page
 from web_pages.shelf import Shelf
@@ -40,7 +41,8 @@ async def _read(url: str, act: Callable[[Page], T], *, anew: bool = False) -> T:
             answer = await visitor.visit(address)
             page = await to_thread.run_sync(Page.of, answer, limiter=reading)
             shelf.put(address, page)
-        return await to_thread.run_sync(act, page, limiter=reading)
+        work = partial(within, READ_S, partial(act, page))
+        return await to_thread.run_sync(work, limiter=reading)
     except FetchError as error:
         raise ToolError(str(error)) from error
 

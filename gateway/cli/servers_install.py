@@ -76,7 +76,7 @@ def _apt(names: Sequence[str]) -> None:
     quiet = ("env", "DEBIAN_FRONTEND=noninteractive")
     apt = (*quiet, "apt-get", "-q", "-o", f"DPkg::Lock::Timeout={LOCK_WAIT_S}")
     subprocess.run((*apt, "update"), stdout=sys.stderr, check=False)
-    install = (*apt, "install", "-y", "--no-install-recommends", *names)
+    install = (*apt, "install", "-y", "--no-install-recommends", "--", *names)
     if subprocess.run(install, stdout=sys.stderr, check=False).returncode:
         raise Failure(
             Exit.FAILED,

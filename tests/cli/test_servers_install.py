@@ -48,7 +48,7 @@ def test_root_gets_what_is_missing_and_only_that(place: Place, marker: Path) -> 
     options = "noninteractive -q -o DPkg::Lock::Timeout=120"
     assert log.read_text("utf-8").splitlines() == [
         f"{options} update",
-        f"{options} install -y --no-install-recommends chromium",
+        f"{options} install -y --no-install-recommends -- chromium",
     ]
     apt.write_text(f"#!/bin/sh\ntouch {marker}\n", encoding="utf-8")
     for _ in range(2):

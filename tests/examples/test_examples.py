@@ -147,6 +147,10 @@ async def test_the_notes_are_found_by_their_words(village: Village) -> None:
         assert sorted(await found("SIX")) == [1, 2]
         for words in ("six oil", "OR", '5W "more'):
             assert await found(words) == [2]
+        assert await found("oil\0litres") == [2]
+        for words in (" ", '"', "\0", "- *"):
+            with pytest.raises(ToolError, match="holds no word; give one"):
+                await found(words)
         village.shell.text("servers", "restart", "notes")
         await caller.call("notes:change_note", number=1, text="Eight yolks.")
         assert [await found("six"), await found("eight")] == [[2], [1]]

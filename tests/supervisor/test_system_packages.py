@@ -40,9 +40,12 @@ def test_without_them_a_server_says_what_to_run(node: Path) -> None:
     require("browser", read_packages("browser", {"shell": "sh"}))
 
 
-@pytest.mark.parametrize("said", [{"a b": "sh"}, {"-y": "sh"}, {"sh": ""}, {"sh": "sh; id"}])
+@pytest.mark.parametrize("said", [
+    {"a b": "sh"}, {"-y": "sh"}, {"sh": ""}, {"sh": "sh; id"},
+    {"openssh-server-": "sh"}, {"openssh+": "sh"}, {"lib.": "sh"}, {"l.b": "sh"},
+])  # fmt: skip
 def test_what_is_no_package_is_refused(said: dict[str, str]) -> None:
-    """Ours: the names become arguments of apt-get."""
+    """Ours: the names become arguments of apt-get, to which `name-` means to remove it."""
     with pytest.raises(InvalidServer, match="is not a package with its program"):
         read_packages("browser", said)
 

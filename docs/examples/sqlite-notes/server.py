@@ -61,8 +61,7 @@ def search_notes(
 
     A word also finds what begins with it, and accents do not matter.
     """
-    # Quoted, so that a word is a word and no operator of FTS5.
-    query = " ".join('"{}"*'.format(word.replace('"', '""')) for word in words.split())
+    query = _query(words)
     with _notes() as notes:
         found = notes.execute(
             "SELECT rowid AS id, title, snippet(words, 1, '', '', '...', 16) AS excerpt "
@@ -114,6 +113,15 @@ def delete_note(number: Number) -> str:
         if not notes.execute("DELETE FROM notes WHERE id = ?", (number,)).rowcount:
             raise _no_note(number)
     return f"Note {number} is deleted."
+
+
+def _query(words: str) -> str:
+    """Return words as FTS5 asks for them, quoted, so that none is an operator."""
+    # Whatever is not printable ends words, as a blank does: in a query SQLite stops at a NUL.
+    apart = "".join(each if each.isprintable() else " " for each in words).split()
+    if not any(each.isalnum() for word in apart for each in word):
+        raise ToolError(f"{words!r} holds no word; give one or more that the note has.")
+    return " ".join('"{}"*'.format(word.replace('"', '""')) for word in apart)
 
 
 @contextmanager

@@ -40,10 +40,13 @@ def origin_of(url: str) -> str:
 
 
 def joined(base: str, found: str) -> str | None:
-    """Return where a page's link leads; None when that is no page."""
+    """Return where a page's link leads; None when that is no page, or too long an address."""
+    if len(found) > MAX_CHARACTERS:
+        return None
     try:
         url = urljoin(base, found.strip())
         parts = urlsplit(url)
     except ValueError:
         return None
-    return url if parts.scheme in WEB and parts.netloc else None
+    is_page = parts.scheme in WEB and parts.netloc and len(url) <= MAX_CHARACTERS
+    return url if is_page else None

@@ -1,12 +1,13 @@
 """From bytes to text: the encoding that is declared, else the one that is found."""
 
 import codecs
+import re
 
 from bs4.dammit import EncodingDetector
 from charset_normalizer import from_bytes
 
 LOOKED_AT = 64 * 1024
-"""Bytes from which an encoding that nobody declared is found."""
+"""Bytes in which a page declares its encoding, or from which it is found."""
 WIDER = {
     "ascii": "cp1252",
     "iso8859-1": "cp1252",
@@ -19,6 +20,8 @@ WIDER = {
 """What browsers take these names for (WHATWG Encoding, section 4.2)."""
 UNFIT = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"})
 """Codecs of Python that no page is written in; some take quadratic time."""
+_TAG = re.compile(rb"<(?:\?xml|meta)\b([^<>]{1,500})", re.IGNORECASE)
+_DECLARED = re.compile(rb"(?:charset|encoding)\s{0,9}=[\s\"']{0,9}([\w.:-]{1,40})", re.IGNORECASE)
 
 
 def decode(content: bytes, charset: str | None, *, markup: bool) -> tuple[str, str]:
@@ -28,12 +31,21 @@ def decode(content: bytes, charset: str | None, *, markup: bool) -> tuple[str, s
     itself declares does not.
     """
     content, mark = EncodingDetector.strip_byte_order_mark(content)
-    inside = EncodingDetector.find_declared_encoding(content, is_html=True) if markup else None
+    inside = _declared(content[:LOOKED_AT]) if markup else None
     for name in (mark, charset, inside):
         codec = _codec(name)
         if codec:
             return content.decode(codec, "replace"), codec
     return _found(content)
+
+
+def _declared(beginning: bytes) -> str | None:
+    """Return what a page says of itself, in XML's declaration or in a <meta>."""
+    for tag in _TAG.finditer(beginning):
+        name = _DECLARED.search(tag[1])
+        if name:
+            return name[1].decode("ascii", "replace")
+    return None
 
 
 def _found(content: bytes) -> tuple[str, str]:

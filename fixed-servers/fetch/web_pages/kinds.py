@@ -14,7 +14,10 @@ TEXTS = frozenset(
         "application/toml",
     }
 )
-_MARKUP = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S)
+# Possessive: blanks and comments, once passed, are not tried in another way.
+_MARKUP = re.compile(
+    rb"(?:\s++|<!--(?:(?!-->).)*+-->)*+<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
 SNIFFED = 1024
 
 

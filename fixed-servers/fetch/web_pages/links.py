@@ -6,6 +6,8 @@ from urllib.parse import urldefrag, urlsplit
 from web_pages.page import Page
 
 MAX_TEXT = 200
+MAX_ANSWER = 200_000
+"""Characters of links in one answer, which ends with the link that goes beyond."""
 
 
 def links_of(page: Page, contains: str, limit: int, *, same_host: bool) -> dict[str, object]:
@@ -17,8 +19,14 @@ def links_of(page: Page, contains: str, limit: int, *, same_host: bool) -> dict[
             continue
         if wanted in url.casefold() or wanted in text.casefold():
             found[url] = found.get(url) or text
-    shown = [{"url": url, "text": text} for url, text in list(found.items())[:limit]]
-    return {"url": page.url, "links": shown, "more": max(0, len(found) - limit)}
+    shown: list[dict[str, str]] = []
+    room = MAX_ANSWER
+    for url, text in found.items():
+        if len(shown) == limit or room <= 0:
+            break
+        shown.append({"url": url, "text": text})
+        room -= len(url) + len(text)
+    return {"url": page.url, "links": shown, "more": len(found) - len(shown)}
 
 
 def _anchors(page: Page) -> Iterator[tuple[str, str]]:

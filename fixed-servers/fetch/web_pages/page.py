@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bs4 import BeautifulSoup, Tag, XMLParsedAsHTMLWarning
-from markdownify import ATX, MarkdownConverter
 from soupsieve import SelectorSyntaxError
 
 from web_pages.address import joined
@@ -14,32 +13,18 @@ from web_pages.decoding import decode
 from web_pages.errors import FetchError
 from web_pages.kinds import HTML
 from web_pages.visitor import Answer
+from web_pages.writing import Writer, without_gaps
 
 # XHTML is read as HTML on purpose: browsers forgive it as much.
 warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
 
 UNSEEN = "script, style, noscript, template, svg, iframe, object, head, [hidden]"
-INLINE: tuple[str, ...] = (
-    "a",
-    "img",
-    "b",
-    "strong",
-    "i",
-    "em",
-    "code",
-    "kbd",
-    "samp",
-    "del",
-    "s",
-    "sub",
-    "sup",
-)
-"""What leaves no mark in plain text."""
 MAX_SELECTED = 500
+MAX_ADDRESSES = 8_000_000
+"""Characters of a page's whole addresses, which a long base makes many of."""
 MAX_TAGS = 100_000
 """Begun and ended; more would take the processor minutes and the memory that there is."""
 _INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_GAPS = re.compile(r"[ \t]*\n(?:[ \t]*\n){2,}")
 
 
 class Form(StrEnum):
@@ -82,14 +67,18 @@ class Page:
         soup = BeautifulSoup(self.source, "lxml")
         base = soup.find("base", href=True)
         here = (joined(self.url, str(base["href"])) if isinstance(base, Tag) else None) or self.url
+        room = MAX_ADDRESSES
         for name, key in (("a", "href"), ("img", "src")):
             for tag in soup.find_all(name):
                 url = joined(here, str(tag.get(key, "")))
                 del tag[key]
                 if url is not None:
                     tag[key] = url
+                    room -= len(url)
                 elif name == "img":
                     tag.replace_with(str(tag.get("alt", "")))
+                if room < 0:
+                    raise FetchError(f"{self.url} holds addresses too long to be read.")
         return soup
 
     def title(self, soup: BeautifulSoup) -> str:
@@ -111,7 +100,7 @@ class Page:
         _take_out_unseen(soup)
         parts = map(_apart, _selected(soup, selector)) if selector else (soup,)
         text = "\n\n".join(_converted(part, form) for part in parts)
-        text = _GAPS.sub("\n\n", text).strip()
+        text = without_gaps(text)
         return f"# {title}\n\n{text}" if title and not selector else text
 
 
@@ -129,7 +118,8 @@ def _selected(soup: BeautifulSoup, selector: str) -> list[Tag]:
         raise FetchError(f"{selector!r} is no CSS selector: {reason}.") from error
     if not found:
         raise FetchError(f"Nothing on the page matches {selector!r}.")
-    return found
+    chosen = {id(tag) for tag in found}
+    return [tag for tag in found if not any(id(outer) in chosen for outer in tag.parents)]
 
 
 def _apart(part: Tag) -> BeautifulSoup:
@@ -140,16 +130,9 @@ def _apart(part: Tag) -> BeautifulSoup:
 
 
 def _converted(part: BeautifulSoup, form: Form) -> str:
-    strip = [*INLINE] if form is Form.TEXT else None
-    converter = MarkdownConverter(
-        heading_style=ATX,
-        bullets="-",
-        strip=strip,
-        escape_asterisks=False,
-        escape_underscores=False,
-    )
     try:
-        return converter.convert_soup(part)
-    except RecursionError:
-        # Nobody writes markup of a thousand levels; its words can be had all the same.
+        return Writer(plain=form is Form.TEXT).convert_soup(part)
+    except (RecursionError, ValueError):
+        # Nobody writes markup of a thousand levels, or <h1> with a thousand digits; its words can
+        # be had all the same.
         return part.get_text("\n", strip=True)

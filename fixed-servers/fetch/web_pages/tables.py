@@ -12,13 +12,21 @@ MAX_COLUMNS = 200
 MAX_SPAN_ROWS = 1000
 MAX_CELLS = 200_000
 MAX_TEXT = 2000
+MAX_ANSWER = 200_000
+"""Characters of rows in one answer, which ends with the row that goes beyond."""
 PREVIEW_ROWS = 3
 
 
 def tables_of(page: Page) -> dict[str, object]:
     """Return what tables a page has, each with its first rows. Raises FetchError: no markup."""
     found = _tables(page)
-    listed = [_described(number, table) for number, table in enumerate(found[:MAX_TABLES], 1)]
+    listed: list[dict[str, object]] = []
+    room = MAX_ANSWER
+    for number, table in enumerate(found[:MAX_TABLES], 1):
+        rows = _rows(table)
+        first = _fitting(rows[:PREVIEW_ROWS], room)
+        room -= _size(first)
+        listed.append(_described(number, table, rows, first))
     return {"url": page.url, "tables": listed, "more": max(0, len(found) - MAX_TABLES)}
 
 
@@ -28,12 +36,13 @@ def rows_of(page: Page, number: int, offset: int, limit: int) -> dict[str, objec
     if not 1 <= number <= len(found):
         raise FetchError(f"{page.url} has {len(found)} tables, and none of number {number}.")
     rows = _rows(found[number - 1])
-    end = min(offset + limit, len(rows))
+    shown = _fitting(rows[offset : offset + limit], MAX_ANSWER)
+    end = offset + len(shown)
     return {
         "url": page.url,
         "table": number,
         "caption": _caption(found[number - 1]),
-        "rows": rows[offset:end],
+        "rows": shown,
         "row_count": len(rows),
         "next_offset": end if end < len(rows) else None,
     }
@@ -43,14 +52,31 @@ def _tables(page: Page) -> list[Tag]:
     return page.soup().find_all("table")
 
 
-def _described(number: int, table: Tag) -> dict[str, object]:
-    rows = _rows(table)
+def _fitting(rows: list[list[str]], room: int) -> list[list[str]]:
+    """Return the first rows, up to the one with which their characters reach `room`."""
+    fitting: list[list[str]] = []
+    for row in rows:
+        if room <= 0:
+            break
+        fitting.append(row)
+        room -= _size([row])
+    return fitting
+
+
+def _size(rows: list[list[str]]) -> int:
+    """Return the characters of rows, an empty cell being one too."""
+    return sum(len(cell) + 1 for row in rows for cell in row)
+
+
+def _described(
+    number: int, table: Tag, rows: list[list[str]], first: list[list[str]]
+) -> dict[str, object]:
     return {
         "table": number,
         "caption": _caption(table),
         "row_count": len(rows),
         "column_count": max(map(len, rows), default=0),
-        "first_rows": rows[:PREVIEW_ROWS],
+        "first_rows": first,
     }
 
 

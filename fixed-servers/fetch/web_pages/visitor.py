@@ -24,6 +24,8 @@ MAX_BYTES = 4 * 1024 * 1024
 """Of one page, after decompression."""
 MAX_ROBOTS_BYTES = 512 * 1024
 """What lies behind it is not read (RFC 9309, section 2.5)."""
+MAX_HEADER = 200
+"""Characters of a media type; Python takes quadratic time for what is quoted in it."""
 MAX_REDIRECTS = 5
 VISIT_S = 30.0
 """For a page with its redirects and the robots.txt of each host."""
@@ -192,7 +194,7 @@ async def _content(response: httpx2.Response, most: int) -> bytes | None:
 def _kind_of(response: httpx2.Response) -> tuple[str, str | None]:
     """Return media type and charset (RFC 9110, section 8.3)."""
     header = Message()
-    header["content-type"] = response.headers.get("content-type", "")
+    header["content-type"] = response.headers.get("content-type", "")[:MAX_HEADER]
     kind = header["content-type"].partition(";")[0].strip().lower()
     charset = header.get_param("charset")
     return kind, charset if isinstance(charset, str) else None
