@@ -138,8 +138,12 @@ class Endings:
         session_id = result.session_id if is_resumed(run, ended.result) else None
         waiting = replace(result, session_id=session_id)
         not_before = now + int(pause * 1000)
-        await self._store.runs.requeue(run.id, run.attempt, waiting, not_before=not_before)
-        log.warning("Run %s begins again in %d s: %s", run.id, pause, result.error)
+        if await self._store.runs.requeue(run.id, run.attempt, waiting, not_before=not_before):
+            log.warning("Run %s begins again in %d s: %s", run.id, pause, result.error)
+        elif reason := await self._store.node_runs.why_to_stop(run.id):
+            await self._finish(run, replace(result, status=RunStatus.CANCELLED, error=reason), now)
+            # The attempt left its conversation for the next one.
+            await anyio.to_thread.run_sync(remove_folders, folders_of(self._home, run))
 
     async def _finish(
         self, run: Run, result: RunResult, now: int, *, waiting: bool = False

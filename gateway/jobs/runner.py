@@ -248,19 +248,29 @@ class Runner:
 
     async def stop(self, run_id: str, reason: str) -> None:
         """Have a queued or live run end, soon. Raises RunNotFound, RunFinished."""
+        while not await self._try_to_stop(run_id, reason):
+            run = await self._get(run_id)
+            # Others may have queued or claimed it since it was looked for here and there.
+            mine = run.node in (None, self._node)
+            if run.status.final or (mine and run.status is not RunStatus.QUEUED):
+                raise RunFinished(run_id, run.status)
+
+    async def _try_to_stop(self, run_id: str, reason: str) -> bool:
+        """Have a run end that waits here, is live here, or is another node's; False if none is."""
         async with self._claiming:
             live = self._live.get(run_id)
             cancelled = live is None and await self._store.runs.cancel_queued(
                 run_id, self._clock.now_ms(), reason
             )
         if live is not None:
-            if not live.stop(Stop(RunStatus.CANCELLED, reason)):
-                await live.ended.wait()
-                await self.stop(run_id, reason)
-        elif cancelled:
+            if live.stop(Stop(RunStatus.CANCELLED, reason)):
+                return True
+            await live.ended.wait()
+            return False
+        if cancelled:
             await self._leave_nothing(run_id)
-        elif not await self._ask_other(run_id, reason):
-            raise RunFinished(run_id, (await self._get(run_id)).status)
+            return True
+        return await self._ask_other(run_id, reason)
 
     async def _ask_other(self, run_id: str, reason: str) -> bool:
         """Have the node end a run that has it; False when none has."""

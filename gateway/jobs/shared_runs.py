@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import anyio
 
-from gateway.domain.run import RunStatus
+from gateway.domain.run import Run, RunStatus
 from gateway.jobs.ending import Endings
 from gateway.jobs.live import LiveRun
 from gateway.jobs.outcome import Stop
@@ -64,9 +64,17 @@ class SharedRuns:
                     log.error("Run %s is another node's now and ends here", run_id)
                     group.start_soon(each.cut, Stop(RunStatus.INTERRUPTED, TAKEN))
         for run in claimed:
-            if run.node == self._node and run.id not in live:
+            if run.node == self._node and run.id not in live and await self._is_left(run):
                 await self._endings.account_for(run)
                 self._announce(run.id)
+
+    async def _is_left(self, run: Run) -> bool:
+        """Tell whether a run is still claimed by this attempt, of which no task knows."""
+        async with self._claiming:
+            now = await self._store.runs.get(run.id)
+            if now is None or now.status is RunStatus.QUEUED or now.status.final:
+                return False
+            return now.attempt == run.attempt and run.id not in self._live
 
     async def take_over_lost(self) -> None:
         """Account for the runs of nodes that are gone. Raises StoreError."""

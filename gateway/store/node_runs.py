@@ -78,6 +78,11 @@ class NodeRunTable:
         )
         return {row["id"]: row["stop_asked"] for row in await self._db.all(statement)}
 
+    async def why_to_stop(self, run_id: str) -> str | None:
+        """Return why somebody wants a claimed run to end, if somebody does."""
+        row = await self._db.one(select(runs.c.stop_asked).where(runs.c.id == run_id))
+        return row["stop_asked"] if row else None
+
     async def counts(self) -> dict[str, int]:
         """Return how many runs each node has claimed and not finished, by its name."""
         statement = (

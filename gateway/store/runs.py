@@ -193,18 +193,21 @@ class RunTable:
     ) -> bool:
         """Let a claimed run wait to begin again, with what it used so far and why in `error`.
 
-        False when the attempt is no longer the run's. The time by which it had to start is over.
+        False when the attempt is no longer the run's, or somebody wants it to end. The time by
+        which it had to start is over.
         """
-        return await self._change_claimed(
-            run_id,
-            attempt,
-            **{**asdict(result), "status": RunStatus.QUEUED, "output": None},
-            not_before=not_before,
-            expires_at=None,
-            process_group=None,
-            process_started_at=None,
-            stop_asked=None,
+        statement = (
+            _claimed(run_id, attempt)
+            .where(runs.c.stop_asked.is_(None))
+            .values(
+                **{**asdict(result), "status": RunStatus.QUEUED, "output": None},
+                not_before=not_before,
+                expires_at=None,
+                process_group=None,
+                process_started_at=None,
+            )
         )
+        return await self._db.change(statement) == 1
 
     async def set_process(
         self, run_id: str, attempt: int, process_group: int, started_at: float

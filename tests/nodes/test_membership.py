@@ -247,6 +247,16 @@ async def test_a_run_on_another_node_is_ended_through_any(peers: Peers) -> None:
         await second.runner.stop(run.id, "Killed on request.")
 
 
+async def test_a_run_that_is_to_end_does_not_begin_again(peers: Peers) -> None:
+    """Ours: its node ended the attempt before it saw the wish."""
+    first, second = [await peers.start(name) for name in ("one", "two")]
+    run = await take(first, on_interrupt=OnInterrupt.RETRY)
+    await second.runner.stop(run.id, "Killed on request.")
+    await first.runner.shared.check_own()
+    ended = await found(second.store, run)
+    assert (ended.status, ended.error) == (RunStatus.CANCELLED, "Killed on request.")
+
+
 async def test_a_drained_node_takes_no_runs(peers: Peers) -> None:
     """Issue 10, 1: whoever drains it, by its next beat at the latest, and until it is undrained."""
     first, second = [await peers.start(name) for name in ("one", "two")]
