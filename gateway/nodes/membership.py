@@ -5,7 +5,6 @@ renew.
 """
 
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from gateway.errors import CannotStart
 from gateway.jobs.errors import RunFinished, RunNotFound
 from gateway.jobs.runner import Runner
 from gateway.nodes import times
-from gateway.nodes.clock import SharedClock
+from gateway.nodes.clock import SharedClock, running_s
 from gateway.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -52,7 +51,6 @@ class Membership:
         self._renewed_s = 0.0
         self._has_lease = True
         self._forgot_s = 0.0
-        self._now_ms = now_ms
         self.clock = SharedClock(now_ms)
 
     @property
@@ -70,8 +68,8 @@ class Membership:
         if not await self._join():
             raise NameTaken(self.name)
         if self._store.nodes.shared:
-            asked = self._now_ms()
-            self.clock.put_right(await self._store.nodes.now_ms(), asked, self._now_ms())
+            asked_s = running_s()
+            self.clock.put_right(await self._store.nodes.now_ms(), asked_s, running_s())
             self._warn_of_clock()
 
     async def leave(self) -> None:
@@ -103,7 +101,7 @@ class Membership:
             group.start_soon(self._keep_lease)
 
     async def _join(self) -> bool:
-        began_s = _running_s()
+        began_s = running_s()
         untouched_ms = times.untouched_ms(times.ALONE_LEASE_S)
         joined = await self._store.nodes.join(self._comer, lease_ms=untouched_ms)
         if joined is not None:
@@ -122,7 +120,7 @@ class Membership:
         """Renew the row once. Raises StoreError."""
         # First, for this process may have stood still, and others have what it had.
         await self._end_without_lease()
-        began_s, asked = _running_s(), self._now_ms()
+        began_s = running_s()
         beat = await self._store.nodes.beat(
             self.name,
             self._comer.identity,
@@ -132,7 +130,7 @@ class Membership:
         if beat is None:
             await self._join_again()
             return
-        self.clock.put_right(beat.at, asked, self._now_ms())
+        self.clock.put_right(beat.at, began_s, running_s())
         self._renew(began_s, beat.lease_ms)
         self.take_state(beat.state)
 
@@ -152,8 +150,8 @@ class Membership:
         await runner.shared.check_own()
         await runner.shared.take_over_lost()
         runner.look_again()
-        if _running_s() - self._forgot_s > times.FORGET_EVERY_S:
-            self._forgot_s = _running_s()
+        if running_s() - self._forgot_s > times.FORGET_EVERY_S:
+            self._forgot_s = running_s()
             await self._store.nodes.forget(round(times.FORGET_S * 1000))
 
     async def _join_again(self) -> None:
@@ -169,7 +167,7 @@ class Membership:
 
     async def _keep_lease(self) -> None:
         while True:
-            left_s = self._renewed_s + self._lease_s - _running_s()
+            left_s = self._renewed_s + self._lease_s - running_s()
             if left_s <= 0:
                 await self._end_without_lease()
             await anyio.sleep(left_s if left_s > 0 else times.BEAT_S)
@@ -179,14 +177,14 @@ class Membership:
         if not self._is_over() or not self._has_lease:
             return
         self._has_lease = False
-        silent_s = _running_s() - self._renewed_s
+        silent_s = running_s() - self._renewed_s
         log.error("The database has not heard of this node for %.0f s: its runs end", silent_s)
         await self._carried().shared.give_up(
             f"Node {self.name} lost the database for {silent_s:.0f} s."
         )
 
     def _is_over(self) -> bool:
-        return _running_s() - self._renewed_s > self._lease_s
+        return running_s() - self._renewed_s > self._lease_s
 
     def _renew(self, began_s: float, untouched_ms: int) -> None:
         self._renewed_s = began_s
@@ -217,8 +215,3 @@ def _write_lease(path: Path, until_s: float) -> None:
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(f"{until_s:.3f}", "ascii")
     partial.replace(path)
-
-
-def _running_s() -> float:
-    """Return seconds that also pass while the machine is suspended."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)

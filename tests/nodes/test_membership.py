@@ -309,9 +309,15 @@ async def test_the_wrappers_of_runs_learn_until_when_they_may_go_on(peers: Peers
 
 def test_the_database_tells_the_time() -> None:
     """Issue 10, 3: its clock counts, in the middle between question and answer."""
-    clock = SharedClock(lambda: 5_000)
-    clock.put_right(10_000, 1_000, 3_000)
-    assert (clock.off_ms, clock.now_ms()) == (8_000, 13_000)
+    machine = [5_000]
+    clock = SharedClock(lambda: machine[0], lambda: 3.5)
+    assert (clock.off_ms, clock.now_ms()) == (0, 5_000)
+    clock.put_right(10_000, 2.5, 3.0)
+    assert (clock.off_ms, clock.now_ms()) == (5_750, 10_750)
+    # Somebody sets this machine's clock; an answer that came late says nothing.
+    machine[0] = 11_000
+    clock.put_right(20_000, 1.0, 3.0)
+    assert (clock.off_ms, clock.now_ms()) == (-250, 10_750)
 
 
 async def test_a_clock_that_is_off_is_worth_a_warning(
