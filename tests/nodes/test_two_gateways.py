@@ -23,7 +23,7 @@ from tests.demonstrations import Counts, Demonstrations
 from tests.jobs.parts import CLI_GUARD_S, processes_of
 from tests.store import examples
 
-LOOK_EVERY_S = 0.2
+LOOK_EVERY_S = 1.0
 ROWS = "SELECT id, node, status, attempt, output, error, cost_micro_usd, session_id FROM runs"
 
 
