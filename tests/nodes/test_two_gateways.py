@@ -163,7 +163,8 @@ async def freeze_one(
     return taken
 
 
-@pytest.mark.timeout(0)
+@pytest.mark.full
+@pytest.mark.timeout(1800)
 async def test_what_a_killed_or_frozen_node_had_is_taken_over_once(
     tmp_path: Path, url: str, counts: Counts, demonstrations: Demonstrations
 ) -> None:
